@@ -1,0 +1,121 @@
+"""The API server as the layers below `cli` and `plan` see it: plain dicts in, plain dicts out.
+
+`kube.Cluster` is the one implementation; it is handed in. Everything here is data and protocols, so
+that a layer can be read (and fed with recorded facts) without a cluster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from kubectl_llmhpa.errors import ApiError
+
+Json = dict[str, Any]
+
+#: The field manager of every write, and the value of `app.kubernetes.io/managed-by`.
+MANAGER = "kubectl-llm-hpa"
+MANAGED_BY = "app.kubernetes.io/managed-by"
+#: `Kind.name` of the workload that an object of ours serves.
+WORKLOAD_LABEL = "kubectl-llm-hpa/workload"
+VERSION_ANNOTATION = "kubectl-llm-hpa/version"
+PLAN_HASH_ANNOTATION = "kubectl-llm-hpa/plan-hash"
+
+
+@dataclass(frozen=True, order=True)
+class Resource:
+    """One REST resource: group and version, plural, kind."""
+
+    api_version: str
+    plural: str
+    kind: str
+    namespaced: bool = True
+
+    def path(self, namespace: str | None = None, name: str | None = None, subresource: str = "") -> str:
+        """The URL path of the collection, of one object, or of an object's subresource."""
+        root = f"/api/{self.api_version}" if "/" not in self.api_version else f"/apis/{self.api_version}"
+        where = f"/namespaces/{namespace}" if self.namespaced and namespace else ""
+        which = f"/{name}" if name else ""
+        below = f"/{subresource}" if subresource else ""
+        return f"{root}{where}/{self.plural}{which}{below}"
+
+    @property
+    def group(self) -> str:
+        return self.api_version.partition("/")[0] if "/" in self.api_version else ""
+
+    @property
+    def full_name(self) -> str:
+        """`horizontalpodautoscaler.autoscaling`, as kubectl prints a kind in success lines."""
+        return f"{self.kind.lower()}.{self.group}" if self.group else self.kind.lower()
+
+
+CONFIG_MAPS = Resource("v1", "configmaps", "ConfigMap")
+PODS = Resource("v1", "pods", "Pod")
+SERVICES = Resource("v1", "services", "Service")
+SECRETS = Resource("v1", "secrets", "Secret")
+EVENTS = Resource("v1", "events", "Event")
+NAMESPACES = Resource("v1", "namespaces", "Namespace", namespaced=False)
+NODES = Resource("v1", "nodes", "Node", namespaced=False)
+RESOURCE_QUOTAS = Resource("v1", "resourcequotas", "ResourceQuota")
+DEPLOYMENTS = Resource("apps/v1", "deployments", "Deployment")
+STATEFUL_SETS = Resource("apps/v1", "statefulsets", "StatefulSet")
+REPLICA_SETS = Resource("apps/v1", "replicasets", "ReplicaSet")
+JOBS = Resource("batch/v1", "jobs", "Job")
+HPAS = Resource("autoscaling/v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler")
+POD_MONITORS = Resource("monitoring.coreos.com/v1", "podmonitors", "PodMonitor")
+PROMETHEUSES = Resource("monitoring.coreos.com/v1", "prometheuses", "Prometheus")
+SCALED_OBJECTS = Resource("keda.sh/v1alpha1", "scaledobjects", "ScaledObject")
+API_SERVICES = Resource("apiregistration.k8s.io/v1", "apiservices", "APIService", namespaced=False)
+
+
+@dataclass(frozen=True)
+class WatchEvent:
+    """One change: `type` is ADDED, MODIFIED or DELETED, `object` the whole object after it."""
+
+    type: str
+    object: Json
+
+
+class Reader(Protocol):
+    """Reads. Paths are API paths; `Resource.path` builds them; queries are appended by the caller.
+
+    Every method raises `ApiError` (never a bare socket or HTTP exception).
+    """
+
+    @property
+    def namespace(self) -> str:
+        """The namespace of the command: `-n`, else the context's, else `default`."""
+
+    def get(self, path: str, *, accept: str = "application/json") -> Json:
+        """The JSON body at `path`."""
+
+    def get_text(self, path: str) -> str:
+        """The body at `path` as text (pod logs, an engine's metrics through the pod proxy)."""
+
+    def get_many(self, paths: Sequence[str]) -> list[Json | ApiError]:
+        """Several reads at once, in order; a failed one is its error, not an exception."""
+
+    def watch(self, resource: Resource, namespace: str, *, field_selector: str = "", label_selector: str = "",
+              timeout: float | None = None) -> Iterator[WatchEvent]:
+        """The objects there are, then every change, until `timeout` seconds are over (None: for ever).
+
+        A broken connection and an expired resource version are resumed without losing an event.
+        """
+
+
+class Writer(Reader, Protocol):
+    """Writes, all under the field manager `MANAGER`. `dry_run` asks the server without storing."""
+
+    def create(self, obj: Mapping[str, Any], *, dry_run: bool = False) -> Json:
+        """POST; `ApiError.conflict` when it exists already."""
+
+    def apply(self, obj: Mapping[str, Any], *, force: bool = False, dry_run: bool = False) -> Json:
+        """Server-side apply; `ApiError.conflict` names fields of other managers unless `force`."""
+
+    def replace(self, obj: Mapping[str, Any], *, dry_run: bool = False) -> Json:
+        """PUT with the object's own resourceVersion as optimistic lock; `ApiError.conflict` when stale."""
+
+    def delete(self, resource: Resource, namespace: str, name: str, *, uid: str = "",
+               propagation: str = "Background", dry_run: bool = False) -> bool:
+        """DELETE, with `uid` as precondition when given; False when there was nothing to delete."""
