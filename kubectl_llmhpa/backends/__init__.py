@@ -1,0 +1,1 @@
+"""Who hands the number to the HPA? One file a metric backend."""

@@ -1,0 +1,1 @@
+"""What does an engine expose? One file an engine, the exposition reader and the registry."""

@@ -1,0 +1,1 @@
+"""How is the API server reached? Connection, reads, watches, writes. Only this folder imports kubernetes."""

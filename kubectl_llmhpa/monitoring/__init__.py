@@ -1,0 +1,1 @@
+"""Who scrapes? One file a scraper."""

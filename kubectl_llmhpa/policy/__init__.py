@@ -1,0 +1,1 @@
+"""What should the HPA ask for, given what the engine can say?"""
