@@ -1,0 +1,3 @@
+module kubectl-llm-hpa/tests/cluster/pause
+
+go 1.26.0
