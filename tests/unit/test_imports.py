@@ -1,0 +1,71 @@
+"""What the entry point may import.
+
+`kubectl llm-hpa --help` and completion answer while somebody waits for a key press, so the command line's own import
+is held to a list: the standard library, click and the modules of ours that are named here. Whoever adds to the list
+has measured it.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+ALLOWED_PACKAGES = {"click", "kubectl_llmhpa", "_virtualenv", "_distutils_hack", "sitecustomize"}
+ALLOWED_OF_OURS = {
+    "kubectl_llmhpa",
+    "kubectl_llmhpa.cli",
+    "kubectl_llmhpa.cli.complete",
+    "kubectl_llmhpa.cli.main",
+    "kubectl_llmhpa.errors",
+}
+# Standard library, but slow to import, and nothing that a help text needs.
+SLOW_STANDARD_LIBRARY = {"asyncio", "concurrent.futures", "email", "http.client", "importlib.metadata", "ssl"}
+
+
+def modules_after(code: str) -> set[str]:
+    """Which modules are loaded after the code ran in an interpreter of its own."""
+    report = "import json, sys; sys.__stderr__.write(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{report}"], capture_output=True, text=True, check=True, timeout=30
+    )
+    return set(json.loads(done.stderr))
+
+
+RUN_HELP = """
+import sys
+from kubectl_llmhpa.cli.main import main
+try:
+    main(["--help"])
+except SystemExit:
+    pass
+"""
+RUN_COMPLETION = """
+import sys
+sys.argv = ["kubectl_complete-llm_hpa", "en"]
+from kubectl_llmhpa.cli.complete import main
+main()
+"""
+
+
+@pytest.fixture(scope="module")
+def nothing() -> set[str]:
+    return modules_after("")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        pytest.param("import kubectl_llmhpa.cli.main", id="import"),
+        pytest.param(RUN_HELP, id="help"),
+        pytest.param(RUN_COMPLETION, id="completion"),
+    ],
+)
+def test_the_entry_point_imports_only_what_is_listed(code: str, nothing: set[str]) -> None:
+    loaded = modules_after(code) - nothing
+    packages = {name.partition(".")[0] for name in loaded}
+    assert packages - ALLOWED_PACKAGES - sys.stdlib_module_names == set()
+    assert {name for name in loaded if name.startswith("kubectl_llmhpa")} <= ALLOWED_OF_OURS
+    assert loaded & SLOW_STANDARD_LIBRARY == set()
