@@ -1,0 +1,1 @@
+"""What runs inside the benchmark pod: Python 3.8 and later, standard library only, importing nothing else."""

@@ -1,0 +1,343 @@
+"""The load client against a small OpenAI-like server on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from kubectl_llmhpa.bench.pod import client, request
+from kubectl_llmhpa.bench.pod.measure import Histogram
+
+Handler = Callable[[str, dict[str, Any], asyncio.StreamWriter], Awaitable[None]]
+
+
+class Engine:
+    """Answers POSTs with `handler`; keeps what was asked."""
+
+    def __init__(self, handler: Handler) -> None:
+        self.handler = handler
+        self.bodies: list[dict[str, Any]] = []
+        self.heads: list[str] = []
+        self.open = self.most_open = self.connections = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self.open += 1
+        self.most_open = max(self.most_open, self.open)
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+            length = next(
+                int(line.split(":")[1]) for line in head.split("\r\n") if "content-length" in line.lower()
+            )
+            body = json.loads(await reader.readexactly(length))
+            self.heads.append(head)
+            self.bodies.append(body)
+            await self.handler(head.split(" ")[1], body, writer)
+        except ConnectionError:
+            pass
+        finally:
+            self.open -= 1
+            writer.close()
+
+
+async def reply(writer: asyncio.StreamWriter, status: str, body: dict[str, Any]) -> None:
+    text = json.dumps(body)
+    head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(text)}\r\n\r\n"
+    writer.write((head + text).encode())
+    await writer.drain()
+
+
+async def stream(
+    writer: asyncio.StreamWriter, tokens: int, *, gap: float = 0.002, usage: bool = True, end: bool = True
+) -> None:
+    """`tokens` chunks; every SSE event is split over two HTTP chunks to exercise the decoders."""
+    writer.write(
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream;charset=x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+
+    def event(data: str) -> None:
+        raw = f"data: {data}\n\n".encode()
+        for part in (raw[:7], raw[7:]):
+            writer.write(f"{len(part):x}\r\n".encode() + part + b"\r\n")
+
+    for number in range(tokens):
+        await asyncio.sleep(gap)
+        reason = "length" if number == tokens - 1 else None
+        event(json.dumps({"choices": [{"text": "x", "finish_reason": reason if end else None}]}))
+        await writer.drain()
+    if usage:
+        event(json.dumps({"choices": [], "usage": {"completion_tokens": tokens * 2}}))
+    if end:
+        event("[DONE]")
+        writer.write(b"0\r\n\r\n")
+    await writer.drain()
+
+
+async def good(_path: str, body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
+    await stream(writer, body["max_tokens"])
+
+
+def load(handler: Handler, **settings: Any) -> tuple[dict[str, Any], list[dict[str, Any]], Engine]:
+    """The summary, all lines, and the engine after a run."""
+    engine = Engine(handler)
+    out = io.StringIO()
+
+    async def go() -> dict[str, Any]:
+        server = await asyncio.start_server(engine.serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        chosen: dict[str, Any] = {
+            "base_url": f"http://127.0.0.1:{port}", "model": "m", "stages": [[0.4, 4]], "num_prompts": None,
+            "input_tokens": 16, "output_tokens": 4, "seed": 1, "request_timeout_s": 5, "drain_s": 1,
+        }  # fmt: skip
+        chosen.update(settings)
+        facts = await client.run(chosen, out)
+        server.close()
+        return facts
+
+    facts = asyncio.run(go())
+    lines = []
+    for line in out.getvalue().splitlines():
+        marker, _, text = line.partition(" ")
+        assert marker == client.MARKER
+        lines.append(json.loads(text))
+    return facts, lines, engine
+
+
+def test_a_closed_loop_holds_its_concurrency_and_measures() -> None:
+    facts, lines, engine = load(good)
+    assert facts["failed"] == {}
+    assert facts["done"] == facts["sent"] > 8
+    assert engine.most_open == 4
+    assert facts["concurrency"] == pytest.approx(4, rel=0.15)
+    assert facts["rate_times_latency"] == pytest.approx(4, rel=0.25)
+    assert facts["output_tokens"] == facts["done"] * 8  # usage, not the number of chunks
+    assert facts["tokens_exact"] is True
+    assert facts["ttft_ms"]["p50"] < facts["e2e_ms"]["p50"]
+    assert facts["itl_ms"]["p50"] > 1
+    assert facts["ended"] == "time"
+    assert [line["n"] for line in lines] == list(range(1, len(lines) + 1))
+    assert lines[0]["kind"] == "start"
+    assert lines[-1]["kind"] == "summary"
+
+
+def test_every_request_has_its_own_connection_and_its_own_prompt() -> None:
+    facts, _, engine = load(good, num_prompts=12)
+    assert facts["ended"] == "prompts"
+    assert facts["done"] == 12
+    assert engine.connections == 13  # the probe came first
+    assert len({json.dumps(body["prompt"]) for body in engine.bodies}) == 13
+    body = engine.bodies[-1]
+    assert len(body["prompt"]) == 16
+    assert all(isinstance(token, int) for token in body["prompt"])
+    assert (body["max_tokens"], body["ignore_eos"], body["stream"], body["temperature"]) == (4, True, True, 0)
+    assert body["stream_options"] == {"include_usage": True}
+    assert all("connection: close" in head.lower() for head in engine.heads)
+
+
+def test_stages_change_the_concurrency() -> None:
+    facts, _, engine = load(good, stages=[[0.2, 2], [0.2, 6]])
+    assert engine.most_open == 6
+    assert facts["asked_concurrency"] == 6
+
+
+def test_the_key_comes_from_the_environment_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    _, lines, engine = load(good, num_prompts=1)
+    assert "authorization: bearer sk-secret" in engine.heads[0].lower()
+    assert "sk-secret" not in json.dumps(lines)
+
+
+@pytest.mark.parametrize(
+    ("accepts", "mode"),
+    [
+        (lambda path, body: isinstance(body.get("prompt"), str), "/v1/completions, text"),
+        (
+            lambda path, body: isinstance(body.get("prompt"), str) and "ignore_eos" not in body,
+            "/v1/completions, text, output length not forced",
+        ),
+        (lambda path, body: "chat" in path, "/v1/chat/completions, text"),
+    ],
+    ids=["text only", "no extras", "chat only"],
+)
+def test_it_finds_a_way_of_asking_that_the_engine_accepts(
+    accepts: Callable[[str, dict[str, Any]], bool], mode: str
+) -> None:
+    async def picky(path: str, body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
+        if accepts(path, body):
+            await stream(writer, 2)
+        else:
+            await reply(writer, "400 Bad Request", {"error": "no"})
+
+    facts, _, _ = load(picky, num_prompts=3)
+    assert facts["done"] == 3
+    assert facts["mode"] == mode
+
+
+def test_without_usage_the_chunks_are_counted_and_that_is_said() -> None:
+    async def plain(_path: str, _body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
+        await stream(writer, 3, usage=False)
+
+    facts, _, _ = load(plain, num_prompts=2)
+    assert facts["output_tokens"] == 6
+    assert facts["tokens_exact"] is False
+
+
+def test_an_engine_that_does_not_stream_still_counts() -> None:
+    async def whole(_path: str, _body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
+        await reply(writer, "200 OK", {"choices": [{"text": "x"}], "usage": {"completion_tokens": 4}})
+
+    facts, _, _ = load(whole, num_prompts=2)
+    assert (facts["done"], facts["output_tokens"]) == (2, 8)
+    assert facts["ttft_ms"]["p50"] is None
+    assert facts["e2e_ms"]["p50"] > 0
+
+
+async def broken_off(_path: str, _body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
+    await stream(writer, 2, usage=False, end=False)
+
+
+async def error_500(_path: str, _body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
+    await reply(writer, "500 Internal Server Error", {"error": "engine dead"})
+
+
+async def error_in_stream(_path: str, _body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
+    writer.write(
+        b'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: {"error": {"message": "boom"}}\n\n'
+    )
+
+
+async def nonsense(_path: str, _body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: [1]\n\n")
+
+
+async def bad_chunk(_path: str, _body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")
+
+
+async def hang(_path: str, _body: dict[str, Any], _writer: asyncio.StreamWriter) -> None:
+    await asyncio.sleep(1)
+
+
+async def close_at_once(_path: str, _body: dict[str, Any], _writer: asyncio.StreamWriter) -> None:
+    return
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        (error_500, "http 500"),
+        (broken_off, "disconnected"),
+        (close_at_once, "disconnected"),
+        (error_in_stream, "stream error"),
+        (nonsense, "protocol"),
+        (bad_chunk, "protocol"),
+        (hang, "timeout"),
+    ],
+)
+def test_failures_are_counted_by_reason(bad: Handler, reason: str) -> None:
+    asked = 0
+
+    async def every_second(path: str, body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        asked += 1
+        await (bad if asked % 2 == 0 else good)(path, body, writer)
+
+    facts, _, _ = load(every_second, num_prompts=4, stages=[[1, 1]], request_timeout_s=0.3)
+    assert facts["failed"] == {reason: 2}
+    assert facts["done"] == 2
+    assert facts["examples"][reason]
+
+
+def test_an_engine_that_refuses_from_the_start_ends_it_with_the_engines_words() -> None:
+    async def unknown(_path: str, _body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
+        await reply(writer, "404 Not Found", {"message": "The model `m` does not exist."})
+
+    facts, lines, _ = load(unknown)
+    assert facts["ended"] == "refused"
+    assert facts["failed"] == {"http 404": 1}
+    assert "does not exist" in facts["examples"]["http 404"]
+    assert facts["done"] == 0
+    assert lines[-1]["kind"] == "summary"
+
+
+def test_nobody_listening(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request, "PATIENCE_S", 0.1)
+    facts, _, _ = load(good, base_url="http://127.0.0.1:1")
+    assert facts["failed"] == {"connect": 1}
+
+
+def test_without_any_success_it_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "GIVE_UP_S", 0.1)
+    monkeypatch.setattr(client, "TICK_S", 0.1)
+    asked = 0
+
+    async def only_the_probe(path: str, body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        asked += 1
+        await (good if asked == 1 else error_500)(path, body, writer)
+
+    facts, _, _ = load(only_the_probe, stages=[[10, 8]])
+    assert facts["ended"] == "gave up"
+    assert facts["done"] == 0
+
+
+def test_a_request_still_open_at_the_end_is_cut_not_failed() -> None:
+    asked = 0
+
+    async def slow(path: str, body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        asked += 1
+        await (good if asked == 1 else hang)(path, body, writer)
+
+    facts, _, _ = load(slow, stages=[[0.1, 3]], drain_s=0.1)
+    assert (facts["sent"], facts["cut"], facts["failed"]) == (3, 3, {})
+
+
+def test_a_signal_ends_it_with_the_summary() -> None:
+    out = io.StringIO()
+
+    async def go() -> dict[str, Any]:
+        engine = Engine(good)
+        server = await asyncio.start_server(engine.serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        settings = {"base_url": f"http://127.0.0.1:{port}/v1", "model": "m", "stages": [[60, 2]],
+                    "input_tokens": 4, "output_tokens": 2}  # fmt: skip
+        runner = client.Client(settings, out)
+        asyncio.get_running_loop().call_later(0.3, runner.end, "signal")
+        facts = await runner.run()
+        server.close()
+        return facts
+
+    facts = asyncio.run(go())
+    assert facts["ended"] == "signal"
+    assert facts["done"] > 2
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
+def test_the_dechunker_takes_any_split(size: int) -> None:
+    raw = b"5\r\nhello\r\n1;x=y\r\n \r\n6\r\nworld!\r\n0\r\n\r\n"
+    chunks = request.Dechunker()
+    assert b"".join(chunks.feed(raw[i : i + size]) for i in range(0, len(raw), size)) == b"hello world!"
+    assert chunks.ended
+
+
+def test_histograms_merge_and_stay_within_one_percent() -> None:
+    one, two, both = Histogram(), Histogram(), Histogram()
+    for value in range(1, 1001):
+        (one if value % 2 else two).add(float(value))
+        both.add(float(value))
+    merged = Histogram()
+    for part in (one, two):
+        merged.merge(json.loads(json.dumps(part.to_json())))
+    assert merged.summary() == both.summary()
+    for share in (0.5, 0.95, 0.99):
+        found = merged.percentile(share)
+        assert found == pytest.approx(share * 1000, rel=0.012)
+    assert merged.summary()["mean"] == pytest.approx(500.5)
+    assert merged.summary()["max"] == 1000
+    assert Histogram().summary() == {"mean": None, "p50": None, "p95": None, "p99": None, "max": None}
