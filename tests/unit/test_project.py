@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 import sys
-from itertools import combinations, product
+from itertools import combinations, pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,6 @@ import pytest
 import yaml
 
 from kubectl_llmhpa import __version__
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 ROOT = Path(__file__).resolve().parents[2]
 MANIFEST: dict[str, Any] = yaml.safe_load((ROOT / "plugin.yaml").read_text())
@@ -33,7 +28,9 @@ KREW_PLATFORMS = (
 
 
 def project() -> dict[str, Any]:
-    return tomllib.loads((ROOT / "pyproject.toml").read_text())
+    tomllib = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
+    table: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    return table
 
 
 @pytest.mark.parametrize("folder", ["kubectl_llmhpa", "tests", "scripts"])
@@ -64,13 +61,15 @@ def test_console_scripts_lead_somewhere() -> None:
 
 def test_every_dependency_says_why() -> None:
     lines = (ROOT / "pyproject.toml").read_text().split("dependencies = [")[1].split("\n]")[0].splitlines()
-    for before, line in zip(lines, lines[1:], strict=False):
+    for before, line in pairwise(lines):
         if line.strip().startswith('"'):
             assert before.strip().startswith("#"), f"no reason above {line.strip()}"
 
 
 def test_every_direct_dependency_is_locked() -> None:
-    locked = set(re.findall(r"^([a-z0-9][a-z0-9.-]*)==", (ROOT / "requirements/dev.txt").read_text(), re.M))
+    locked = set(
+        re.findall(r"^([a-z0-9][a-z0-9.-]*)==", (ROOT / "requirements/dev.txt").read_text(), re.MULTILINE)
+    )
     table = project()
     direct = table["project"]["dependencies"] + table["dependency-groups"]["dev"]
     names = {re.split(r"[<>=~! ;\[]", line)[0].lower().replace("_", "-") for line in direct}
@@ -113,7 +112,7 @@ def test_platform_has_what_krew_requires(platform: dict[str, Any]) -> None:
 
 
 def matches(platform: dict[str, Any], os_name: str, arch: str) -> bool:
-    labels = platform["selector"]["matchLabels"]
+    labels: dict[str, str] = platform["selector"]["matchLabels"]
     return labels.get("os", os_name) == os_name and labels.get("arch", arch) == arch
 
 
