@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.machinery
-import importlib.util
-from pathlib import Path
 from types import ModuleType
 
 import click
 import pytest
 
-SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "docs"
+from tests import loading
 
 
 @pytest.fixture(scope="module")
 def docs() -> ModuleType:
-    loader = importlib.machinery.SourceFileLoader("docs_script", str(SCRIPT))
-    spec = importlib.util.spec_from_loader("docs_script", loader)
-    assert spec is not None
-    module = importlib.util.module_from_spec(spec)
-    loader.exec_module(module)
-    return module
+    return loading.script("docs")
 
 
 @click.group(help="Root help.\n\n\b\nExamples:\n  # one\n  kubectl llm-hpa scale x")

@@ -1,0 +1,113 @@
+"""scripts/test: a red ring makes a red run, nothing is passed over in silence, no cluster is left behind."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from tests import loading
+
+REPORT = '<testsuites><testsuite tests="5" failures="1" errors="1" skipped="1"/></testsuites>'
+
+
+@pytest.fixture
+def runner() -> ModuleType:
+    return loading.script("test")
+
+
+@pytest.fixture
+def cluster_log(runner: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A stand-in for scripts/cluster that writes down how it was called."""
+    log = tmp_path / "log"
+    program = tmp_path / "cluster"
+    program.write_text(f'#!/bin/sh\necho "$1 $LLM_HPA_CLUSTER" >> {log}\ntest "$1" != "$REFUSE"\n')
+    program.chmod(0o755)
+    monkeypatch.setattr(runner, "CLUSTER", str(program))
+    return log
+
+
+def options(**given: object) -> argparse.Namespace:
+    return argparse.Namespace(**{"full": False, "keep": False, "pytest_arguments": [], **given})
+
+
+def ring(runner: ModuleType, name: str) -> object:
+    return next(each for each in runner.RINGS if each.name == name)
+
+
+def test_rings_of_the_clusters_know_what_they_need(runner: ModuleType) -> None:
+    assert [each.name for each in runner.RINGS] == [
+        "static",
+        "unit",
+        "control-plane",
+        "cluster",
+        "engine",
+        "ground",
+    ]
+    assert all(each.needs_root for each in runner.RINGS if each.cluster)
+
+
+def test_totals_come_from_the_report(runner: ModuleType, tmp_path: Path) -> None:
+    report = tmp_path / "r.xml"
+    report.write_text(REPORT)
+    outcome = runner.Outcome(ring(runner, "unit"))
+    runner.count(report, outcome)
+    assert (outcome.passed, outcome.failed, outcome.skipped) == (2, 2, 1)
+
+
+def test_last_line_is_the_total_and_red_is_red(
+    runner: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = runner.Outcome(ring(runner, "unit"), passed=3)
+    bad = runner.Outcome(ring(runner, "cluster"), passed=1, failed=2, skipped=1)
+    bad.fail("pytest exit code 1")
+    assert runner.summary([good]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "3 passed, 0 failed"
+    assert runner.summary([good, bad]) == 1
+    assert capsys.readouterr().out.splitlines()[-1] == "4 passed, 2 failed, 1 skipped"
+
+
+@pytest.mark.parametrize(("in_ci", "verdict"), [(False, "skipped"), (True, "FAILED")])
+def test_a_ring_that_cannot_run_says_so_and_fails_in_ci(
+    runner: ModuleType, monkeypatch: pytest.MonkeyPatch, in_ci: bool, verdict: str
+) -> None:
+    monkeypatch.setattr(runner, "IN_CI", in_ci)
+    monkeypatch.setattr(runner.shutil, "which", lambda _: None)
+    monkeypatch.setattr(runner.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(runner.sys, "platform", "linux")
+    outcome = runner.run_ring(ring(runner, "cluster"), options(), Path("unused"))
+    assert outcome.verdict == verdict
+    assert "Go toolchain" in outcome.reason
+
+
+def test_cluster_is_taken_down_after_its_tests(runner: ModuleType, cluster_log: Path) -> None:
+    outcome = runner.Outcome(ring(runner, "cluster"))
+    runner.with_cluster(outcome.ring, False, lambda: None, outcome)
+    assert cluster_log.read_text().splitlines() == ["up llm-hpa-test", "down llm-hpa-test"]
+    assert outcome.verdict == "passed"
+
+
+def test_cluster_is_taken_down_when_its_tests_are_interrupted(runner: ModuleType, cluster_log: Path) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    outcome = runner.Outcome(ring(runner, "cluster"))
+    with pytest.raises(KeyboardInterrupt):
+        runner.with_cluster(outcome.ring, False, interrupted, outcome)
+    assert cluster_log.read_text().splitlines()[-1] == "down llm-hpa-test"
+
+
+def test_cluster_that_does_not_come_up_fails_the_ring(
+    runner: ModuleType, cluster_log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REFUSE", "up")
+    outcome = runner.Outcome(ring(runner, "cluster"))
+    runner.with_cluster(outcome.ring, False, lambda: pytest.fail("tests ran"), outcome)
+    assert outcome.verdict == "FAILED"
+    assert cluster_log.read_text().splitlines()[-1] == "down llm-hpa-test"
+
+
+def test_what_runs_too_long_is_ended(runner: ModuleType) -> None:
+    assert runner.run(["sleep", "60"], limit_s=0.2) == 124
