@@ -1,0 +1,70 @@
+"""A container's command line as words and flags.
+
+Engines are started as `vllm serve M --port 8001`, as `python3 -m vllm...`, and very often inside `sh -c "..."`, so
+the words are those of the joined string, with line continuations and comments gone.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+
+_VARIABLE = re.compile(r"\$\((?P<k8s>\w+)\)|\$\{(?P<shell>\w+)(:?-(?P<default>[^}]*))?\}|\$(?P<plain>\w+)")
+
+
+def words(command: Sequence[str], env: Mapping[str, str] | None = None) -> list[str]:
+    """Command and args as flat words: scripts of `sh -c` are split too, `$(X)`, `${X:-d}`, `$X` come from `env`."""
+    flat: list[str] = []
+    for part in command:
+        filled = _fill(part, env or {})
+        flat += _split(filled) if re.search(r"\s", filled) else [filled]
+    return flat
+
+
+def flag(flat: Sequence[str], *names: str) -> str | None:
+    """The value of a flag, written `--a-b 1`, `--a-b=1` or `--a_b 1`; the last one wins; None when absent."""
+    wanted = {name.replace("_", "-") for name in names}
+    found: str | None = None
+    for position, word in enumerate(flat):
+        name, equals, value = word.partition("=")
+        if name.replace("_", "-") in wanted:
+            if equals:
+                found = value
+            elif position + 1 < len(flat):
+                found = flat[position + 1]
+    return found
+
+
+def switch(flat: Sequence[str], *names: str) -> str | None:
+    """The word that switches a flag without a value on; None when it is absent or `=false`."""
+    wanted = {name.replace("_", "-") for name in names}
+    for word in flat:
+        name, _, value = word.partition("=")
+        if name.replace("_", "-") in wanted and value.lower() not in ("false", "0"):
+            return word
+    return None
+
+
+def whole(text: str | None) -> int | None:
+    """A positive whole number, or None for anything else (`auto`, `$UNSET`, `1k`)."""
+    return int(text) if text is not None and re.fullmatch(r"[1-9][0-9]{0,8}", text) else None
+
+
+def _fill(text: str, env: Mapping[str, str]) -> str:
+    def value(match: re.Match[str]) -> str:
+        name = match["k8s"] or match["shell"] or match["plain"]
+        if name in env:
+            return env[name]
+        return match["default"] if match["default"] is not None else match[0]
+
+    return _VARIABLE.sub(value, text)
+
+
+def _split(script: str) -> list[str]:
+    joined = re.sub(r"(?m)(^|\s)#\s.*$", " ", script.replace("\\\n", " "))
+    try:
+        found = shlex.split(joined)
+    except ValueError:  # an unclosed quote: the shell would refuse it too, yet a look costs nothing
+        found = joined.split()
+    return [inner for word in found for inner in (_split(word) if re.search(r"\s", word) else [word])]

@@ -1,0 +1,215 @@
+"""vLLM, 0.8 (V0 and V1) to the newest.
+
+Names and version windows: `vllm/v1/metrics/loggers.py` (V1) and `vllm/engine/metrics.py` (V0) of the 0.8.5 to 0.32.0
+wheels, confirmed on bodies that their own code made. All gauges exist from the start with value 0; vLLM deprecates a
+name in X.Y, hides it in X.Y+1 and removes it in X.Y+2 (docs/usage/metrics.md), hence the aliases.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from kubectl_llmhpa.engines import commands
+from kubectl_llmhpa.engines.exposition import Exposition
+from kubectl_llmhpa.engines.model import Dialect, Engine, Seats, Signal
+
+WAITING = "vllm:num_requests_waiting"
+RUNNING = "vllm:num_requests_running"
+CACHE_INFO = "vllm:cache_config_info"
+#: `engine` is the data-parallel rank (V1); `model_name` tells two engines of one pod apart.
+RANKS = ("engine", "model_name")
+
+#: arg_utils.py: 1024 on devices of 70 GiB and more (not A100) from 0.9 on, else 256. The smaller one is assumed.
+DEFAULT_MAX_NUM_SEQS = 256
+#: Fewer finished requests than this say nothing about the mean length of a request.
+ENOUGH_REQUESTS = 10
+
+SIGNALS = (
+    Signal("waiting", (WAITING,), RANKS),
+    Signal("running", (RUNNING,), RANKS),
+    Signal("kv-cache", ("vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc"), RANKS),
+    Signal("ttft", ("vllm:time_to_first_token_seconds",), RANKS),
+    Signal("itl", ("vllm:inter_token_latency_seconds", "vllm:time_per_output_token_seconds"), RANKS),
+    Signal("e2e", ("vllm:e2e_request_latency_seconds",), RANKS),
+    Signal("prompt-tokens", ("vllm:prompt_tokens_total",), RANKS),
+    Signal("generation-tokens", ("vllm:generation_tokens_total",), RANKS),
+)
+
+V0 = "V0 engine (0.8 to 0.10)"
+_LAST_RANK_ONLY = ("V1 0.8 to 0.9.1", "V1 0.9.2 to 0.10.1")
+
+#: Newest first; the first that fits names the dialect.
+DIALECTS = (
+    Dialect("V1 0.20 and newer", present=("vllm:num_requests_waiting_by_reason",)),
+    Dialect(
+        "V1 0.12 to 0.19",
+        present=("vllm:kv_cache_usage_perc", "vllm:inter_token_latency_seconds"),
+        absent=("vllm:gpu_cache_usage_perc", "vllm:time_per_output_token_seconds"),
+    ),
+    Dialect(
+        "V1 0.11 to 0.14", present=("vllm:kv_cache_usage_perc", "vllm:request_time_per_output_token_seconds")
+    ),
+    Dialect("V1 0.10.2", present=("vllm:kv_cache_usage_perc", "vllm:inter_token_latency_seconds")),
+    Dialect(_LAST_RANK_ONLY[1], present=("vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc")),
+    Dialect(_LAST_RANK_ONLY[0], present=("vllm:gpu_cache_usage_perc",)),
+)
+
+
+def dialect_of(body: Exposition) -> str:
+    """The range of versions that shares the names of this body; `unlisted` for names no known version had."""
+    if body.of(RUNNING) and not body.label_values(RUNNING, "engine"):
+        return V0
+    for dialect in DIALECTS:
+        if all(body.live(name) for name in dialect.present) and not any(
+            body.live(name) for name in dialect.absent
+        ):
+            return dialect.name
+    return "unlisted"
+
+
+def seats_of(body: Exposition, words: Sequence[str]) -> Seats | None:
+    """min(max-num-seqs x ranks, KV tokens / mean(prompt + output / 2)); never below what runs right now.
+
+    None when the flag is not a number and the KV cache's size or the requests' mean length is not known yet.
+    """
+    ranks = _ranks(body, words)
+    text = commands.flag(words, "--max-num-seqs")
+    flag = commands.whole(text)
+    by_flag = None if text is not None and flag is None else (flag or DEFAULT_MAX_NUM_SEQS) * ranks
+    by_cache, cache_evidence = _cache_seats(body, ranks)
+    plural = "rank" if ranks == 1 else "ranks"
+    flag_evidence = (
+        f"--max-num-seqs {flag} x {ranks} data-parallel {plural}"
+        if flag
+        else f"the default --max-num-seqs {DEFAULT_MAX_NUM_SEQS} x {ranks} data-parallel {plural} "
+        "(1024 on large GPUs; the flag is not on the command line)"
+    )
+    ceiling = flag * ranks if flag else None
+    running = _whole_total(body, RUNNING)
+    waiting = _whole_total(body, WAITING)
+    bounds = [bound for bound in (by_flag, by_cache) if bound is not None]
+    if not bounds:
+        if running and waiting:
+            return Seats(running, f"{running} requests run while {waiting} wait", proved=False)
+        return None
+    value = min(bounds)
+    if running > value:
+        return Seats(running, f"{running} requests run at once right now", proved=True, ceiling=ceiling)
+    if by_cache is not None and by_cache == value:
+        return Seats(value, cache_evidence, proved=True, ceiling=ceiling)
+    filled = waiting > 0 and running == value
+    evidence = f"{flag_evidence}, all taken while {waiting} wait" if filled else flag_evidence
+    if by_cache is not None:
+        evidence += f"; the KV cache would hold {by_cache}"
+    return Seats(
+        value, evidence, proved=filled or (flag is not None and by_cache is not None), ceiling=ceiling
+    )
+
+
+def notes_of(body: Exposition, words: Sequence[str], dialect: str) -> tuple[str, ...]:
+    """Defects of the dialect that falsify numbers of this pod."""
+    notes = []
+    engines = body.label_values(RUNNING, "engine")
+    size = commands.whole(commands.flag(words, "--data-parallel-size", "-dp")) or 1
+    if dialect in _LAST_RANK_ONLY and (engines == ("1",) or len(engines) < size):
+        notes.append(
+            "with data parallelism this vLLM exposes its last rank only: the load is under-reported and no query can "
+            "repair it; vLLM 0.10.2 or newer exposes all ranks"
+        )
+    by_process = sorted(
+        name
+        for signal in SIGNALS
+        for name in signal.metrics
+        if any("pid" in sample.labels for sample in body.of(name))
+    )
+    for name in by_process:
+        notes.append(f"{name} has a series per API server process (label pid); the highest one counts")
+    return tuple(notes)
+
+
+def _ranks(body: Exposition, words: Sequence[str]) -> int:
+    """Data-parallel ranks that this pod's body stands for."""
+    seen = len(body.label_values(RUNNING, "engine"))
+    local = commands.whole(commands.flag(words, "--data-parallel-size-local", "-dpl"))
+    size = commands.whole(commands.flag(words, "--data-parallel-size", "-dp"))
+    if seen > 1:
+        return seen
+    if dialect_of(body) in _LAST_RANK_ONLY or seen == 0:
+        return local or size or 1
+    return 1
+
+
+def _cache_seats(body: Exposition, ranks: int) -> tuple[int | None, str]:
+    """Requests of mean length that the KV cache of all ranks holds, and the sentence for it."""
+    infos = body.of(CACHE_INFO)
+    sizes = [_cache_tokens(sample.labels) for sample in infos]
+    mean = _mean_lengths(body)
+    known = [size for size in sizes if size is not None]
+    if not known or len(known) != len(sizes) or mean is None:
+        return None, ""
+    # One series for several ranks: no engine label in 0.8.5 and V0, and the last rank only up to 0.9.2.
+    copies = ranks if len(known) < ranks and len(known) == 1 else 1
+    tokens = sum(size for size, _ in known) * copies
+    prompt, output = mean
+    per_request = prompt + output / 2
+    if per_request <= 0:
+        return None, ""
+    sizes_text = " + ".join(dict.fromkeys(text for _, text in known))
+    times = f" x {copies} ranks" if copies > 1 else f" x {len(known)} engines" if len(known) > 1 else ""
+    evidence = f"{sizes_text}{times} / mean ({prompt:.0f} prompt + {output / 2:.0f}) tokens"
+    return max(1, math.floor(tokens / per_request)), evidence
+
+
+def _cache_tokens(labels: Mapping[str, str]) -> tuple[int, str] | None:
+    """Tokens of one engine's KV cache, from `kv_cache_size_tokens` (0.25.1 on) or blocks x block size."""
+    size = commands.whole(labels.get("kv_cache_size_tokens"))
+    if size is not None:
+        return size, f"{size} KV tokens"
+    blocks = commands.whole(labels.get("num_gpu_blocks"))
+    block = commands.whole(labels.get("block_size"))
+    if blocks is None or block is None:
+        return None
+    return blocks * block, f"{blocks} KV blocks x {block} tokens"
+
+
+def _mean_lengths(body: Exposition) -> tuple[float, float] | None:
+    """Mean prompt and output tokens of the finished requests; None while too few have finished.
+
+    The per-request histograms count finished requests only; the counters (the fallback) count running ones too.
+    """
+    finished = body.total("vllm:request_prompt_tokens_count")
+    prompt = body.total("vllm:request_prompt_tokens_sum")
+    output = body.total("vllm:request_generation_tokens_sum")
+    if finished is None or prompt is None or output is None:
+        finished = body.total("vllm:request_success_total")
+        prompt = body.total("vllm:prompt_tokens_total")
+        output = body.total("vllm:generation_tokens_total")
+    if finished is None or prompt is None or output is None:
+        return None
+    if not all(map(math.isfinite, (finished, prompt, output))) or finished < ENOUGH_REQUESTS:
+        return None
+    return prompt / finished, output / finished
+
+
+def _whole_total(body: Exposition, metric: str) -> int:
+    total = body.total(metric)
+    return int(total) if total is not None and math.isfinite(total) else 0
+
+
+VLLM = Engine(
+    name="vllm",
+    title="vLLM",
+    prefix="vllm:",
+    # dynamo.vllm is Dynamo's own worker around vLLM, told apart by its body.
+    commands=(r"(^|[\s/])vllm\s+serve\b", r"\bvllm\.entrypoints\b"),
+    images=(r"(^|/)vllm(-openai|-tpu|-ascend|-cpu)?[\w.-]*(:|@|$)", r"/rhaiis/vllm-", r"/llm-d-cuda(:|@|$)"),
+    live=(RUNNING, WAITING),
+    signals=SIGNALS,
+    hides_metrics=("--disable-log-stats",),
+    default_port=8000,
+    path="/metrics",
+    dialect_of=dialect_of,
+    seats_of=seats_of,
+    notes_of=notes_of,
+)

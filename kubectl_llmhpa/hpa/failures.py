@@ -1,0 +1,111 @@
+"""The controller's error messages, each with the hop it means and a plain sentence.
+
+Texts as the controller and the adapters write them (horizontal.go, metrics clients of Kubernetes 1.27 to 1.37;
+prometheus-adapter 0.12, KEDA 2.21), seen on a real cluster. First match wins.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Failure:
+    """`hop` is the broken link of the chain, `why` a sentence, `waits`: normal while no pod is ready."""
+
+    hop: str
+    why: str
+    waits: bool = False
+
+
+_ROWS: tuple[tuple[str, str, str, bool], ...] = (
+    (
+        r"no (?P<api>custom|external) metrics API \(\S+\) registered",
+        "metrics API",
+        "nothing serves {api} metrics: no adapter is installed for {api}.metrics.k8s.io",
+        False,
+    ),
+    (
+        r"unable to fetch metrics from (?P<api>custom|external) metrics API: no known available metric versions found",
+        "metrics API",
+        "the adapter behind {api}.metrics.k8s.io does not answer (its APIService is not Available)",
+        False,
+    ),
+    (
+        r"(?P<api>custom|external) metrics API: the server is currently unable to handle the request",
+        "metrics API",
+        "the adapter behind {api}.metrics.k8s.io does not answer (its APIService is not Available)",
+        False,
+    ),
+    (
+        r"could not find the metric (?P<metric>\S+) for",
+        "name",
+        "the metrics API does not know {metric}: the adapter has no rule for it, Prometheus has no sample of it, or "
+        "the selector matches no pod",
+        True,
+    ),
+    (
+        r"(unable to get (external )?metric (?P<metric>[^\s]+?): )?.*no metrics returned from (?P<api>custom|external) metrics API",
+        "sample",
+        "no pod of the workload has a sample of {metric}: it is not scraped, or the engine does not expose it yet",
+        True,
+    ),
+    (
+        r"(unable to get metric (?P<metric>[^\s]+?): )?.*did not receive metrics for (targeted|any ready) pods",
+        "sample",
+        "no pod of the workload has a sample of {metric}: it is not scraped, or the engine does not expose it yet",
+        True,
+    ),
+    (
+        r"ScaledObject\.keda\.sh \"(?P<metric>[^\"]+)\" not found",
+        "metrics API",
+        "the metric's selector names ScaledObject {metric}, which does not exist",
+        False,
+    ),
+    (
+        r"rpc error: .*error when getting metric values? metric:(?P<metric>\S+)",
+        "value",
+        "KEDA cannot compute {metric}: the KEDAScalerFailed event of its ScaledObject tells why",
+        False,
+    ),
+    (
+        r"(?P<api>custom|external) metrics API: Internal error occurred: unable to fetch metrics",
+        "value",
+        "the adapter's query fails in Prometheus, or Prometheus does not answer; the adapter's log tells which",
+        False,
+    ),
+    (r"\bforbidden\b", "metrics API", "the HPA controller may not read the metric: {message}", False),
+    (
+        r"invalid object metric source: neither a value target nor an average value target was set",
+        "HPA",
+        "`type` and the field that is set do not fit for an Object metric",
+        False,
+    ),
+)
+
+
+def explain(message: str) -> Failure:
+    """The hop and the sentence for the message of a `ScalingActive=False` condition or a Warning event."""
+    for pattern, hop, sentence, waits in _ROWS:
+        if match := re.search(pattern, message, re.DOTALL):
+            groups = match.groupdict()
+            metric = groups.get("metric") or _metric(message) or "the metric"
+            return Failure(
+                hop, sentence.format(metric=metric, api=groups.get("api") or "", message=message), waits
+            )
+    return Failure("value", message or "the metric cannot be computed")
+
+
+def invalid_metrics(message: str) -> tuple[int, int] | None:
+    """(invalid, of how many) from `invalid metrics (1 invalid out of 2), first error is: ...`."""
+    match = re.search(r"invalid metrics \((\d+) invalid out of (\d+)\)", message)
+    return (int(match[1]), int(match[2])) if match else None
+
+
+def _metric(message: str) -> str:
+    """M of `unable to get metric M: ...` or of `unable to get external metric NS/M/SELECTOR: ...`."""
+    if match := re.search(r"unable to get external metric [^/\s]+/(\S+?)/", message):
+        return match[1]
+    match = re.search(r"unable to get metric (\S+?): ", message)
+    return match[1] if match else ""

@@ -1,0 +1,114 @@
+"""From what an engine can say to what the HPA should ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from kubectl_llmhpa.engines import SIGNALS, EngineFacts, Kind
+from kubectl_llmhpa.errors import LlmHpaError
+from kubectl_llmhpa.policy.behavior import behavior
+from kubectl_llmhpa.policy.model import Policy, Target
+from kubectl_llmhpa.policy.presets import PRESETS, targets_of
+
+#: The controller acts only on a ratio beyond 1 +- 0.1 (horizontal-pod-autoscaler-tolerance).
+TOLERANCE = Decimal("0.1")
+
+
+def decide(
+    facts: EngineFacts,
+    *,
+    preset: str = "load",
+    targets: Mapping[str, Decimal] | None = None,
+    scale_down_window: int = 300,
+    scale_down: bool = True,
+) -> Policy:
+    """The policy for one engine.
+
+    `targets` (signal -> target per pod) replaces the preset's list as a whole. Raises LlmHpaError, with the reason,
+    for an unknown preset or signal, for a signal that has no live series, and for a target that cannot work.
+    """
+    shape = behavior(scale_down_window, scale_down=scale_down)
+    reasons = list(facts.notes)
+    if targets:
+        chosen = tuple(_own(facts, signal, value) for signal, value in targets.items())
+        return Policy("custom", chosen, shape, tuple(reasons))
+    if preset not in PRESETS:
+        raise LlmHpaError(
+            f"policy {preset}", "there is no such policy", f"choose one of {', '.join(PRESETS)}"
+        )
+    if facts.armed:
+        raise LlmHpaError(
+            f"policy {preset}",
+            f"{facts.engine} exposes no series yet ({facts.evidence})",
+            "wait until a pod is ready, or send it one request",
+        )
+    chosen, missing = targets_of(facts, PRESETS[preset])
+    if not chosen:
+        raise LlmHpaError(f"policy {preset}", "; ".join(missing))
+    if facts.seats is None:
+        reasons.append("seats unknown, uncalibrated: run bench")
+    if not scale_down:
+        reasons.append("scale-down is disabled: replicas only grow")
+    return Policy(preset, chosen, shape, (*reasons, *missing))
+
+
+def _own(facts: EngineFacts, signal: str, value: Decimal) -> Target:
+    attempted = f"--signal {signal}={value}"
+    kind = SIGNALS.get(signal)
+    if kind is None:
+        raise LlmHpaError(attempted, f"there is no signal {signal!r}", f"choose one of {_offered(facts)}")
+    if kind is Kind.LATENCY:
+        raise LlmHpaError(
+            attempted,
+            "a latency is no load of one pod: its mean over pods does not fall when pods are added in proportion, so "
+            "an HPA on it over- or undershoots",
+            "use running, waiting or kv-cache",
+        )
+    if kind is Kind.RATE:
+        raise LlmHpaError(
+            attempted, "token rates are not served per pod by this version", "use running or waiting"
+        )
+    source = facts.signals.get(signal)
+    if source is None:
+        raise LlmHpaError(
+            attempted,
+            f"{facts.engine} exposes no live series for {signal}",
+            f"choose one of {_offered(facts)}" if facts.signals else "wait until a pod is ready",
+        )
+    if not value.is_finite() or value <= 0:
+        raise LlmHpaError(attempted, "the target must be above 0")
+    if kind is Kind.RATIO and value >= 1:
+        raise LlmHpaError(
+            attempted, f"{signal} is a ratio: the target must lie between 0 and 1", "0.8 is usual"
+        )
+    if value < Decimal("0.001"):
+        raise LlmHpaError(attempted, "metrics have a resolution of 0.001")
+    if signal == "running":
+        _reachable(facts, attempted, value)
+    return Target(signal, source.metric, value, "given on the command line")
+
+
+def _reachable(facts: EngineFacts, attempted: str, value: Decimal) -> None:
+    """Refuse a target for running requests that one full pod does not exceed by more than the tolerance."""
+    seats = facts.seats
+    if seats is None:
+        return
+    most = seats.ceiling if seats.ceiling is not None else seats.value if seats.proved else None
+    if most is None or Decimal(most) > value * (1 + TOLERANCE):
+        return
+    if seats.proved:
+        most = min(most, seats.value)
+    if value > most:
+        problem = f"one pod never runs more than {most} requests at once ({seats.evidence}), so it can never be reached"
+    else:
+        problem = (
+            f"a full pod runs {most} requests ({seats.evidence}), which is within the 10 % tolerance of the target, so "
+            "it never scales up"
+        )
+    raise LlmHpaError(attempted, problem, f"ask for {max(1, int(most * Decimal('0.6')))} or so")
+
+
+def _offered(facts: EngineFacts) -> str:
+    usable = [name for name, source in facts.signals.items() if source.kind in (Kind.COUNT, Kind.RATIO)]
+    return ", ".join(usable or [name for name, kind in SIGNALS.items() if kind in (Kind.COUNT, Kind.RATIO)])
