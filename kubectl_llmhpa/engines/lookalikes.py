@@ -77,6 +77,7 @@ LOOKALIKES = (
         "a Dynamo worker",
         f"engine series in it are passed through by Dynamo; {_NOT_YET}",
         prefixes=("dynamo_component_",),
+        label=("vllm:", "dynamo_component"),
         command=r"\bdynamo\.(vllm|sglang|trtllm|mocker)\b",
     ),
     Lookalike(

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from kubectl_llmhpa.api import Json
 
 _RESCALE = re.compile(
-    r"(?P<combined>\(combined from similar events\): )?New size: (?P<size>\d+); reason: (?P<reason>.*)", re.S
+    r"(?P<combined>\(combined from similar events\): )?New size: (?P<size>\d+); reason: (?P<reason>.*)",
+    re.DOTALL,
 )
 
 

@@ -46,13 +46,13 @@ _ROWS: tuple[tuple[str, str, str, bool], ...] = (
         True,
     ),
     (
-        r"(unable to get (external )?metric (?P<metric>[^\s]+?): )?.*no metrics returned from (?P<api>custom|external) metrics API",
+        r"no metrics returned from (?P<api>custom|external) metrics API",
         "sample",
         "no pod of the workload has a sample of {metric}: it is not scraped, or the engine does not expose it yet",
         True,
     ),
     (
-        r"(unable to get metric (?P<metric>[^\s]+?): )?.*did not receive metrics for (targeted|any ready) pods",
+        r"did not receive metrics for (targeted|any ready) pods",
         "sample",
         "no pod of the workload has a sample of {metric}: it is not scraped, or the engine does not expose it yet",
         True,

@@ -1,1 +1,1 @@
-"""How is it shown? Tables, progress and HTML."""
+"""How is it shown? Tables, ages, documents, and what a terminal may be sent."""

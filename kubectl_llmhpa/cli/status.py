@@ -1,0 +1,217 @@
+"""`status`: every autoscaler of LLM pods, its signals, and why it moves or not."""
+
+from __future__ import annotations
+
+import os
+import queue
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+import click
+
+from kubectl_llmhpa.api import DEPLOYMENTS, EVENTS, HPAS, STATEFUL_SETS, Json, Reader, Resource
+from kubectl_llmhpa.cli.connection import connect, connection_options
+from kubectl_llmhpa.errors import ApiError, LlmHpaError
+
+if TYPE_CHECKING:
+    from kubectl_llmhpa.hpa import Autoscaler
+    from kubectl_llmhpa.kube import Connection
+
+#: A live view looks again after this many seconds without a change of an HPA: ready pods change too.
+LOOK_AGAIN_SECONDS = 5.0
+#: Changes that come within this time are shown together.
+SETTLE_SECONDS = 0.2
+
+
+@dataclass
+class Question:
+    """What was asked: the workload (or all), the namespace (None: all of them), the label selector, the form."""
+
+    workload: tuple[Resource, str] | None
+    namespace: str | None
+    selector: str
+    wide: bool
+    warned: set[str] = field(default_factory=set)
+
+
+@click.command()
+@click.argument("workload", nargs=-1, metavar="[TYPE/NAME]")
+@click.option("-A", "--all-namespaces", is_flag=True, help="Look in all namespaces")
+@click.option("-l", "--selector", default="", help="Label selector for the HPAs")
+@click.option("-w", "--watch", is_flag=True, help="Go on and show every change")
+@click.option("-o", "--output", type=click.Choice(["wide", "json", "yaml", "name"]), help="Output format")
+@connection_options
+def status(
+    workload: tuple[str, ...],
+    all_namespaces: bool,
+    selector: str,
+    watch: bool,
+    output: str | None,
+    connection: Connection,
+) -> None:
+    """Show LLM autoscalers: signal now and target, replicas, and why they move or not.
+
+    Every HPA that uses an inference engine's metrics is shown, whoever made it. With TYPE/NAME the metrics with their
+    votes, the conditions and the last rescales of that workload are shown.
+
+    \b
+    Examples:
+      kubectl llm-hpa status -A
+      kubectl llm-hpa status sts/vllm-inference
+      kubectl llm-hpa status -w
+    """
+    from kubectl_llmhpa.workloads import parse
+
+    if watch and output not in (None, "wide"):
+        raise click.UsageError(f"-w shows tables and cannot be combined with -o {output}")
+    if all_namespaces and workload:
+        raise click.UsageError("a workload name cannot be given across all namespaces")
+    target = parse(workload) if workload else None
+    with connect(connection, read_only=True) as cluster:
+        namespace = None if all_namespaces else cluster.namespace
+        question = Question(target, namespace, selector, output == "wide")
+        if watch:
+            _watch(cluster, question)
+        else:
+            _show(question, _look(cluster, question, _list(cluster, HPAS, question)), output)
+
+
+def _look(reader: Reader, question: Question, hpas: list[Json]) -> list[Autoscaler]:
+    """The autoscalers among `hpas`, with what else is needed read at once: at most three lists."""
+    from kubectl_llmhpa.hpa import overview, ready_replicas
+
+    if question.workload is not None:
+        hpas = [hpa for hpa in hpas if _targets(hpa, *question.workload)]
+    kinds = {((hpa.get("spec") or {}).get("scaleTargetRef") or {}).get("kind") for hpa in hpas}
+    wanted = [resource for resource in (DEPLOYMENTS, STATEFUL_SETS) if resource.kind in kinds]
+    where = question.namespace
+    events = f"{EVENTS.path(where)}?{urlencode({'fieldSelector': f'involvedObject.kind={HPAS.kind}'})}"
+    answers = reader.get_many([*(resource.path(where) for resource in wanted), *([events] if hpas else [])])
+    workloads: list[Json] = []
+    for resource, answer in zip(wanted, answers, strict=False):
+        workloads += [
+            {"kind": resource.kind, **item} for item in _items(answer, f"list {resource.plural}", question)
+        ]
+    about = _items(answers[len(wanted)], "list events", question) if hpas else []
+    every = question.workload is not None
+    return overview(hpas, ready_replicas(workloads), about, now=_now(), every=every)
+
+
+def _show(question: Question, found: list[Autoscaler], output: str | None) -> None:
+    from kubectl_llmhpa.cli.status_text import block, overview_table
+    from kubectl_llmhpa.output import documents
+
+    if output in documents.FORMATS:
+        click.echo(documents.dump(documents.document("Status", {"items": found}), output), nl=False)
+        return
+    if not found:
+        _nothing(question)
+    elif output == "name":
+        for one in found:
+            click.echo(f"{HPAS.full_name}/{one.view.name}")
+    elif question.workload is not None and not question.wide:
+        click.echo("\n\n".join(block(one, _now()) for one in found))
+    else:
+        everywhere = question.namespace is None
+        click.echo(overview_table(found, _now(), namespaces=everywhere, wide=question.wide, header=True))
+
+
+def _nothing(question: Question) -> None:
+    if question.workload is not None:
+        resource, name = question.workload
+        short = "sts" if resource == STATEFUL_SETS else resource.kind.lower()
+        raise LlmHpaError(
+            f"{resource.kind.lower()} {name} in namespace {question.namespace!r}",
+            "no HPA scales it",
+            f"make one: kubectl llm-hpa enable {short}/{name} -n {question.namespace} --max N",
+        )
+    where = "any namespace" if question.namespace is None else f"{question.namespace} namespace"
+    click.echo(f"No LLM autoscalers found in {where}.", err=True)
+
+
+def _watch(reader: Reader, question: Question) -> None:
+    """Redraw on a terminal; elsewhere print a line whenever an autoscaler's line has changed."""
+    from kubectl_llmhpa.cli.status_text import Lines, block, headers, row
+    from kubectl_llmhpa.output.tables import table
+    from kubectl_llmhpa.output.terminal import CLEAR, live
+
+    redraw = live(sys.stdout, os.environ)
+    titles = headers(namespaces=question.namespace is None, wide=question.wide)
+    lines = Lines(titles)
+    for hpas in _changes(reader, question):
+        found, now = _look(reader, question, hpas), _now()
+        rows = [row(one, now, namespaces=question.namespace is None, wide=question.wide) for one in found]
+        if not redraw:
+            for cells in rows:
+                for line in lines.after(cells):
+                    click.echo(line)
+        elif question.workload is not None and not question.wide:
+            click.echo(CLEAR + "\n\n".join(block(one, now) for one in found))
+        else:
+            click.echo(CLEAR + table(titles, rows))
+
+
+def _changes(reader: Reader, question: Question) -> Iterator[list[Json]]:
+    """The HPAs after every change of one of them, and every LOOK_AGAIN_SECONDS."""
+    inbox: queue.SimpleQueue[object] = queue.SimpleQueue()
+
+    def follow() -> None:
+        try:
+            for event in reader.watch(HPAS, question.namespace or "", label_selector=question.selector):
+                inbox.put(event)
+        except BaseException as error:  # noqa: BLE001 - it is raised again in the thread that can show it
+            inbox.put(error)
+
+    known: dict[str, Json] = {}
+    threading.Thread(target=follow, name="watch", daemon=True).start()
+    while True:
+        with suppress(queue.Empty):
+            wait = LOOK_AGAIN_SECONDS
+            while True:
+                _apply(known, inbox.get(timeout=wait))
+                wait = SETTLE_SECONDS
+        yield list(known.values())
+
+
+def _apply(known: dict[str, Json], event: object) -> None:
+    from kubectl_llmhpa.api import WatchEvent
+
+    if isinstance(event, BaseException):
+        raise event
+    assert isinstance(event, WatchEvent)
+    uid = str(event.object["metadata"].get("uid"))
+    if event.type == "DELETED":
+        known.pop(uid, None)
+    else:
+        known[uid] = event.object
+
+
+def _list(reader: Reader, resource: Resource, question: Question) -> list[Json]:
+    query = f"?{urlencode({'labelSelector': question.selector})}" if question.selector else ""
+    items: list[Json] = reader.get(resource.path(question.namespace) + query).get("items") or []
+    return items
+
+
+def _items(answer: Json | ApiError, attempted: str, question: Question) -> list[Json]:
+    """The items of a list; a list that may not be read is said once and counts as empty."""
+    if isinstance(answer, ApiError):
+        if attempted not in question.warned:
+            question.warned.add(attempted)
+            click.echo(f"warning: could not {attempted}: {answer.message or answer.reason}", err=True)
+        return []
+    return answer.get("items") or []
+
+
+def _targets(hpa: Json, resource: Resource, name: str) -> bool:
+    reference = (hpa.get("spec") or {}).get("scaleTargetRef") or {}
+    return reference.get("kind") == resource.kind and reference.get("name") == name
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
