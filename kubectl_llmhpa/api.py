@@ -96,8 +96,15 @@ class Reader(Protocol):
     def get_many(self, paths: Sequence[str]) -> list[Json | ApiError]:
         """Several reads at once, in order; a failed one is its error, not an exception."""
 
-    def watch(self, resource: Resource, namespace: str, *, field_selector: str = "", label_selector: str = "",
-              timeout: float | None = None) -> Iterator[WatchEvent]:
+    def watch(
+        self,
+        resource: Resource,
+        namespace: str,
+        *,
+        field_selector: str = "",
+        label_selector: str = "",
+        timeout: float | None = None,
+    ) -> Iterator[WatchEvent]:
         """The objects there are, then every change, until `timeout` seconds are over (None: for ever).
 
         A broken connection and an expired resource version are resumed without losing an event.
@@ -116,6 +123,17 @@ class Writer(Reader, Protocol):
     def replace(self, obj: Mapping[str, Any], *, dry_run: bool = False) -> Json:
         """PUT with the object's own resourceVersion as optimistic lock; `ApiError.conflict` when stale."""
 
-    def delete(self, resource: Resource, namespace: str, name: str, *, uid: str = "",
-               propagation: str = "Background", dry_run: bool = False) -> bool:
+    def delete(
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        *,
+        uid: str = "",
+        propagation: str = "Background",
+        dry_run: bool = False,
+    ) -> bool:
         """DELETE, with `uid` as precondition when given; False when there was nothing to delete."""
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Json:
+        """POST JSON to a path that stores nothing (a completion through the pod proxy)."""

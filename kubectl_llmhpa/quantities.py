@@ -17,9 +17,7 @@ _SUFFIXES = {
     "Ti": Decimal(2) ** 40, "Pi": Decimal(2) ** 50, "Ei": Decimal(2) ** 60,
 }  # fmt: skip
 
-_QUANTITY = re.compile(
-    r"(?P<number>[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?)(?P<suffix>[KMGTPE]i|[numkMGTPE]|)"
-)
+_QUANTITY = re.compile(r"(?P<number>[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?)(?P<suffix>[KMGTPE]i|[numkMGTPE]|)")
 
 #: What an adapter hands over for NaN and infinity (external) or +Inf (custom): math.MinInt64 milli.
 GARBAGE = Decimal(-9223372036854775808) / 1000

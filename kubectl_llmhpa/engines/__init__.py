@@ -1,5 +1,6 @@
 """What does an engine expose? One file an engine, the exposition reader and the registry."""
 
+from kubectl_llmhpa.engines.history import longest_generation
 from kubectl_llmhpa.engines.model import (
     SIGNALS,
     EngineFacts,
@@ -23,5 +24,6 @@ __all__ = [
     "engine_of",
     "identify",
     "listening",
+    "longest_generation",
     "signal_of",
 ]

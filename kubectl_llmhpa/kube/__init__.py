@@ -1,1 +1,6 @@
-"""How is the API server reached? Connection, reads, watches, writes. Only this folder imports kubernetes."""
+"""The API server: one connection, made by the user's own kubectl. Only this folder imports `kubernetes`."""
+
+from kubectl_llmhpa.kube.cluster import Cluster
+from kubectl_llmhpa.kube.proxy import Connection
+
+__all__ = ["Cluster", "Connection"]

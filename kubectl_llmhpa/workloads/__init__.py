@@ -1,1 +1,23 @@
-"""What can be scaled? The scale subresource, its pods, its topology and its role."""
+"""What can be scaled: the /scale subresource, its pods and their containers."""
+
+from kubectl_llmhpa.workloads.pods import (
+    engine_container,
+    gpu_requests,
+    is_ready,
+    pods,
+    ready_pods,
+    template_hash,
+)
+from kubectl_llmhpa.workloads.resolve import Workload, parse, resolve
+
+__all__ = [
+    "Workload",
+    "engine_container",
+    "gpu_requests",
+    "is_ready",
+    "parse",
+    "pods",
+    "ready_pods",
+    "resolve",
+    "template_hash",
+]

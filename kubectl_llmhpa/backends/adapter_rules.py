@@ -1,0 +1,176 @@
+"""Rules in prometheus-adapter's configuration file: made, added to the text, taken out again.
+
+The file belongs to others, so it is edited as text: every byte that is not ours stays. Its loader is
+strict (pkg/config/loader.go: an unknown key stops the adapter), so the result is checked before it is
+written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from kubectl_llmhpa.api import Json
+from kubectl_llmhpa.engines import Kind, SignalSource
+from kubectl_llmhpa.errors import LlmHpaError
+
+_DISCOVERY_KEYS = {"seriesQuery", "seriesFilters", "resources", "name", "metricsQuery"}
+_TOP_KEYS = {"rules", "resourceRules", "externalRules"}
+_SERIES_NAME = re.compile(r"^\s*([a-zA-Z_:][a-zA-Z0-9_:]*)")
+
+
+def rule_for(source: SignalSource, *, namespace_label: str = "namespace", pod_label: str = "pod") -> Json:
+    """The rule that serves one signal of an engine, for every workload of the cluster.
+
+    Counts add up the ranks of a pod after taking the largest of equal series, which survives two scrape
+    jobs and a pair of Prometheis; ratios take the pod's fullest rank.
+    """
+    series = "<<.Series>>{<<.LabelMatchers>>}"
+    if source.kind is Kind.COUNT and source.rank_labels:
+        by = ",".join(("<<.GroupBy>>", *source.rank_labels))
+        metrics_query = f"sum by (<<.GroupBy>>) (max by ({by}) ({series}))"
+    else:
+        metrics_query = f"max by (<<.GroupBy>>) ({series})"
+    return {
+        "seriesQuery": f'{source.metric}{{{namespace_label}!="",{pod_label}!=""}}',
+        "resources": {
+            "overrides": {
+                namespace_label: {"resource": "namespace"},
+                pod_label: {"resource": "pod"},
+            }
+        },
+        "metricsQuery": metrics_query,
+    }
+
+
+def served_name(rule: Mapping[str, Any]) -> str | None:
+    """The API name of a rule's metric where it can be read off (no `name` mapping, one plain series)."""
+    name = rule.get("name") or {}
+    if name.get("as") and not name.get("matches"):
+        return str(name["as"])
+    match = _SERIES_NAME.match(str(rule.get("seriesQuery", "")))
+    return match.group(1) if match and not name else None
+
+
+def parse(text: str) -> Json:
+    """The configuration, checked as strictly as the adapter does.
+
+    Raises LlmHpaError naming the key that the adapter would not accept.
+    """
+    try:
+        document = yaml.load(text, Loader=yaml.CSafeLoader)
+    except yaml.YAMLError as error:
+        raise LlmHpaError(
+            "read the adapter's configuration", f"it is not YAML ({_one_line(error)})"
+        ) from error
+    document = {} if document is None else document
+    if not isinstance(document, dict):
+        raise LlmHpaError("read the adapter's configuration", "it is not a mapping")
+    unknown = document.keys() - _TOP_KEYS
+    for section in ("rules", "externalRules"):
+        for rule in document.get(section) or []:
+            if not isinstance(rule, dict):
+                raise LlmHpaError(
+                    "read the adapter's configuration", f"an entry of {section} is not a mapping"
+                )
+            unknown |= rule.keys() - _DISCOVERY_KEYS
+    if unknown:
+        raise LlmHpaError(
+            "read the adapter's configuration", f"the adapter does not know the key {min(unknown)!r}"
+        )
+    return document
+
+
+def add(text: str, rules: Sequence[Json]) -> str:
+    """The text with rules at the end of `rules`; every other byte is kept.
+
+    Raises LlmHpaError when the result would not be what was meant.
+    """
+    before = parse(text)
+    block = yaml.dump(
+        list(rules), Dumper=yaml.CSafeDumper, sort_keys=False, width=10_000, default_flow_style=False
+    )
+    node = _value_node(text, "rules")
+    if node is None:
+        joint = "" if not text or text.endswith("\n") else "\n"
+        result = f"{text}{joint}rules:\n{block}"
+    elif isinstance(node, yaml.SequenceNode) and node.value and not node.flow_style:
+        indent = " " * node.start_mark.column
+        end = _end_of(text, node.value[-1])
+        head = text[:end] if text[:end].endswith("\n") else text[:end] + "\n"
+        result = head + "".join(f"{indent}{line}\n" for line in block.splitlines()) + text[end:]
+    else:  # `rules: []`, `rules: [{...}]` or an empty value: rewritten as a block, items in their order
+        items = yaml.dump(
+            [*(before.get("rules") or []), *rules], Dumper=yaml.CSafeDumper, sort_keys=False, width=10_000
+        )
+        tail = text[node.end_mark.index :].lstrip(" ")
+        result = text[: node.start_mark.index].rstrip(" ") + "\n" + items + tail.removeprefix("\n")
+    wanted = {**before, "rules": [*(before.get("rules") or []), *rules]}
+    if parse(result) != wanted:
+        raise LlmHpaError("add rules to the adapter's configuration", "its layout cannot be edited safely")
+    return result
+
+
+def remove(text: str, rules: Iterable[Json]) -> str:
+    """The text without the entries of `rules` that equal one of ours; every other byte is kept.
+
+    Raises LlmHpaError when the result would not be what was meant.
+    """
+    ours = list(rules)
+    before = parse(text)
+    node = _value_node(text, "rules")
+    if not isinstance(node, yaml.SequenceNode):
+        return text
+    kept = list(before.get("rules") or [])
+    result = text
+    for position in range(len(kept) - 1, -1, -1):
+        if kept[position] in ours:
+            start = text.rfind("\n", 0, node.value[position].start_mark.index) + 1
+            end = _end_of(text, node.value[position])
+            result = result[:start] + result[end:]
+            del kept[position]
+    if not kept and result != text:
+        result = re.sub(r"(?m)^rules:[ \t]*$", "rules: []", result, count=1)
+    after = parse(result)
+    if (after.get("rules") or []) != kept or {**after, "rules": 0} != {**before, "rules": 0}:
+        raise LlmHpaError(
+            "take rules out of the adapter's configuration", "its layout cannot be edited safely"
+        )
+    return result
+
+
+def values_fragment(rules: Sequence[Json]) -> str:
+    """The Helm values of the community chart that keep these rules over a `helm upgrade`."""
+    return yaml.dump(
+        {"rules": {"custom": list(rules)}}, Dumper=yaml.CSafeDumper, sort_keys=False, width=10_000
+    )
+
+
+def _value_node(text: str, key: str) -> yaml.Node | None:
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    if not isinstance(root, yaml.MappingNode):
+        return None
+    return next((value for name, value in root.value if name.value == key), None)
+
+
+def _end_of(text: str, node: yaml.Node) -> int:
+    """Where the last line that holds content of a block item ends (behind its newline).
+
+    A block node's own end mark lies behind the comments and blank lines that follow it.
+    """
+    last: yaml.Node = node
+    while isinstance(last, (yaml.MappingNode, yaml.SequenceNode)) and last.value and not last.flow_style:
+        tail = last.value[-1]
+        last = tail[1] if isinstance(tail, tuple) else tail
+    index: int = last.end_mark.index
+    if isinstance(last, yaml.ScalarNode) and last.style in ("|", ">"):
+        return index
+    newline = text.find("\n", index)
+    return len(text) if newline < 0 else newline + 1
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

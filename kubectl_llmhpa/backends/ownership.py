@@ -1,0 +1,82 @@
+"""Who owns an object's fields: Helm, Argo CD or Flux, and giving back what we took.
+
+A plain update takes the ownership of every field it changes (structured-merge-diff, Update). To give a
+field back, its former owner is written into `metadata.managedFields` again, which the API server
+accepts in any update (apiserver pkg/endpoints/handlers/fieldmanager).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kubectl_llmhpa.api import MANAGER, Json
+
+
+def external_owner(obj: Mapping[str, Any]) -> tuple[str, str] | None:
+    """(`Helm`, `release prometheus-adapter in monitoring`) and the like, None when nobody claims it."""
+    metadata = obj.get("metadata") or {}
+    labels: Json = metadata.get("labels") or {}
+    annotations: Json = metadata.get("annotations") or {}
+    if "argocd.argoproj.io/tracking-id" in annotations:
+        return (
+            "Argo CD",
+            f"application {str(annotations['argocd.argoproj.io/tracking-id']).partition(':')[0]}",
+        )
+    for name in ("kustomize.toolkit.fluxcd.io/name", "helm.toolkit.fluxcd.io/name"):
+        if name in labels:
+            return "Flux", str(labels[name])
+    if "meta.helm.sh/release-name" in annotations:
+        namespace = annotations.get("meta.helm.sh/release-namespace", "")
+        return "Helm", f"release {annotations['meta.helm.sh/release-name']} in {namespace}"
+    return None
+
+
+def give_back(obj: Mapping[str, Any], former: Sequence[Json], path: Sequence[str]) -> Json | None:
+    """The object with one field owned as it was before us, None when nothing is to be given back.
+
+    `former` is the `managedFields` list before our first write, `path` the field in fieldsV1 form, for
+    example `("f:data", "f:config.yaml")`. Managers that changed since keep what they have now.
+    """
+    result: Json = copy.deepcopy(dict(obj))
+    entries: list[Json] = result["metadata"].get("managedFields") or []
+    mine = [one for one in entries if one["manager"] == MANAGER and _has(one.get("fieldsV1") or {}, path)]
+    if not mine:
+        return None
+    for entry in mine:
+        _drop(entry["fieldsV1"], path)
+    entries = [one for one in entries if one not in mine or one["fieldsV1"]]
+    for owner in former:
+        if owner["manager"] == MANAGER or not _has(owner.get("fieldsV1") or {}, path):
+            continue
+        current = next((one for one in entries if _identity(one) == _identity(owner)), None)
+        if current is None:
+            entries.append(copy.deepcopy(owner))
+            continue
+        _insert(current["fieldsV1"], path)
+        if current["fieldsV1"] == owner["fieldsV1"]:
+            entries[entries.index(current)] = copy.deepcopy(owner)
+    result["metadata"]["managedFields"] = entries
+    return result
+
+
+def _identity(entry: Json) -> tuple[str, str, str]:
+    return entry["manager"], entry["operation"], entry.get("subresource", "")
+
+
+def _has(fields: Json, path: Sequence[str]) -> bool:
+    return path[0] in fields and (len(path) == 1 or _has(fields[path[0]], path[1:]))
+
+
+def _insert(fields: Json, path: Sequence[str]) -> None:
+    below = fields.setdefault(path[0], {})
+    if len(path) > 1:
+        _insert(below, path[1:])
+
+
+def _drop(fields: Json, path: Sequence[str]) -> None:
+    if len(path) > 1:
+        _drop(fields[path[0]], path[1:])
+    if len(path) == 1 or not (fields[path[0]].keys() - {"."}):
+        del fields[path[0]]

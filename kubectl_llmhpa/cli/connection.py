@@ -1,0 +1,78 @@
+"""kubectl's connection flags in one place, and the cluster that they lead to."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from kubectl_llmhpa.kube import Cluster, Connection
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: (flag, kind, help); kinds: "value", "values" (may be repeated), "switch".
+_FLAGS = [
+    ("kubeconfig", "value", "Path to the kubeconfig file to use"),
+    ("context", "value", "Name of the kubeconfig context to use"),
+    ("cluster", "value", "Name of the kubeconfig cluster to use"),
+    ("user", "value", "Name of the kubeconfig user to use"),
+    ("server", "value", "Address and port of the API server"),
+    ("token", "value", "Bearer token for the API server"),
+    ("as", "value", "User to impersonate"),
+    ("as-group", "values", "Group to impersonate; may be repeated"),
+    ("as-uid", "value", "UID to impersonate"),
+    ("certificate-authority", "value", "Path to a certificate file of the authority"),
+    ("client-certificate", "value", "Path to a client certificate file"),
+    ("client-key", "value", "Path to a client key file"),
+    ("insecure-skip-tls-verify", "switch", "Do not check the server's certificate"),
+    ("tls-server-name", "value", "Name to check the server's certificate against"),
+    ("request-timeout", "value", "How long kubectl waits for one request, for example 30s"),
+    ("cache-dir", "value", "kubectl's cache folder"),
+]
+_SHORT = {"server": "-s"}
+
+
+def connection_options(command: F) -> F:
+    """Add kubectl's connection flags to a command; it receives them as `connection`."""
+
+    @functools.wraps(command)
+    def collect(*args: Any, **kwargs: Any) -> Any:
+        from kubectl_llmhpa.kube import Connection
+
+        flags: dict[str, str | tuple[str, ...]] = {}
+        for name, kind, _ in _FLAGS:
+            value = kwargs.pop("connection_" + name.replace("-", "_"))
+            if kind == "switch" and value:
+                flags[name] = ""
+            elif kind != "switch" and value:
+                flags[name] = value
+        namespace = kwargs.pop("connection_namespace")
+        return command(*args, connection=Connection(flags, namespace), **kwargs)
+
+    decorated: Any = collect
+    for name, kind, text in reversed(_FLAGS):
+        names = [f"--{name}", "connection_" + name.replace("-", "_")]
+        if name in _SHORT:
+            names.insert(0, _SHORT[name])
+        if kind == "switch":
+            decorated = click.option(*names, is_flag=True, help=text)(decorated)
+        else:
+            decorated = click.option(*names, multiple=kind == "values", help=text)(decorated)
+    decorated = click.option("-n", "--namespace", "connection_namespace", help="Namespace of the workload")(
+        decorated
+    )
+    result: F = decorated
+    return result
+
+
+@contextlib.contextmanager
+def connect(connection: Connection, *, read_only: bool) -> Iterator[Cluster]:
+    """The cluster for the length of a `with` block."""
+    from kubectl_llmhpa.kube import Cluster
+
+    with Cluster(connection, read_only=read_only) as cluster:
+        yield cluster

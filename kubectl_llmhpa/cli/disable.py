@@ -1,0 +1,60 @@
+"""`disable`: remove exactly what enable added."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from kubectl_llmhpa.cli.connection import connect, connection_options
+from kubectl_llmhpa.cli.workload_argument import workload_argument
+from kubectl_llmhpa.errors import ExitCode
+
+if TYPE_CHECKING:
+    from kubectl_llmhpa.kube import Connection
+    from kubectl_llmhpa.plan.steps import Change
+
+
+@click.command("disable", short_help="Remove exactly what enable added")
+@workload_argument
+@click.option(
+    "--dry-run", type=click.Choice(["none", "client", "server"]), default="none", show_default=True,
+    help="Print what would be removed",
+)  # fmt: skip
+@connection_options
+def disable(connection: Connection, workload: tuple[str, ...], dry_run: str) -> int:
+    """Remove exactly what enable added, also when it was interrupted.
+
+    Replicas stay as they are. An adopted HPA is given back as it was. The adapter's rules stay as long as another
+    HPA of the cluster uses them.
+
+    \b
+    Examples:
+      # Give the cluster back as it was
+      kubectl llm-hpa disable sts/vllm-inference
+    """
+    from kubectl_llmhpa.cli.presenting import success_line
+    from kubectl_llmhpa.plan import workflow
+    from kubectl_llmhpa.workloads import Workload, parse, resolve
+
+    def report(change: Change) -> None:
+        click.echo(success_line(change, dry_run))
+
+    seen: set[str] = set()
+
+    def say(text: str) -> None:
+        if text not in seen:
+            seen.add(text)
+            click.echo(text, err=True)
+
+    with connect(connection, read_only=dry_run != "none") as cluster:
+        resource, name = parse(workload)
+        target = Workload(resource, cluster.namespace, name, {}, 0, "")
+        if dry_run != "none":
+            for change in workflow.preview_disable(cluster, target):
+                report(change)
+            return ExitCode.OK
+        if not workflow.disable(cluster, target, report, say):
+            resolve(cluster, workload, cluster.namespace)  # a workload that does not exist is an error
+            click.echo(f"nothing to remove: {target.reference} was not enabled", err=True)
+    return ExitCode.OK

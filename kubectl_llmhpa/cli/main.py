@@ -1,0 +1,113 @@
+"""The entry point: commands loaded when asked for, and the one place where errors become exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+
+import click
+
+from kubectl_llmhpa import __version__
+from kubectl_llmhpa.errors import ExitCode, LlmHpaError
+
+#: command -> (module that holds a click command of the same name, one line for the overview)
+COMMANDS = {
+    "enable": ("kubectl_llmhpa.cli.enable", "Scale an LLM workload from its engine's own metrics"),
+    "status": ("kubectl_llmhpa.cli.status", "Show LLM autoscalers, their signals and why they move or not"),
+    "bench": ("kubectl_llmhpa.cli.bench", "Load a workload from inside the cluster and watch it scale"),
+    "disable": ("kubectl_llmhpa.cli.disable", "Remove exactly what enable added"),
+}
+
+_GENERAL_HELP = """Autoscale LLM inference pods from queue depth, running requests and KV-cache use.
+
+\b
+Examples:
+  # Scale a StatefulSet between 1 and 3 replicas
+  kubectl llm-hpa enable sts/vllm-inference --min 1 --max 3
+  # See every LLM autoscaler of the cluster
+  kubectl llm-hpa status -A
+  # Load it and watch it rescale
+  kubectl llm-hpa bench sts/vllm-inference
+  # Remove everything that enable added
+  kubectl llm-hpa disable sts/vllm-inference
+"""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module only when that command is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order in which they are used."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The overview, without importing any command."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(
+    cls=LazyGroup, name="kubectl llm-hpa", help=_GENERAL_HELP,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)  # fmt: skip
+@click.version_option(__version__, prog_name="kubectl-llm-hpa", message="%(prog)s %(version)s")
+def cli() -> None:
+    """See `_GENERAL_HELP`."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with a documented code."""
+    words = sys.argv[1:] if arguments is None else arguments
+    try:
+        outcome = cli.main(args=words, prog_name="kubectl llm-hpa", standalone_mode=False)
+        code = outcome if isinstance(outcome, int) else ExitCode.OK
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        code = ExitCode.ERROR
+    except click.exceptions.Exit as stop:
+        code = stop.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        code = ExitCode.INTERRUPTED
+    except BrokenPipeError:  # the reader of a pipe went away: nothing to say and nobody to say it to
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = ExitCode.ERROR
+    except LlmHpaError as error:
+        _show_traceback(words)
+        click.echo(f"error: {printable(str(error))}", err=True)
+        code = error.exit_code
+    sys.exit(int(code))
+
+
+def printable(text: str) -> str:
+    """Text from the cluster on one line, with control characters made visible."""
+    one_line = " ".join(text.split("\n"))
+    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in one_line)
+
+
+def _show_traceback(words: list[str]) -> None:
+    """Print the traceback where `-v 8` (or more) asks for it."""
+    if wants_traceback(words):
+        traceback.print_exc()
+
+
+def wants_traceback(words: list[str]) -> bool:
+    """Whether the command line holds `-v N` or `--v=N` with N of 8 or more."""
+    for position, word in enumerate(words):
+        name, _, value = word.partition("=")
+        if name in ("-v", "--v") and not value and position + 1 < len(words):
+            value = words[position + 1]
+        if name in ("-v", "--v") and value.isdigit() and int(value) >= 8:
+            return True
+    return False

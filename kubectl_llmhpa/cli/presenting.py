@@ -1,0 +1,65 @@
+"""How changes are shown: kubectl's success lines, a diff, or the objects themselves."""
+
+from __future__ import annotations
+
+import difflib
+import shutil
+import sys
+from collections.abc import Sequence
+
+import click
+import yaml
+
+from kubectl_llmhpa.api import Json
+from kubectl_llmhpa.plan.steps import Change
+
+_SUFFIX = {"none": "", "client": " (dry run)", "server": " (server dry run)"}
+
+
+def success_line(change: Change, dry_run: str) -> str:
+    """`podmonitor.monitoring.coreos.com/x created (server dry run)`."""
+    return change.line + _SUFFIX[dry_run]
+
+
+def documents(objects: Sequence[Json]) -> str:
+    """Several objects as one YAML stream."""
+    return yaml.dump_all(objects, Dumper=yaml.CSafeDumper, sort_keys=False, width=10_000, explicit_start=True)
+
+
+def diff(change: Change) -> str:
+    """A unified diff of one object, empty when nothing changes."""
+    name = f"{change.resource.full_name}/{change.namespace}/{change.name}"
+    before, after = (
+        "" if one is None else yaml.dump(one, Dumper=yaml.CSafeDumper, width=10_000)
+        for one in (change.before, change.after)
+    )
+    lines = difflib.unified_diff(
+        before.splitlines(keepends=True), after.splitlines(keepends=True), f"live/{name}", f"planned/{name}"
+    )
+    return "".join(lines)
+
+
+class HopLines:
+    """Progress on stderr: a line per hop when it turns good, rewritten in place on a terminal till then."""
+
+    def __init__(self) -> None:
+        self._live = sys.stderr.isatty()
+        self._last = ""
+
+    def __call__(self, name: str, text: str, seconds: float, good: bool) -> None:
+        """See `plan.hops.Progress`."""
+        line = f"{name:<14} {text}"
+        if good:
+            self._clear()
+            click.echo(f"{'✓' if self._live else 'ok'} {line}  ({seconds:.1f} s)", err=True)
+            self._last = ""
+        elif self._live:
+            self._clear()
+            click.echo(f"… {line}"[: shutil.get_terminal_size().columns - 1], nl=False, err=True)
+        elif line != self._last:
+            click.echo(f"-- {line}  ({seconds:.1f} s)", err=True)
+            self._last = line
+
+    def _clear(self) -> None:
+        if self._live:
+            click.echo("\r\x1b[K", nl=False, err=True)

@@ -1,0 +1,15 @@
+"""The TYPE/NAME argument, in kubectl's two spellings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def workload_argument(command: F) -> F:
+    """`TYPE/NAME` or `TYPE NAME`, received as the tuple `workload`."""
+    return click.argument("workload", nargs=-1, required=True, metavar="TYPE/NAME")(command)

@@ -1,0 +1,162 @@
+"""`Cluster`: everything the commands ask of the API server, behind one small class."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kubectl_llmhpa import api
+from kubectl_llmhpa.api import Json, Resource, WatchEvent
+from kubectl_llmhpa.errors import ApiError, LlmHpaError
+from kubectl_llmhpa.kube import proxy, watching
+from kubectl_llmhpa.kube.transport import Transport
+
+if TYPE_CHECKING:
+    from kubectl_llmhpa.kube.writing import Writing
+
+_IN_CLUSTER_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+_AT_ONCE = 8
+
+_KNOWN = {
+    (resource.api_version, resource.kind): resource
+    for resource in vars(api).values()
+    if isinstance(resource, Resource)
+}
+
+
+class Cluster:
+    """One API server, as the user's kubectl reaches it. Implements `api.Reader` and `api.Writer`."""
+
+    def __init__(self, connection: proxy.Connection, *, read_only: bool) -> None:
+        """Start the connection; nothing is waited for until the first request."""
+        self.connection = connection
+        self._view = None if connection.namespace else proxy.config_view(connection, "{..namespace}")
+        self._namespace = connection.namespace or ""
+        self._proxy = proxy.Proxy(connection, read_only=read_only)
+        self._transport: Transport | None = None
+        self._writing: Writing | None = None
+        self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="read")
+
+    def __enter__(self) -> Cluster:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the connection."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        if self._view is not None and self._view.poll() is None:
+            self._view.kill()
+        if self._view is not None:
+            self._view.communicate()
+        self._proxy.stop()
+
+    @property
+    def namespace(self) -> str:
+        """The namespace of the command: `-n`, else the context's, else the pod's own, else `default`."""
+        if not self._namespace:
+            found = ""
+            if self._view is not None:
+                try:
+                    found = self._view.communicate(timeout=20)[0].strip()
+                except subprocess.TimeoutExpired:
+                    self._view.kill()
+            if not found and _IN_CLUSTER_NAMESPACE.exists():
+                found = _IN_CLUSTER_NAMESPACE.read_text().strip()
+            self._namespace = found or "default"
+        return self._namespace
+
+    def get(self, path: str, *, accept: str = "application/json") -> Json:
+        """See `api.Reader.get`."""
+        return self._open().get_json(path, accept)
+
+    def get_text(self, path: str) -> str:
+        """See `api.Reader.get_text`."""
+        return self._open().request("GET", path, accept="*/*").decode("utf-8", "replace")
+
+    def get_many(self, paths: Sequence[str]) -> list[Json | ApiError]:
+        """See `api.Reader.get_many`."""
+        transport = self._open()
+
+        def one(path: str) -> Json | ApiError:
+            try:
+                return transport.get_json(path)
+            except ApiError as error:
+                return error
+
+        return list(self._pool.map(one, paths))
+
+    def watch(
+        self,
+        resource: Resource,
+        namespace: str,
+        *,
+        field_selector: str = "",
+        label_selector: str = "",
+        timeout: float | None = None,
+    ) -> Iterator[WatchEvent]:
+        """See `api.Reader.watch`."""  # fmt: skip
+        return watching.watch(
+            self._open(), resource, namespace,
+            field_selector=field_selector, label_selector=label_selector, timeout=timeout,
+        )  # fmt: skip
+
+    def create(self, obj: Mapping[str, Any], *, dry_run: bool = False) -> Json:
+        """See `api.Writer.create`."""
+        return self._writer().create(self.resource_of(obj), obj, dry_run=dry_run)
+
+    def apply(self, obj: Mapping[str, Any], *, force: bool = False, dry_run: bool = False) -> Json:
+        """See `api.Writer.apply`."""
+        return self._writer().apply(self.resource_of(obj), obj, force=force, dry_run=dry_run)
+
+    def replace(self, obj: Mapping[str, Any], *, dry_run: bool = False) -> Json:
+        """See `api.Writer.replace`."""
+        return self._writer().replace(self.resource_of(obj), obj, dry_run=dry_run)
+
+    def delete(
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        *,
+        uid: str = "",
+        propagation: str = "Background",
+        dry_run: bool = False,
+    ) -> bool:
+        """See `api.Writer.delete`."""  # fmt: skip
+        return self._writer().delete(
+            resource, namespace, name, uid=uid, propagation=propagation, dry_run=dry_run
+        )
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Json:
+        """See `api.Writer.post`."""
+        return self._open().post_json(path, body)
+
+    @staticmethod
+    def resource_of(obj: Mapping[str, Any]) -> Resource:
+        """The REST resource of an object of a kind that this tool writes.
+
+        Raises LlmHpaError for any other kind: nothing is guessed on the way to a write.
+        """
+        key = (str(obj.get("apiVersion")), str(obj.get("kind")))
+        if key not in _KNOWN:
+            raise LlmHpaError(f"write {key[1]} ({key[0]})", "this is not a kind that kubectl-llm-hpa writes")
+        return _KNOWN[key]
+
+    def _open(self) -> Transport:
+        if self._transport is None:
+            self._proxy.ready()
+            self._transport = Transport(self._proxy.socket, self._proxy.said)
+        return self._transport
+
+    def _writer(self) -> Writing:
+        if self._writing is None:
+            self._open()
+            from kubectl_llmhpa.kube.writing import Writing
+
+            self._writing = Writing(self._proxy.socket, self._proxy.said)
+        return self._writing

@@ -1,0 +1,167 @@
+"""`kubectl proxy` on a private unix socket: contexts, credentials, TLS and proxies solved by kubectl itself.
+
+The proxy lives exactly as long as we do, even when we are killed: a small shell holds it, waits for
+the end of a pipe that only we keep open, and then ends it. It runs in its own session, so that Ctrl-C
+reaches us alone and clean-up still has a connection.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kubectl_llmhpa.errors import LlmHpaError
+
+_KEEPER = '"$@" & pid=$!; exec >&- 2>&-; read -r _; kill $pid'
+_START_SECONDS = 30.0
+_KLOG = re.compile(r"^[EWIF]\d{4} [\d:.]+\s+\d+ \S+\] ?")
+
+
+@dataclass(frozen=True)
+class Connection:
+    """How the user wants to reach the cluster: kubectl's own flags, handed to kubectl as they are.
+
+    `flags` maps kubectl flag names (without dashes) to their values; a value of several strings
+    repeats the flag, an empty string is a bare switch.
+    """
+
+    flags: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
+    namespace: str | None = None
+
+    def arguments(self) -> list[str]:
+        """The flags as an argument list for kubectl."""
+        words: list[str] = []
+        for name, value in self.flags.items():
+            for one in (value,) if isinstance(value, str) else value:
+                words.append(f"--{name}={one}" if one else f"--{name}")
+        return words
+
+    @property
+    def described(self) -> str:
+        """`context "x"` when one was named, else `the current context`."""
+        context = self.flags.get("context")
+        return f'context "{context}"' if isinstance(context, str) and context else "the current context"
+
+
+def kubectl() -> str:
+    """The kubectl to call: `KUBECTL_PATH` (set by kubectl 1.37 and later for plugins), else PATH.
+
+    Raises LlmHpaError when there is none.
+    """
+    path = os.environ.get("KUBECTL_PATH") or shutil.which("kubectl")
+    if not path:
+        raise LlmHpaError("connect to the cluster", "no kubectl found on PATH", "install kubectl")
+    return path
+
+
+class Proxy:
+    """A running `kubectl proxy` and what it said on stderr."""
+
+    def __init__(self, connection: Connection, *, read_only: bool) -> None:
+        """Start the proxy; `ready` waits for it."""
+        self._folder = Path(tempfile.mkdtemp(prefix="llm-hpa-"))  # mkdtemp: mode 0700
+        self.socket = self._folder / "api.sock"
+        self._said: list[str] = []
+        self._up = threading.Event()
+        command = [
+            "sh", "-c", _KEEPER, "sh", kubectl(), *connection.arguments(),
+            "proxy", f"--unix-socket={self.socket}",
+        ]  # fmt: skip
+        if read_only:  # POST stays: access reviews
+            command.append("--reject-methods=^(PUT|PATCH|DELETE)$")
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True, start_new_session=True,
+        )  # fmt: skip
+        self._readers = [
+            threading.Thread(target=self._wait_until_serving, daemon=True),
+            threading.Thread(target=self._keep_stderr, daemon=True),
+        ]
+        for reader in self._readers:
+            reader.start()
+
+    def ready(self) -> None:
+        """Wait until the socket answers.
+
+        Raises LlmHpaError with kubectl's own sentence when it could not start.
+        """
+        if not self._up.wait(_START_SECONDS) or not self.socket.exists():
+            self._readers[1].join(1.0)
+            raise LlmHpaError(
+                "connect to the cluster",
+                self.said() or "kubectl proxy did not start",
+                "check with: kubectl version",
+            )
+
+    def said(self) -> str:
+        """What kubectl (or a credential plugin through it) wrote on stderr, log prefixes removed."""
+        lines: list[str] = []
+        for line in self._said:
+            text = _KLOG.sub("", line).removeprefix("error: ").strip()
+            if text and text not in lines and not text.startswith("Error while proxying request:"):
+                lines.append(text)
+        return "; ".join(lines)
+
+    def stop(self) -> None:
+        """End the proxy and remove its socket."""
+        if self._process.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        for reader in self._readers:
+            reader.join(1.0)
+        for stream in (self._process.stdout, self._process.stderr):
+            if stream is not None and not any(reader.is_alive() for reader in self._readers):
+                stream.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _wait_until_serving(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if line.startswith("Starting to serve"):
+                break
+        self._up.set()
+
+    def _keep_stderr(self) -> None:
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            self._said.append(line.rstrip("\n"))
+            del self._said[:-50]
+
+
+def config_view(connection: Connection, path: str) -> subprocess.Popen[str]:
+    """Start `kubectl config view --minify` with a jsonpath; its stdout is the answer."""
+    words: Sequence[str] = [
+        kubectl(),
+        *connection.arguments(),
+        "config",
+        "view",
+        "--minify",
+        "-o",
+        f"jsonpath={path}",
+    ]
+    return subprocess.Popen(
+        words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+
+
+@contextlib.contextmanager
+def running(connection: Connection, *, read_only: bool) -> Iterator[Proxy]:
+    """A proxy for the length of a `with` block."""
+    proxy = Proxy(connection, read_only=read_only)
+    try:
+        yield proxy
+    finally:
+        proxy.stop()

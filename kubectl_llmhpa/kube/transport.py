@@ -1,0 +1,114 @@
+"""HTTP over the proxy's unix socket: kept alive, one connection a thread, several reads at once."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from kubectl_llmhpa.api import Json
+from kubectl_llmhpa.errors import ApiError
+from kubectl_llmhpa.kube import failures
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """An HTTP connection to a unix socket."""
+
+    def __init__(self, path: Path, timeout: float | None) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+class Transport:
+    """Requests to the API server, as bytes and JSON; every failure is an `ApiError`."""
+
+    def __init__(self, path: Path, plugin_said: failures.Said, *, timeout: float = 60.0) -> None:
+        """`plugin_said` gives what kubectl's stderr said, for the message of a failed credential plugin."""
+        self._path = path
+        self._said = plugin_said
+        self._timeout = timeout
+        self._local = threading.local()
+
+    def request(
+        self, method: str, path: str, *, accept: str = "application/json", content: bytes | None = None
+    ) -> bytes:
+        """The body of a successful answer; `content` is JSON.
+
+        A kept-alive connection that the server closed in between is opened anew once.
+        Raises ApiError.
+        """
+        headers = {"Accept": accept} | ({"Content-Type": "application/json"} if content else {})
+        for attempt in (1, 2):
+            connection = self._connection()
+            try:
+                connection.request(method, path, body=content, headers=headers)
+                answer = connection.getresponse()
+                body = answer.read()
+                break
+            except (OSError, http.client.HTTPException) as error:
+                connection.close()
+                self._local.connection = None
+                if attempt == 2:
+                    raise failures.no_answer(method, path, error) from error
+        if answer.status >= 400:
+            raise failures.from_answer(method, path, answer.status, body, self._said)
+        return body
+
+    def get_json(self, path: str, accept: str = "application/json") -> Json:
+        """The JSON object at `path`."""
+        return self._object(path, self.request("GET", path, accept=accept))
+
+    def post_json(self, path: str, content: Mapping[str, Any]) -> Json:
+        """The JSON object that answers a POST."""
+        return self._object(path, self.request("POST", path, content=json.dumps(content).encode()))
+
+    @staticmethod
+    def _object(path: str, body: bytes) -> Json:
+        try:
+            value = json.loads(body)
+        except ValueError as error:
+            raise ApiError(f"read {path}", 0, "BadAnswer", f"the answer is not JSON: {error}") from error
+        if not isinstance(value, dict):
+            raise ApiError(f"read {path}", 0, "BadAnswer", "the answer is not a JSON object")
+        return value
+
+    def lines(self, path: str, timeout: float) -> Iterator[Any]:
+        """The JSON lines of a watch, on a connection of its own.
+
+        Ends when the server ends it or when nothing came for `timeout` seconds. Raises ApiError.
+        """
+        connection = UnixConnection(self._path, timeout)
+        try:
+            try:
+                connection.request("GET", path, headers={"Accept": "application/json"})
+                answer = connection.getresponse()
+            except (OSError, http.client.HTTPException) as error:
+                raise failures.no_answer("GET", path, error) from error
+            if answer.status >= 400:
+                raise failures.from_answer("GET", path, answer.status, answer.read(), self._said)
+            while True:
+                try:
+                    line = answer.readline()
+                except (OSError, http.client.HTTPException):
+                    return
+                if not line:
+                    return
+                yield json.loads(line)
+        finally:
+            connection.close()
+
+    def _connection(self) -> UnixConnection:
+        connection: UnixConnection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = UnixConnection(self._path, self._timeout)
+            self._local.connection = connection
+        return connection

@@ -1,0 +1,83 @@
+"""A Prometheus server as a data source, asked through the API server's service proxy."""
+
+from __future__ import annotations
+
+import math
+import urllib.parse
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kubectl_llmhpa.api import SERVICES, Json, Reader
+from kubectl_llmhpa.errors import ApiError, LlmHpaError
+
+
+@dataclass(frozen=True)
+class Server:
+    """A Prometheus behind a Service of the cluster."""
+
+    namespace: str
+    service: str
+    port: int
+    prefix: str = ""
+    scheme: str = "http"
+
+    @property
+    def proxy_path(self) -> str:
+        """The path of its root through the API server."""
+        scheme = "https:" if self.scheme == "https" else ""
+        below = f"proxy{self.prefix.rstrip('/')}"
+        return SERVICES.path(self.namespace, f"{scheme}{self.service}:{self.port}", below)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One element of an instant vector; `value` may be NaN or infinite."""
+
+    labels: Mapping[str, str]
+    value: float
+
+
+def server_of(url: str, own_namespace: str) -> Server | None:
+    """The Service behind a URL such as `http://prometheus.monitoring.svc:9090/prefix`, None for other hosts."""
+    parts = urllib.parse.urlsplit(url)
+    if not parts.hostname:
+        return None
+    words = parts.hostname.split(".")
+    inside = len(words) == 1 or len(words) == 2 or words[2] == "svc"
+    if not inside or parts.hostname.replace(".", "").isdigit():
+        return None
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    namespace = words[1] if len(words) > 1 else own_namespace
+    return Server(namespace, words[0], port, parts.path, parts.scheme)
+
+
+def query(reader: Reader, server: Server, expression: str) -> list[Sample]:
+    """The instant vector of a PromQL expression.
+
+    Raises ApiError when the proxy refuses, LlmHpaError when Prometheus refuses the expression.
+    """
+    path = f"{server.proxy_path}/api/v1/query?{urllib.parse.urlencode({'query': expression})}"
+    answer: Json = reader.get(path)
+    if answer.get("status") != "success":
+        raise LlmHpaError(
+            f"ask Prometheus {server.namespace}/{server.service}", str(answer.get("error", "no success"))
+        )
+    return [
+        Sample(one.get("metric") or {}, float(one["value"][1])) for one in answer["data"].get("result") or []
+    ]
+
+
+def per_pod(samples: list[Sample], label: str = "pod") -> dict[str, float]:
+    """Pod name to value, NaN and infinities left out."""
+    return {
+        one.labels[label]: one.value for one in samples if label in one.labels and math.isfinite(one.value)
+    }
+
+
+def reachable(reader: Reader, server: Server) -> ApiError | None:
+    """None when the server answers, else why not (for example the right to the service proxy is missing)."""
+    try:
+        reader.get_text(f"{server.proxy_path}/-/ready")
+    except ApiError as error:
+        return error
+    return None

@@ -1,0 +1,144 @@
+"""The links from the engine to the HPA, in order, each waited for with its time.
+
+engine -> scrape object -> scrape target -> sample -> metric name -> value -> HPA.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from kubectl_llmhpa import hpa
+from kubectl_llmhpa.api import HPAS, Reader
+from kubectl_llmhpa.backends import prometheus_adapter
+from kubectl_llmhpa.backends.prometheus_adapter import Adapter
+from kubectl_llmhpa.errors import ApiError, LlmHpaError
+from kubectl_llmhpa.monitoring import prometheus
+from kubectl_llmhpa.plan.look import scraped
+from kubectl_llmhpa.workloads import Workload, pods
+
+_POLL_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class HopState:
+    """What one look at a hop gave: `good`, and what was seen or what is missing."""
+
+    good: bool
+    text: str
+
+
+@dataclass(frozen=True)
+class Hop:
+    """One link: its name, how to look at it, and what to do when it stays broken."""
+
+    name: str
+    look: Callable[[], HopState]
+    remedy: str
+
+
+#: Called with the hop's name, what was seen, seconds since the start of waiting, and whether it is good now.
+Progress = Callable[[str, str, float, bool], None]
+
+
+def wait(hop: Hop, began: float, limit: float, progress: Progress) -> HopState:
+    """Look until the hop is good.
+
+    `began` is a `time.monotonic()`, `limit` the seconds after it. Raises LlmHpaError with the hop, the last
+    thing seen and the remedy when the time is over.
+    """
+    state = HopState(False, "not looked at")
+    while True:
+        try:
+            state = hop.look()
+        except ApiError as error:
+            if not (error.unavailable or error.not_found or error.code == 500):
+                raise
+            state = HopState(False, str(error))
+        elapsed = time.monotonic() - began
+        progress(hop.name, state.text, elapsed, state.good)
+        if state.good:
+            return state
+        if elapsed > limit:
+            raise LlmHpaError(f"wait for the {hop.name}", f"after {elapsed:.0f} s: {state.text}", hop.remedy)
+        time.sleep(_POLL_SECONDS)
+
+
+def scrape_target(reader: Reader, server: prometheus.Server, workload: Workload, monitor: str) -> Hop:
+    """Every pod is an up target of the PodMonitor's job."""
+
+    def look() -> HopState:
+        job = f"{workload.namespace}/{monitor}"
+        up = prometheus.per_pod(
+            prometheus.query(
+                reader, server, f'max by (pod) (up{{job="{job}",namespace="{workload.namespace}"}})'
+            )
+        )
+        names = {pod["metadata"]["name"] for pod in pods(reader, workload)}
+        good = sum(1 for name in names if up.get(name) == 1.0)
+        down = sorted(name for name in names if up.get(name) == 0.0)
+        if down:
+            return HopState(good > 0, f"{good} of {len(names)} pods up, down: {', '.join(down[:3])}")
+        if not up:
+            return HopState(False, "Prometheus has not loaded the PodMonitor yet")
+        return HopState(good > 0, f"{good} of {len(names)} pods up")
+
+    return Hop(
+        "scrape target", look,
+        f"see the targets page of {server.namespace}/{server.service} for podMonitor/{workload.namespace}/{monitor}",
+    )  # fmt: skip
+
+
+def sample(reader: Reader, server: prometheus.Server, workload: Workload, metric: str) -> Hop:
+    """Prometheus has the metric for at least one pod of the workload."""
+
+    def look() -> HopState:
+        names = {pod["metadata"]["name"] for pod in pods(reader, workload)}
+        have = names & scraped(reader, server, workload, metric).keys()
+        return HopState(bool(have), f"{metric} for {len(have)} of {len(names)} pods")
+
+    return Hop("sample", look, f"ask Prometheus for {metric}")
+
+
+def metric_names(reader: Reader, adapter: Adapter, metrics: tuple[str, ...]) -> Hop:
+    """The adapter lists every metric for pods."""
+
+    def look() -> HopState:
+        names = prometheus_adapter.listed(reader, adapter)
+        missing = [metric for metric in metrics if f"pods/{metric}" not in names]
+        if missing:
+            due = f" (it looks again every {adapter.relist:.0f} s)"
+            return HopState(False, f"{adapter.name} does not list {', '.join(missing)} yet{due}")
+        return HopState(True, f"{len(metrics)} of {len(metrics)} listed by {adapter.name}")
+
+    return Hop("metric name", look, f"see: kubectl -n {adapter.namespace} logs deploy/{adapter.name}")
+
+
+def value(reader: Reader, adapter: Adapter, workload: Workload, metric: str) -> Hop:
+    """The request that the HPA controller makes is answered with a number per pod."""
+
+    def look() -> HopState:
+        values = prometheus_adapter.pod_values(reader, adapter, workload.namespace, metric, workload.selector)
+        if not values:
+            return HopState(False, f"{metric} is served, with no value for any pod of {workload.reference}")
+        shown = ", ".join(f"{name}={number}" for name, number in sorted(values.items())[:3])
+        return HopState(True, f"{metric} {shown}")
+
+    return Hop("value", look, f"see: kubectl get --raw {adapter.root}")
+
+
+def scaling_active(reader: Reader, workload: Workload, name: str) -> Hop:
+    """The HPA computes replicas from the metric."""
+
+    def look() -> HopState:
+        found = hpa.view(reader.get(HPAS.path(workload.namespace, name)))
+        active = next((one for one in found.conditions if one.type == "ScalingActive"), None)
+        if active is None:
+            return HopState(False, "the controller has not looked at it yet")
+        if active.status != "True":
+            return HopState(False, active.message)
+        shown = ", ".join(f"{one.name} {one.now or '<unknown>'}/{one.target}" for one in found.metrics)
+        return HopState(all(one.now is not None for one in found.metrics), f"ScalingActive: {shown}")
+
+    return Hop("HPA", look, f"see: kubectl -n {workload.namespace} describe hpa {name}")

@@ -1,0 +1,118 @@
+"""What we may have made for one workload, written down before it is made.
+
+The journal is a ConfigMap of ours beside the workload. A run that was killed at any point leaves at most
+the objects named there, so that the next `enable` finishes and `disable` removes them all.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from kubectl_llmhpa import __version__
+from kubectl_llmhpa.api import (
+    CONFIG_MAPS,
+    MANAGED_BY,
+    MANAGER,
+    VERSION_ANNOTATION,
+    WORKLOAD_LABEL,
+    Json,
+    Reader,
+    Writer,
+)
+from kubectl_llmhpa.errors import ApiError, LlmHpaError
+from kubectl_llmhpa.workloads import Workload
+
+SCHEMA = "kubectl-llm-hpa/journal/v1"
+_KEY = "journal.json"
+
+
+@dataclass(frozen=True)
+class Journal:
+    """The objects of one workload: names of ours, metrics we needed, and an HPA as it was before adoption."""
+
+    pod_monitor: str = ""
+    hpa: str = ""
+    metrics: tuple[str, ...] = ()
+    adopted: Json | None = field(default=None)
+
+    def merged(self, earlier: Journal | None) -> Journal:
+        """This journal with everything that an earlier run may have made and this one does not name."""
+        if earlier is None:
+            return self
+        return Journal(
+            pod_monitor=self.pod_monitor or earlier.pod_monitor,
+            hpa=self.hpa or earlier.hpa,
+            metrics=tuple(sorted({*self.metrics, *earlier.metrics})),
+            adopted=earlier.adopted or self.adopted,
+        )
+
+
+def name_for(workload: Workload) -> str:
+    """The name of the journal's ConfigMap."""
+    return f"llm-hpa-{workload.resource.kind.lower()}-{workload.name}"
+
+
+def labels_for(workload: Workload) -> dict[str, str]:
+    """The labels of everything that is written for a workload."""
+    return {MANAGED_BY: MANAGER, WORKLOAD_LABEL: workload.label}
+
+
+def path_for(workload: Workload) -> str:
+    """The API path of the journal."""
+    return CONFIG_MAPS.path(workload.namespace, name_for(workload))
+
+
+def read(config_map: Mapping[str, Any]) -> Journal:
+    """The journal in a ConfigMap.
+
+    Raises LlmHpaError when it is not one of ours or was written by a newer version.
+    """
+    attempted = f"read configmap {config_map['metadata']['namespace']}/{config_map['metadata']['name']}"
+    try:
+        content = json.loads(config_map["data"][_KEY])
+        schema = content.pop("schemaVersion")
+    except (KeyError, ValueError) as error:
+        raise LlmHpaError(
+            attempted, "it is not a journal of kubectl-llm-hpa", "delete or rename it"
+        ) from error
+    if schema != SCHEMA:
+        raise LlmHpaError(
+            attempted, f"it has schema {schema}, this version reads {SCHEMA}", "use the newer version"
+        )
+    return Journal(**{**content, "metrics": tuple(content["metrics"])})
+
+
+def load(reader: Reader, workload: Workload) -> Journal | None:
+    """The workload's journal, None when there is none."""
+    try:
+        return read(reader.get(path_for(workload)))
+    except ApiError as error:
+        if error.not_found:
+            return None
+        raise
+
+
+def save(writer: Writer, workload: Workload, journal: Journal) -> None:
+    """Write the journal (no change when it says the same already)."""
+    content = {"schemaVersion": SCHEMA, **asdict(journal)}
+    writer.apply(
+        {
+            "apiVersion": CONFIG_MAPS.api_version,
+            "kind": CONFIG_MAPS.kind,
+            "metadata": {
+                "name": name_for(workload),
+                "namespace": workload.namespace,
+                "labels": labels_for(workload),
+                "annotations": {VERSION_ANNOTATION: __version__},
+            },
+            "data": {_KEY: json.dumps(content, sort_keys=True)},
+        }
+    )
+
+
+def delete(writer: Writer, workload: Workload) -> None:
+    """Remove the journal."""
+    writer.delete(CONFIG_MAPS, workload.namespace, name_for(workload))

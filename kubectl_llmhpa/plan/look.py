@@ -1,0 +1,177 @@
+"""What is there before anything is planned: the workload, its engine, who scrapes, who serves numbers, who scales."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kubectl_llmhpa import engines
+from kubectl_llmhpa.api import (
+    HPAS,
+    NAMESPACES,
+    POD_MONITORS,
+    PODS,
+    PROMETHEUSES,
+    SCALED_OBJECTS,
+    SERVICES,
+    Json,
+    Reader,
+)
+from kubectl_llmhpa.backends import prometheus_adapter
+from kubectl_llmhpa.backends.prometheus_adapter import Adapter
+from kubectl_llmhpa.errors import ApiError, LlmHpaError
+from kubectl_llmhpa.monitoring import prometheus
+from kubectl_llmhpa.plan import journal
+from kubectl_llmhpa.plan.journal import Journal
+from kubectl_llmhpa.workloads import Workload, engine_container, pods, ready_pods
+
+
+@dataclass(frozen=True)
+class EngineSight:
+    """One pod's engine: where it listens, what it said, what it is."""
+
+    pod: Json
+    container: Json
+    port: int
+    path: str
+    body: str
+    facts: engines.EngineFacts
+
+    @property
+    def port_name(self) -> str | int | None:
+        """The declared port as a PodMonitor names it: its name, else its number; None when undeclared."""
+        for port in self.container.get("ports") or []:
+            if port["containerPort"] == self.port:
+                name: str = port.get("name") or ""
+                return name or self.port
+        return None
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Everything around the workload that a plan depends on."""
+
+    namespace_labels: Mapping[str, str]
+    hpas: list[Json]
+    scaled_objects: list[Json]
+    pod_monitors: list[Json]
+    prometheuses: list[Json]
+    journal: Journal | None
+    adapter: Adapter
+    served: frozenset[str]
+    server: prometheus.Server | None
+    server_pods: Mapping[str, str]
+    blind: ApiError | None
+    """Why Prometheus cannot be asked, None when it can."""
+
+
+def engine_of(reader: Reader, workload: Workload) -> EngineSight:
+    """Read the metrics of one ready pod, over the API server's pod proxy.
+
+    Raises LlmHpaError when no pod is ready, none of the likely ports answers, or the body is no engine's.
+    """
+    found = pods(reader, workload)
+    ready = ready_pods(found)
+    attempted = f"detect the engine of {workload.reference} in namespace {workload.namespace!r}"
+    if not ready:
+        states = f"{len(found)} pods, none ready" if found else "it has no pods"
+        raise LlmHpaError(
+            attempted, states, f"wait for: kubectl -n {workload.namespace} rollout status "
+            f"{workload.resource.kind.lower()}/{workload.name}",
+        )  # fmt: skip
+    pod = ready[0]
+    container = engine_container(pod)
+    command = [*(container.get("command") or []), *(container.get("args") or [])]
+    environment = {one["name"]: str(one.get("value", "")) for one in container.get("env") or []}
+    places = engines.listening(command, environment)
+    declared = [(int(port["containerPort"]), "/metrics") for port in container.get("ports") or []]
+    name = pod["metadata"]["name"]
+    refusals: list[str] = []
+    for port, path in dict.fromkeys([*places, *declared]):
+        try:
+            body = reader.get_text(PODS.path(workload.namespace, f"{name}:{port}", f"proxy{path}"))
+        except ApiError as error:
+            if error.forbidden:
+                raise
+            refusals.append(f"port {port}{path}: {error.message}")
+            continue
+        try:
+            facts = engines.identify(body, command=command, image=container.get("image", ""))
+        except engines.NotAnEngine as error:
+            refusals.append(
+                f"port {port}{path}: {error.problem}" + (f" ({error.remedy})" if error.remedy else "")
+            )
+            continue
+        return EngineSight(pod, container, port, path, body, facts)
+    raise LlmHpaError(
+        attempted, f"pod {name} shows no engine metrics ({'; '.join(refusals) or 'no port to ask'})",
+        "switch the engine's metrics on, or declare the port that serves them",
+    )  # fmt: skip
+
+
+def around(reader: Reader, workload: Workload) -> Surroundings:
+    """Everything else, in two rounds of parallel reads.
+
+    Raises LlmHpaError when there is no adapter or it is down; a missing CRD is an empty list.
+    """
+    namespace = workload.namespace
+    answers = reader.get_many(
+        [
+            NAMESPACES.path(name=namespace),
+            HPAS.path(namespace),
+            SCALED_OBJECTS.path(namespace),
+            POD_MONITORS.path(namespace),
+            PROMETHEUSES.path(),
+            journal.path_for(workload),
+        ]
+    )
+    labels = answers[0] if not isinstance(answers[0], ApiError) else {"metadata": {}}
+    if isinstance(answers[1], ApiError):
+        raise answers[1]
+    adapter = prometheus_adapter.find(reader)
+    server = prometheus.server_of(adapter.prometheus_url, adapter.namespace)
+    blind = prometheus.reachable(reader, server) if server else None
+    book = answers[5]
+    if isinstance(book, ApiError) and not book.not_found:
+        raise book
+    return Surroundings(
+        namespace_labels=labels["metadata"].get("labels") or {},
+        hpas=_items(answers[1]),
+        scaled_objects=_items(answers[2]),
+        pod_monitors=_items(answers[3]),
+        prometheuses=_items(answers[4]),
+        journal=None if isinstance(book, ApiError) else journal.read(book),
+        adapter=adapter,
+        served=frozenset(prometheus_adapter.listed(reader, adapter)),
+        server=server,
+        server_pods=_service_selector(reader, server),
+        blind=blind,
+    )
+
+
+def scraped(reader: Reader, server: prometheus.Server, workload: Workload, metric: str) -> dict[str, float]:
+    """Pod name to sample, for the workload's namespace. Raises ApiError or LlmHpaError."""
+    expression = f'max by (pod) ({{__name__="{metric}",namespace="{workload.namespace}"}})'
+    return prometheus.per_pod(prometheus.query(reader, server, expression))
+
+
+def _items(answer: Json | ApiError) -> list[Json]:
+    """The items of a list; none where the kind does not exist in this cluster."""
+    if isinstance(answer, ApiError):
+        if answer.not_found:
+            return []
+        raise answer
+    items: list[Json] = answer.get("items") or []
+    return items
+
+
+def _service_selector(reader: Reader, server: prometheus.Server | None) -> Mapping[str, str]:
+    if server is None:
+        return {}
+    try:
+        selector: Mapping[str, str] = (
+            reader.get(SERVICES.path(server.namespace, server.service))["spec"].get("selector") or {}
+        )
+    except ApiError:
+        return {}
+    return selector

@@ -1,0 +1,176 @@
+"""What may go wrong later and can be seen now: capacity, quota, grace period, start-up time."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from decimal import Decimal
+
+from kubectl_llmhpa import quantities
+from kubectl_llmhpa.api import NODES, PODS, RESOURCE_QUOTAS, Json, Reader
+from kubectl_llmhpa.errors import ApiError
+from kubectl_llmhpa.plan.findings import Finding
+from kubectl_llmhpa.workloads import Workload, gpu_requests
+
+_SLOW_START_SECONDS = 180
+
+
+def findings(
+    reader: Reader, workload: Workload, found: Sequence[Json], max_replicas: int, longest: float | None
+) -> list[Finding]:
+    """The findings before the first write.
+
+    `found` are the workload's pods, `longest` the duration in seconds of the longest generations seen
+    (the engine's own histogram), None when it is not known.
+    """
+    if not found:
+        return []
+    result = [
+        *_capacity(reader, workload, found, max_replicas),
+        *_quota(reader, workload, found, max_replicas),
+        *_grace(workload, found[0], longest),
+    ]
+    slow = start_seconds(found)
+    if slow and max(slow) > _SLOW_START_SECONDS:
+        result.append(
+            Finding(
+                "slow-start", "warning", workload.reference,
+                f"a pod took {max(slow):.0f} s from scheduled to ready",
+                "a replica asked for during a burst serves only after that",
+                "keep a warm replica above the base load: --min 2 or more",
+            )
+        )  # fmt: skip
+    return result
+
+
+def start_seconds(found: Sequence[Json]) -> list[float]:
+    """Seconds from scheduled to ready of each pod that is ready and whose containers never restarted.
+
+    Pod conditions keep only the last transition, so a restarted pod tells nothing.
+    """
+    seconds = []
+    for pod in found:
+        times = {
+            one["type"]: one["lastTransitionTime"]
+            for one in pod.get("status", {}).get("conditions") or []
+            if one["status"] == "True"
+        }
+        statuses = pod.get("status", {}).get("containerStatuses") or []
+        if "Ready" in times and "PodScheduled" in times and not any(one["restartCount"] for one in statuses):
+            seconds.append((_time(times["Ready"]) - _time(times["PodScheduled"])).total_seconds())
+    return seconds
+
+
+def _capacity(reader: Reader, workload: Workload, found: Sequence[Json], max_replicas: int) -> list[Finding]:
+    """Whether the cluster's nodes have the accelerators that `max_replicas` pods need."""
+    wanted: dict[str, Decimal] = {}
+    for container in found[0]["spec"]["containers"]:
+        for name, amount in gpu_requests(container).items():
+            wanted[name] = wanted.get(name, Decimal(0)) + amount
+    if not wanted:
+        return []
+    nodes, running = reader.get_many(
+        [NODES.path(), f"{PODS.path()}?fieldSelector=status.phase!=Succeeded,status.phase!=Failed"]
+    )
+    if isinstance(nodes, ApiError) or isinstance(running, ApiError):
+        return [_unseen("gpu-capacity", workload, "nodes and pods of all namespaces")]
+    own = {pod["metadata"]["uid"] for pod in found}
+    others = [pod for pod in running.get("items") or [] if pod["metadata"]["uid"] not in own]
+    result = []
+    for name, each in wanted.items():
+        there = sum(
+            (quantities.parse(node["status"].get("allocatable", {}).get(name, 0)) for node in nodes["items"]),
+            Decimal(0),
+        )
+        used = sum(
+            (
+                gpu_requests(container).get(name, Decimal(0))
+                for pod in others
+                if pod["spec"].get("nodeName")
+                for container in pod["spec"]["containers"]
+            ),
+            Decimal(0),
+        )
+        room = int((there - used) // each)
+        if room < max_replicas:
+            result.append(
+                Finding(
+                    "gpu-capacity", "warning", workload.reference,
+                    f"{max_replicas} replicas need {each * max_replicas} {name}; {there - used} are free or its own",
+                    f"replicas above {room} will stay Pending until nodes are added",
+                    "lower --max or make sure that nodes are added",
+                )
+            )  # fmt: skip
+    return result
+
+
+def _quota(reader: Reader, workload: Workload, found: Sequence[Json], max_replicas: int) -> list[Finding]:
+    """Whether the namespace's quotas admit the pods between now and `max_replicas`."""
+    more = max_replicas - len(found)
+    try:
+        quotas = reader.get(RESOURCE_QUOTAS.path(workload.namespace)).get("items") or []
+    except ApiError:
+        return [_unseen("quota", workload, f"resource quotas of {workload.namespace}")]
+    result = []
+    for quota in quotas:
+        if quota["spec"].get("scopes") or quota["spec"].get("scopeSelector"):
+            continue
+        status = quota.get("status") or {}
+        for name, hard in (status.get("hard") or {}).items():
+            each = _asks(found[0], name)
+            left = quantities.parse(hard) - quantities.parse((status.get("used") or {}).get(name, 0))
+            if more > 0 and each > 0 and each * more > left:
+                result.append(
+                    Finding(
+                        "quota", "warning", f"resourcequota {workload.namespace}/{quota['metadata']['name']}",
+                        f"{name}: {quantities.show(left)} left, {max_replicas} replicas need "
+                        f"{quantities.show(each * more)} more",
+                        f"replicas above {len(found) + int(left // each)} cannot be created",
+                        "raise the quota or lower --max",
+                    )
+                )  # fmt: skip
+    return result
+
+
+def _asks(pod: Json, quota_name: str) -> Decimal:
+    """How much of a quota's resource one pod takes (`pods`, `cpu`, `requests.memory`, `limits.cpu`, ...)."""
+    if quota_name in ("pods", "count/pods"):
+        return Decimal(1)
+    side, _, name = quota_name.partition(".") if quota_name.startswith(("requests.", "limits.")) else (
+        "requests", "", quota_name,
+    )  # fmt: skip
+    total = Decimal(0)
+    for container in pod["spec"]["containers"]:
+        resources = container.get("resources") or {}
+        amounts = resources.get(side) or (resources.get("limits") if side == "requests" else None) or {}
+        total += quantities.parse(amounts.get(name, 0))
+    return total
+
+
+def _grace(workload: Workload, pod: Json, longest: float | None) -> list[Finding]:
+    """Whether a pod may finish its longest generation when it is scaled in."""
+    grace = int(pod["spec"].get("terminationGracePeriodSeconds", 30))
+    if longest is not None and longest > grace:
+        seen = f"the grace period is {grace} s and generations of up to {longest:g} s were seen"
+    elif longest is None and grace <= 30:
+        seen = f"the grace period is {grace} s and no generation has been seen yet"
+    else:
+        return []
+    return [
+        Finding(
+            "grace-period", "warning", workload.reference, seen,
+            "a generation that is not done when its pod is scaled in is cut off",
+            "set terminationGracePeriodSeconds above the longest generation, or use --scale-down disabled",
+        )
+    ]  # fmt: skip
+
+
+def _unseen(code: str, workload: Workload, what: str) -> Finding:
+    return Finding(
+        code, "info", workload.reference, f"{what} may not be read with these permissions",
+        "whether --max fits was not checked", "ask for the right to list them, or check by hand",
+    )  # fmt: skip
+
+
+def _time(text: str) -> datetime.datetime:
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))

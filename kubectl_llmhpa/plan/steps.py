@@ -1,0 +1,86 @@
+"""The step runner: check, do, verify, and undo what this run did when a later step fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from kubectl_llmhpa.api import Json, Resource
+from kubectl_llmhpa.errors import LlmHpaError
+
+
+@dataclass(frozen=True)
+class Change:
+    """One object before and after; `before` None means created, `after` None deleted."""
+
+    resource: Resource
+    namespace: str
+    name: str
+    before: Json | None
+    after: Json | None
+
+    @property
+    def verb(self) -> str:
+        """kubectl's word for it."""
+        if self.before is None:
+            return "created"
+        if self.after is None:
+            return "deleted"
+        return "unchanged" if self.before == self.after else "configured"
+
+    @property
+    def line(self) -> str:
+        """`horizontalpodautoscaler.autoscaling/x created`."""
+        return f"{self.resource.full_name}/{self.name} {self.verb}"
+
+
+Report = Callable[[str], None]
+
+
+class Step(Protocol):
+    """One part of a plan. All methods may raise LlmHpaError."""
+
+    def changes(self) -> list[Change]:
+        """What `do` would change, without changing it (the check; empty or unchanged: nothing to do)."""
+
+    def validate(self) -> None:
+        """Ask the server whether it would accept the changes (server-side dry run)."""
+
+    def do(self) -> list[Change]:
+        """Make the changes, wait for their effect and verify it."""
+
+    def undo(self) -> None:
+        """Take back what `do` did in this run; called also when `do` itself failed half-way."""
+
+
+def run(steps: Sequence[Step], report: Callable[[Change], None]) -> None:
+    """Do the steps in order.
+
+    When one fails, it and those before it are undone in reverse order and the failure is raised, with a
+    note of anything that could not be undone. Ctrl-C undoes nothing: the journal knows, and the next run
+    finishes.
+    """
+    begun: list[Step] = []
+    for step in steps:
+        begun.append(step)
+        try:
+            for change in step.do():
+                report(change)
+        except LlmHpaError as failure:
+            left = [problem for one in reversed(begun) if (problem := _undo(one))]
+            if left:
+                raise LlmHpaError(
+                    failure.attempted,
+                    f"{failure.problem} (and undoing failed: {'; '.join(left)})",
+                    "run disable to remove what is left",
+                ) from failure
+            raise
+
+
+def _undo(step: Step) -> str:
+    try:
+        step.undo()
+    except LlmHpaError as error:
+        return str(error)
+    return ""
