@@ -13,6 +13,8 @@ import sys
 
 import pytest
 
+from kubectl_llmhpa.cli.main import COMMANDS
+
 ALLOWED_PACKAGES = {"click", "kubectl_llmhpa", "_virtualenv", "_distutils_hack", "sitecustomize"}
 ALLOWED_OF_OURS = {
     "kubectl_llmhpa",
@@ -60,7 +62,6 @@ def nothing() -> set[str]:
     [
         pytest.param("import kubectl_llmhpa.cli.main", id="import"),
         pytest.param(RUN_HELP, id="help"),
-        pytest.param(RUN_COMPLETION, id="completion"),
     ],
 )
 def test_the_entry_point_imports_only_what_is_listed(code: str, nothing: set[str]) -> None:
@@ -69,3 +70,25 @@ def test_the_entry_point_imports_only_what_is_listed(code: str, nothing: set[str
     assert packages - ALLOWED_PACKAGES - sys.stdlib_module_names == set()
     assert {name for name in loaded if name.startswith("kubectl_llmhpa")} <= ALLOWED_OF_OURS
     assert loaded & SLOW_STANDARD_LIBRARY == set()
+
+
+# What no command needs for its help, nor `status` for its answer.
+HEAVY = {"aiohttp", "kubernetes", "prometheus_client", "pydantic", "requests", "rich", "tabulate", "urllib3"}
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_help_of_a_command_loads_nothing_heavy(command: str) -> None:
+    code = RUN_HELP.replace('["--help"]', repr([command, "--help"]))
+    assert modules_after(code) & HEAVY == set()
+
+
+def test_completion_loads_nothing_of_ours_but_the_command_line() -> None:
+    loaded = modules_after(RUN_COMPLETION)
+    assert loaded & (HEAVY | SLOW_STANDARD_LIBRARY) == set()
+    ours = {name for name in loaded if name.startswith("kubectl_llmhpa")} - ALLOWED_OF_OURS
+    assert {name for name in ours if not name.startswith("kubectl_llmhpa.cli.")} == set()
+
+
+@pytest.mark.parametrize("module", ["kubectl_llmhpa.kube", "kubectl_llmhpa.kube.watching"])
+def test_reading_and_watching_load_no_kubernetes_client(module: str) -> None:
+    assert modules_after(f"import {module}") & HEAVY == set()
