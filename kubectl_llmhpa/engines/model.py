@@ -80,8 +80,9 @@ class EngineFacts:
 
     `engine` is the name of the row (`vllm`), `dialect` the versions that share its names, `version` what the image
     tag says (a hint, never a decision), `evidence` what made us believe it, `models` the served names, `signals` only
-    those with live series. `armed`: the right engine by its command line, but no series yet. `notes`: defects of the
-    dialect that a number read here suffers from.
+    those with live series. `armed`: the right engine by its command line, but no series yet; its signals are those of
+    the TYPE lines or of the newest version, without series and value. `notes`: defects of the dialect that a number
+    read here suffers from.
     """
 
     engine: str

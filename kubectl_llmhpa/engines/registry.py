@@ -110,7 +110,10 @@ def _facts(
     engine: Engine, body: Exposition, words: Sequence[str], image: str, evidence: str, *, armed: bool = False
 ) -> EngineFacts:
     dialect = "" if armed else engine.dialect_of(body)
-    sources = {signal.name: source for signal in engine.signals if (source := _source(signal, body))}
+    if armed:
+        sources = {signal.name: _expected(signal, body) for signal in engine.signals}
+    else:
+        sources = {signal.name: source for signal in engine.signals if (source := _source(signal, body))}
     models = sorted({name for metric in engine.live for name in body.label_values(metric, "model_name")})
     version = re.search(r":v?(\d+\.\d+\.\d+(\.post\d+|rc\d+)?)\b", image)
     return EngineFacts(
@@ -119,11 +122,18 @@ def _facts(
         dialect=dialect,
         evidence=evidence,
         models=tuple(models),
-        signals={} if armed else sources,
+        signals=sources,
         seats=engine.seats_of(body, words),
         armed=armed,
         notes=() if armed else engine.notes_of(body, words, dialect),
     )
+
+
+def _expected(signal: Signal, body: Exposition) -> SignalSource:
+    """A signal before its first series: the name of a TYPE line, else the newest name."""
+    typed = (name for name in signal.metrics if {name, name.removesuffix("_total")} & body.families)
+    metric = next(typed, signal.metrics[0])
+    return SignalSource(signal.name, signal.kind, metric, signal.metrics, signal.rank_labels, None, 0)
 
 
 def _source(signal: Signal, body: Exposition) -> SignalSource | None:

@@ -30,18 +30,16 @@ def decide(
     """
     shape = behavior(scale_down_window, scale_down=scale_down)
     reasons = list(facts.notes)
+    if facts.armed:
+        reasons.append(
+            f"{facts.engine} exposes no series yet ({facts.evidence}): its newest metric names are assumed"
+        )
     if targets:
         chosen = tuple(_own(facts, signal, value) for signal, value in targets.items())
         return Policy("custom", chosen, shape, tuple(reasons))
     if preset not in PRESETS:
         raise LlmHpaError(
             f"policy {preset}", "there is no such policy", f"choose one of {', '.join(PRESETS)}"
-        )
-    if facts.armed:
-        raise LlmHpaError(
-            f"policy {preset}",
-            f"{facts.engine} exposes no series yet ({facts.evidence})",
-            "wait until a pod is ready, or send it one request",
         )
     chosen, missing = targets_of(facts, PRESETS[preset])
     if not chosen:

@@ -1,0 +1,200 @@
+"""From an engine's facts to targets: one row per case."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kubectl_llmhpa.engines import EngineFacts, Kind, Seats, SignalSource, identify
+from kubectl_llmhpa.errors import LlmHpaError
+from kubectl_llmhpa.policy import PRESETS, TOLERANCE, behavior, decide
+
+BODIES = Path(__file__).parents[1] / "bodies"
+METRICS = {
+    "waiting": ("vllm:num_requests_waiting", Kind.COUNT),
+    "running": ("vllm:num_requests_running", Kind.COUNT),
+    "kv-cache": ("vllm:kv_cache_usage_perc", Kind.RATIO),
+    "ttft": ("vllm:time_to_first_token_seconds", Kind.LATENCY),
+    "prompt-tokens": ("vllm:prompt_tokens_total", Kind.RATE),
+}
+
+
+def facts(seats: Seats | None, *, without: str = "") -> EngineFacts:
+    signals = {
+        name: SignalSource(name, kind, metric, (metric,), ("engine",), 0.0, 1)
+        for name, (metric, kind) in METRICS.items()
+        if name != without
+    }
+    return EngineFacts("vllm", None, "", "", ("m",), signals, seats, armed=False)
+
+
+def chosen(policy_facts: EngineFacts, preset: str = "load") -> dict[str, str]:
+    return {target.signal: str(target.value) for target in decide(policy_facts, preset=preset).targets}
+
+
+@pytest.mark.parametrize(
+    ("seats", "proved", "running", "waiting", "kv"),
+    [
+        (1, True, "1", "1", "0.8"),
+        (2, True, "1.2", "1", "0.8"),
+        (3, True, "1.8", "1", "0.8"),
+        (4, True, "2", "1", "0.8"),
+        (8, True, "4", "2", "0.8"),
+        (8, False, "4", "2", "0.7"),
+        (11, True, "6", "2", "0.8"),
+        (64, True, "38", "16", "0.8"),
+        (256, False, "153", "16", "0.7"),
+    ],
+)
+def test_the_load_preset(seats: int, proved: bool, running: str, waiting: str, kv: str) -> None:
+    found = chosen(facts(Seats(seats, "seen", proved)))
+    assert {name: Decimal(value) for name, value in found.items()} == {
+        "running": Decimal(running), "waiting": Decimal(waiting), "kv-cache": Decimal(kv)
+    }  # fmt: skip
+
+
+def test_without_seats_the_load_preset_says_that_it_is_uncalibrated() -> None:
+    policy = decide(facts(None))
+    assert {target.signal: str(target.value) for target in policy.targets} == {
+        "kv-cache": "0.7",
+        "waiting": "5",
+    }
+    assert all("uncalibrated: run bench" in target.reason for target in policy.targets)
+    assert any("uncalibrated: run bench" in reason for reason in policy.reasons)
+
+
+def test_the_vendor_preset_is_waiting_five() -> None:
+    assert chosen(facts(Seats(8, "seen", proved=True)), "vendor") == {"waiting": "5"}
+
+
+def test_targets_carry_the_live_metric_and_the_evidence() -> None:
+    body = (BODIES / "vllm-0.8.5-busy.txt").read_text()
+    policy = decide(identify(body, command=["vllm", "serve", "m", "--max-num-seqs", "8"]))
+    by_signal = {target.signal: target for target in policy.targets}
+    assert by_signal["kv-cache"].metric == "vllm:gpu_cache_usage_perc"
+    assert "--max-num-seqs 8" in by_signal["running"].reason
+
+
+def test_a_signal_without_series_is_left_out_and_said() -> None:
+    policy = decide(facts(Seats(8, "seen", proved=True), without="kv-cache"))
+    assert [target.signal for target in policy.targets] == ["running", "waiting"]
+    assert any(reason.startswith("kv-cache is left out") for reason in policy.reasons)
+
+
+def test_own_targets_replace_the_whole_list() -> None:
+    policy = decide(
+        facts(Seats(8, "seen", proved=True)), targets={"waiting": Decimal(3), "kv-cache": Decimal("0.6")}
+    )
+    assert policy.preset == "custom"
+    assert [(target.signal, str(target.value)) for target in policy.targets] == [
+        ("waiting", "3"),
+        ("kv-cache", "0.6"),
+    ]
+
+
+FULL = Seats(8, "--max-num-seqs 8 x 1 data-parallel rank", proved=True, ceiling=8)
+FLAG = Seats(8, "--max-num-seqs 8 x 1 data-parallel rank", proved=False, ceiling=8)
+DEFAULT = Seats(256, "the default", proved=False)
+
+
+@pytest.mark.parametrize(
+    ("seats", "targets", "problem"),
+    [
+        (FULL, {"nonsense": "1"}, "there is no signal 'nonsense'"),
+        (FULL, {"ttft": "1"}, "a latency is no load of one pod"),
+        (FULL, {"prompt-tokens": "1"}, "not served per pod"),
+        (FULL, {"in-flight": "4"}, "exposes no live series for in-flight"),
+        (FULL, {"waiting": "0"}, "must be above 0"),
+        (FULL, {"waiting": "-1"}, "must be above 0"),
+        (FULL, {"waiting": "NaN"}, "must be above 0"),
+        (FULL, {"waiting": "0.0004"}, "resolution of 0.001"),
+        (FULL, {"kv-cache": "1"}, "is a ratio"),
+        (FULL, {"kv-cache": "80"}, "is a ratio"),
+        (FULL, {"running": "9"}, "never runs more than 8 requests at once"),
+        (FLAG, {"running": "9"}, "never runs more than 8 requests at once"),
+        (FULL, {"running": "7.5"}, "within the 10 % tolerance"),
+        (FULL, {"running": "4", "kv-cache": "2"}, "is a ratio"),
+    ],
+)
+def test_targets_that_cannot_work_are_refused(seats: Seats, targets: Mapping[str, str], problem: str) -> None:
+    with pytest.raises(LlmHpaError, match=problem):
+        decide(facts(seats), targets={name: Decimal(value) for name, value in targets.items()})
+
+
+@pytest.mark.parametrize(
+    ("seats", "signal", "value"),
+    [(FULL, "running", "7"), (FULL, "waiting", "100"), (DEFAULT, "running", "300"), (None, "running", "300")],
+)
+def test_targets_that_can_work_are_taken(seats: Seats | None, signal: str, value: str) -> None:
+    (target,) = decide(facts(seats), targets={signal: Decimal(value)}).targets
+    assert target.value == Decimal(value)
+
+
+def test_an_armed_engine_is_given_its_newest_names() -> None:
+    policy = decide(identify("", command=["vllm", "serve", "m", "--max-num-seqs", "8"]))
+    assert [target.metric for target in policy.targets] == [
+        "vllm:num_requests_running",
+        "vllm:num_requests_waiting",
+        "vllm:kv_cache_usage_perc",
+    ]
+    assert any("exposes no series yet" in reason for reason in policy.reasons)
+
+
+def test_an_engine_without_a_single_signal_of_the_preset_is_refused() -> None:
+    with pytest.raises(LlmHpaError, match="waiting is left out"):
+        decide(facts(None, without="waiting"), preset="vendor")
+
+
+def test_an_unknown_preset_names_the_known_ones() -> None:
+    with pytest.raises(LlmHpaError, match=", ".join(PRESETS)):
+        decide(facts(None), preset="nonsense")
+
+
+def test_behavior_is_written_in_full() -> None:
+    assert behavior() == {
+        "scaleUp": {
+            "stabilizationWindowSeconds": 0,
+            "selectPolicy": "Max",
+            "policies": [
+                {"type": "Percent", "value": 100, "periodSeconds": 30},
+                {"type": "Pods", "value": 2, "periodSeconds": 30},
+            ],
+        },
+        "scaleDown": {
+            "stabilizationWindowSeconds": 300,
+            "selectPolicy": "Max",
+            "policies": [
+                {"type": "Pods", "value": 1, "periodSeconds": 60},
+                {"type": "Percent", "value": 10, "periodSeconds": 60},
+            ],
+        },
+    }
+
+
+def test_scale_down_can_be_disabled_and_keeps_its_policies() -> None:
+    down = decide(facts(FULL), scale_down=False, scale_down_window=0).behavior["scaleDown"]
+    assert (down["selectPolicy"], down["stabilizationWindowSeconds"], len(down["policies"])) == (
+        "Disabled",
+        0,
+        2,
+    )
+
+
+@pytest.mark.parametrize("window", [-1, 3601])
+def test_a_window_that_the_api_refuses_is_refused_here(window: int) -> None:
+    with pytest.raises(LlmHpaError, match="not between 0 and 3600"):
+        decide(facts(FULL), scale_down_window=window)
+
+
+@given(st.integers(min_value=2, max_value=100_000))
+def test_the_running_target_can_always_be_exceeded_by_a_full_pod(seats: int) -> None:
+    (running,) = [
+        t for t in decide(facts(Seats(seats, "seen", proved=True))).targets if t.signal == "running"
+    ]
+    assert running.value >= 1
+    assert running.value * (1 + TOLERANCE) < seats
