@@ -28,6 +28,12 @@ def scale(target: str, most: int, secret_switch: bool) -> None:
     pass
 
 
+@root.command(help="Tell.")
+@click.option("--quiet", is_flag=True, help="Say less")
+def tell(quiet: bool) -> None:
+    pass
+
+
 @root.command(hidden=True)
 def internal() -> None:
     pass
@@ -39,6 +45,14 @@ def test_every_shown_command_and_option_is_on_the_page(docs: ModuleType) -> None
     assert "### kubectl llm-hpa scale\n" in page
     assert "kubectl llm-hpa scale [OPTIONS] TARGET" in page
     assert "| `--max INTEGER` | Most replicas \\| ever [default: 3] |" in page
+
+
+def test_what_every_command_has_comes_once(docs: ModuleType) -> None:
+    page = docs.render(root)
+    assert page.count("| `--help` |") == 2  # the root's own, and once for all commands
+    own, _, common = page.partition("### Options of every command")
+    assert "--quiet" in own
+    assert "--quiet" not in common
 
 
 def test_what_is_hidden_stays_hidden(docs: ModuleType) -> None:
