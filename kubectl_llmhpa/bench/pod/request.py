@@ -7,6 +7,7 @@ import json
 import math
 import os
 import random
+import re
 import socket
 import ssl
 import time
@@ -89,7 +90,7 @@ class Endpoint:
         self.port = url.port or (443 if self.tls else 80)
         self.netloc = url.netloc.rpartition("@")[2]
         path = url.path.rstrip("/")
-        self.prefix = path.removesuffix("/v1")
+        self.prefix = re.sub("/v1$", "", path)
         self.mode = MODES[0]
         self.addresses: list[Any] = []
         self.looked_up = -math.inf

@@ -1,0 +1,161 @@
+"""The run while it runs, on stderr: a block that is redrawn on a terminal, lines that are appended elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, TextIO
+
+from kubectl_llmhpa.bench import report
+from kubectl_llmhpa.output.terminal import escape, live
+
+if TYPE_CHECKING:
+    from rich.live import Live
+
+    from kubectl_llmhpa.bench.run import Observer, Plan, Progress
+
+LINE_EVERY_S = 5.0
+_BAR = 40
+
+
+def choose(stream: TextIO, env: Mapping[str, str]) -> Observer:
+    """The view that the stream can show."""
+    return LiveView(stream) if live(stream, env) else LineView(stream)
+
+
+def intro(plan: Plan) -> list[str]:
+    """What is going to happen, before it does."""
+    lines = [
+        f"benchmark of {plan.workload.reference} in namespace {plan.workload.namespace}: {report.engine_line(plan)}",
+        f"through {plan.endpoint.url} ({plan.endpoint.what}): {report.load_line(plan)}",
+    ]
+    if plan.hpa is None:
+        lines.append("no HPA scales it: throughput and latency are measured, no rescale will come")
+    lines += [f"note: {note}" for note in plan.load.notes]
+    return [escape(line) for line in lines]
+
+
+def status_line(progress: Progress) -> str:
+    """Everything on one line, the autoscaler first."""
+    parts = [f"+{progress.seconds:.0f}s"]
+    if progress.hpa is not None:
+        parts += report.signals(progress.hpa)
+        parts.append(f"replicas {report.replicas(progress.hpa, progress.ready)}")
+    parts.append(f"{progress.in_flight}/{progress.want} in flight, {progress.done} done, {_failed(progress)}")
+    if progress.ttft_ms is not None:
+        parts.append(f"TTFT {progress.ttft_ms:.0f} ms")
+    return escape("  ".join(parts))
+
+
+def block(progress: Progress) -> list[str]:
+    """The lines of the live view."""
+    plan = progress.plan
+    total = plan.options.num_prompts
+    share = progress.done / total if total else progress.seconds / plan.options.duration_s
+    filled = int(_BAR * max(0.0, min(1.0, share)))
+    bar = "█" * filled + "░" * (_BAR - filled)
+    goal = (
+        f"{progress.done} of {total}"
+        if total
+        else f"{progress.seconds:.0f} s of {plan.options.duration_s:.0f} s"
+    )
+    ttft = "-" if progress.ttft_ms is None else f"{progress.ttft_ms:.0f} ms"
+    lines = [
+        f"load      {bar} {goal}",
+        f"requests  {progress.in_flight} of {progress.want} in flight, {progress.done} done, {_failed(progress)}, "
+        f"TTFT {ttft}",
+    ]
+    if progress.hpa is not None:
+        lines.append(f"signal    {', '.join(report.signals(progress.hpa))}")
+        lines.append(
+            f"replicas  {report.replicas(progress.hpa, progress.ready)}  {progress.hpa.state}: {progress.hpa.why}"
+        )
+    if progress.shares:
+        shares = "  ".join(f"{each.pod} {each.share * 100:.0f}%" for each in progress.shares[:8])
+        lines.append(
+            f"pods      {shares}"
+            + (f"  and {len(progress.shares) - 8} more" if len(progress.shares) > 8 else "")
+        )
+    return [escape(line) for line in lines]
+
+
+def _failed(progress: Progress) -> str:
+    """`0 failed`, `3 failed (http 500)`."""
+    count = sum(progress.failed.values())
+    return f"{count} failed" + (f" ({', '.join(progress.failed)})" if count else "")
+
+
+class LineView:
+    """One line every few seconds and one per event."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+        self._told = ""
+        self._entries = 0
+        self._next = 0.0
+
+    def say(self, line: str) -> None:
+        self.stream.write(line + "\n")
+        self.stream.flush()
+
+    def planned(self, plan: Plan) -> None:
+        for line in intro(plan):
+            self.say(line)
+
+    def waiting(self, text: str) -> None:
+        if text != self._told:
+            self._told = text
+            self.say(escape(text))
+
+    def progress(self, progress: Progress) -> None:
+        for entry in progress.entries[self._entries :]:
+            self.say(f"{report.stamp(entry.at - progress.started):>7}  {escape(entry.text)}")
+        self._entries = len(progress.entries)
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + LINE_EVERY_S
+            self.say(status_line(progress))
+
+    def finishing(self, text: str) -> None:
+        self.say(escape(text))
+
+
+class LiveView(LineView):
+    """The state at the bottom, redrawn; events scroll above it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._live: Live | None = None
+
+    def say(self, line: str) -> None:
+        if self._live is None:
+            super().say(line)
+            return
+        from rich.text import Text
+
+        self._live.console.print(Text(line), soft_wrap=True)
+
+    def waiting(self, text: str) -> None:
+        self._show([escape(text)])
+
+    def progress(self, progress: Progress) -> None:
+        for entry in progress.entries[self._entries :]:
+            self.say(f"{report.stamp(entry.at - progress.started):>7}  {escape(entry.text)}")
+        self._entries = len(progress.entries)
+        self._show(block(progress))
+
+    def finishing(self, text: str) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+        super().say(escape(text))
+
+    def _show(self, lines: list[str]) -> None:
+        from rich.console import Console
+        from rich.live import Live
+        from rich.text import Text
+
+        if self._live is None:
+            console = Console(file=self.stream, highlight=False, markup=False)
+            self._live = Live(console=console, auto_refresh=False, transient=True)
+            self._live.start()
+        self._live.update(Text("\n".join(lines), overflow="ellipsis", no_wrap=True), refresh=True)
