@@ -87,66 +87,83 @@ def parse(text: str) -> Json:
 def add(text: str, rules: Sequence[Json]) -> str:
     """The text with rules at the end of `rules`; every other byte is kept.
 
-    Raises LlmHpaError when the result would not be what was meant.
+    Layouts that cannot be edited in place (a whole document in flow style, aliases) are written anew.
     """
     before = parse(text)
-    block = yaml.dump(
-        list(rules), Dumper=yaml.CSafeDumper, sort_keys=False, width=10_000, default_flow_style=False
-    )
-    node = _value_node(text, "rules")
-    if node is None:
-        joint = "" if not text or text.endswith("\n") else "\n"
-        result = f"{text}{joint}rules:\n{block}"
-    elif isinstance(node, yaml.SequenceNode) and node.value and not node.flow_style:
-        indent = " " * node.start_mark.column
-        end = _end_of(text, node.value[-1])
-        head = text[:end] if text[:end].endswith("\n") else text[:end] + "\n"
-        result = head + "".join(f"{indent}{line}\n" for line in block.splitlines()) + text[end:]
-    else:  # `rules: []`, `rules: [{...}]` or an empty value: rewritten as a block, items in their order
-        items = yaml.dump(
-            [*(before.get("rules") or []), *rules], Dumper=yaml.CSafeDumper, sort_keys=False, width=10_000
-        )
-        tail = text[node.end_mark.index :].lstrip(" ")
-        result = text[: node.start_mark.index].rstrip(" ") + "\n" + items + tail.removeprefix("\n")
     wanted = {**before, "rules": [*(before.get("rules") or []), *rules]}
-    if parse(result) != wanted:
-        raise LlmHpaError("add rules to the adapter's configuration", "its layout cannot be edited safely")
-    return result
+    return _checked(_with_block(text, wanted["rules"], len(rules)), wanted)
 
 
 def remove(text: str, rules: Iterable[Json]) -> str:
     """The text without the entries of `rules` that equal one of ours; every other byte is kept.
 
-    Raises LlmHpaError when the result would not be what was meant.
+    Layouts that cannot be edited in place are written anew.
     """
     ours = list(rules)
     before = parse(text)
-    node = _value_node(text, "rules")
-    if not isinstance(node, yaml.SequenceNode):
+    kept = [rule for rule in before.get("rules") or [] if rule not in ours]
+    if len(kept) == len(before.get("rules") or []):
         return text
-    kept = list(before.get("rules") or [])
+    return _checked(_without_items(text, before["rules"], ours), {**before, "rules": kept})
+
+
+def _checked(edited: str, wanted: Json) -> str:
+    """The edited text if it means what was wanted, else the wanted document dumped as a whole."""
+    try:
+        if parse(edited) == wanted:
+            return edited
+    except LlmHpaError:
+        pass
+    return _dump(wanted)
+
+
+def _with_block(text: str, items: list[Json], count: int) -> str:
+    """The text with the last `count` of `items` (all the rules there shall be) inserted as a block."""
+    block = _dump(items[-count:])
+    node = _value_node(text, "rules")
+    if node is None:
+        joint = "" if not text or text.endswith("\n") else "\n"
+        return f"{text}{joint}rules:\n{block}"
+    if isinstance(node, yaml.SequenceNode) and node.value and not node.flow_style:
+        indent = " " * node.start_mark.column
+        end = _end_of(text, node.value[-1])
+        head = text[:end] if text[:end].endswith("\n") else text[:end] + "\n"
+        return head + "".join(f"{indent}{line}\n" for line in block.splitlines()) + text[end:]
+    # `rules: []`, `rules: [{...}]` or an empty value becomes a block, items in their order
+    tail = text[node.end_mark.index :].lstrip(" ")
+    return text[: node.start_mark.index].rstrip(" ") + "\n" + _dump(items) + tail.removeprefix("\n")
+
+
+def _without_items(text: str, items: list[Json], ours: list[Json]) -> str:
+    """The text with the lines of those items cut out that are ours."""
+    node = _value_node(text, "rules")
+    if not isinstance(node, yaml.SequenceNode) or node.flow_style:
+        return text
     result = text
-    for position in range(len(kept) - 1, -1, -1):
-        if kept[position] in ours:
-            start = text.rfind("\n", 0, node.value[position].start_mark.index) + 1
-            end = _end_of(text, node.value[position])
-            result = result[:start] + result[end:]
-            del kept[position]
-    if not kept and result != text:
+    for item, place in reversed(list(zip(items, node.value, strict=True))):
+        if item in ours:
+            start = text.rfind("\n", 0, place.start_mark.index) + 1
+            result = result[:start] + result[_end_of(text, place) :]
+    if all(item in ours for item in items):
         result = re.sub(r"(?m)^rules:[ \t]*$", "rules: []", result, count=1)
-    after = parse(result)
-    if (after.get("rules") or []) != kept or {**after, "rules": 0} != {**before, "rules": 0}:
-        raise LlmHpaError(
-            "take rules out of the adapter's configuration", "its layout cannot be edited safely"
-        )
     return result
 
 
 def values_fragment(rules: Sequence[Json]) -> str:
     """The Helm values of the community chart that keep these rules over a `helm upgrade`."""
-    return yaml.dump(
-        {"rules": {"custom": list(rules)}}, Dumper=yaml.CSafeDumper, sort_keys=False, width=10_000
-    )
+    return _dump({"rules": {"custom": list(rules)}})
+
+
+def _dump(value: object) -> str:
+    text: str = yaml.dump(value, Dumper=_Plain, sort_keys=False, width=10_000, allow_unicode=True)
+    return text
+
+
+class _Plain(yaml.CSafeDumper):
+    """Without anchors: the adapter's readers are people."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
 
 
 def _value_node(text: str, key: str) -> yaml.Node | None:

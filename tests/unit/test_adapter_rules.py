@@ -1,0 +1,93 @@
+"""The edit of a shared configuration file: ours in, ours out, every other byte untouched."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kubectl_llmhpa.api import Json
+from kubectl_llmhpa.backends import adapter_rules
+from kubectl_llmhpa.engines import Kind, SignalSource
+from kubectl_llmhpa.errors import LlmHpaError
+
+RUNNING = SignalSource("running", Kind.COUNT, "vllm:num_requests_running", (), ("engine",), 1.0, 1)
+CACHE = SignalSource("kv-cache", Kind.RATIO, "vllm:kv_cache_usage_perc", (), ("engine",), 0.5, 1)
+OURS = [adapter_rules.rule_for(RUNNING), adapter_rules.rule_for(CACHE)]
+
+LAYOUTS = {
+    "empty list": "rules: []\n",
+    "block at the margin": "rules:\n- seriesQuery: 'a{x!=\"\"}'\n  metricsQuery: b\n",
+    "block, indented, comment and section behind": (
+        "rules:\n  - seriesQuery: a\n    metricsQuery: |\n      foo\n      bar\n"
+        "# theirs\nexternalRules:\n- seriesQuery: z\n  metricsQuery: y\n"
+    ),
+    "flow entries": "rules:\n- {seriesQuery: a, metricsQuery: b}\n\n# end",
+    "section before": (
+        "resourceRules:\n  cpu:\n    containerLabel: container\nrules:\n- seriesQuery: a\n  metricsQuery: b\n"
+    ),
+    "nested end": "rules:\n- seriesQuery: a\n  resources:\n    overrides:\n      ns: {resource: namespace}\n# end\n",
+}
+
+
+@pytest.mark.parametrize("text", LAYOUTS.values(), ids=LAYOUTS.keys())
+def test_add_then_remove_gives_every_byte_back(text: str) -> None:
+    added = adapter_rules.add(text, OURS)
+    assert yaml.safe_load(added)["rules"][-2:] == OURS
+    assert adapter_rules.remove(added, OURS) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["", "rules:\n", "resourceRules: {}\n", "rules:\n- seriesQuery: a\n  metricsQuery: b"]
+)
+def test_add_then_remove_means_the_same_where_bytes_must_change(text: str) -> None:
+    left = adapter_rules.remove(adapter_rules.add(text, OURS), OURS)
+    before = yaml.safe_load(text) or {}
+    assert {**yaml.safe_load(left), "rules": before.get("rules") or []} == {
+        **before,
+        "rules": before.get("rules") or [],
+    }
+
+
+def test_what_others_add_behind_ours_stays() -> None:
+    text = LAYOUTS["block at the margin"]
+    theirs = {"seriesQuery": "other", "metricsQuery": "q"}
+    later = adapter_rules.add(adapter_rules.add(text, OURS), [theirs])
+    assert adapter_rules.remove(later, OURS) == adapter_rules.add(text, [theirs])
+
+
+def test_counts_survive_two_scrape_jobs_and_ratios_are_never_added_up() -> None:
+    assert OURS[0]["metricsQuery"] == (
+        "sum by (<<.GroupBy>>) (max by (<<.GroupBy>>,engine) (<<.Series>>{<<.LabelMatchers>>}))"
+    )
+    assert OURS[1]["metricsQuery"] == "max by (<<.GroupBy>>) (<<.Series>>{<<.LabelMatchers>>})"
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [("rules:\n- seriesQuery: a\n  descripton: b\n", "descripton"), ("ruls: []\n", "ruls")],
+)
+def test_a_key_that_the_adapter_does_not_know_is_refused(text: str, key: str) -> None:
+    with pytest.raises(LlmHpaError, match=key):
+        adapter_rules.parse(text)
+
+
+_words = st.text(st.characters(min_codepoint=32, max_codepoint=0x2FF), max_size=20)
+_rules = st.lists(
+    st.fixed_dictionaries(
+        {"seriesQuery": _words, "metricsQuery": _words}, optional={"name": st.just({"as": "x"})}
+    ),
+    max_size=4,
+)
+
+
+@settings(deadline=None)
+@given(rules=_rules, width=st.sampled_from([20, 200]), flow=st.sampled_from([None, False, True]))
+def test_any_dumped_file_survives(rules: list[Json], width: int, flow: bool | None) -> None:
+    text = yaml.safe_dump(
+        {"externalRules": [], "rules": rules}, width=width, default_flow_style=flow, sort_keys=False
+    )
+    added = adapter_rules.add(text, OURS)
+    assert yaml.safe_load(added) == {"externalRules": [], "rules": [*rules, *OURS]}
+    assert yaml.safe_load(adapter_rules.remove(added, OURS)) == {"externalRules": [], "rules": rules}

@@ -1,0 +1,106 @@
+"""Which Prometheus will select a PodMonitor: null and `{}` differ, namespaces count, requirements become labels."""
+
+from __future__ import annotations
+
+import pytest
+
+from kubectl_llmhpa.api import Json
+from kubectl_llmhpa.errors import LlmHpaError
+from kubectl_llmhpa.monitoring import prometheus, prometheus_operator
+
+
+def server(name: str = "k8s", namespace: str = "monitoring", **spec: Json | None) -> Json:
+    return {"metadata": {"name": name, "namespace": namespace}, "spec": spec}
+
+
+EVERYTHING: Json = {"podMonitorSelector": {}, "podMonitorNamespaceSelector": {}}
+BY_RELEASE: Json = {
+    "podMonitorSelector": {"matchLabels": {"release": "kps"}},
+    "podMonitorNamespaceSelector": {},
+}
+
+
+def choose(*servers: Json, **options: str) -> prometheus_operator.Selection:
+    return prometheus_operator.choose(servers, "ml", {"team": "a"}, **options)  # type: ignore[arg-type]
+
+
+def test_required_labels_are_taken_from_the_selector() -> None:
+    expressions = {"matchLabels": {"release": "kps"}, "matchExpressions": [
+        {"key": "tier", "operator": "In", "values": ["gold", "silver"]},
+        {"key": "scrape", "operator": "Exists"},
+        {"key": "legacy", "operator": "DoesNotExist"},
+    ]}  # fmt: skip
+    chosen = choose(server(podMonitorSelector=expressions, podMonitorNamespaceSelector={}))
+    assert chosen.labels == {"release": "kps", "tier": "gold", "scrape": "true"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "why"),
+    [
+        ({"podMonitorNamespaceSelector": {}}, "podMonitorSelector is not set"),
+        ({"podMonitorSelector": {}}, "looks in its own namespace only"),
+        ({"podMonitorSelector": {}, "podMonitorNamespaceSelector": {"matchLabels": {"team": "b"}}}, "team=b"),
+        ({"podMonitorSelector": {"matchExpressions": [
+            {"key": "a", "operator": "Exists"}, {"key": "a", "operator": "DoesNotExist"}]},
+          "podMonitorNamespaceSelector": {}}, "cannot be met"),
+    ],
+)  # fmt: skip
+def test_a_refusal_names_the_selector(spec: Json, why: str) -> None:
+    with pytest.raises(LlmHpaError, match=why):
+        choose(server(**spec))
+
+
+def test_no_prometheus_at_all() -> None:
+    with pytest.raises(LlmHpaError, match="no Prometheus object"):
+        choose()
+
+
+def test_several_candidates_need_a_word_or_the_adapters_own() -> None:
+    servers = (server("one", **EVERYTHING), server("two", **BY_RELEASE))
+    with pytest.raises(LlmHpaError, match="--prometheus"):
+        choose(*servers)
+    assert choose(*servers, wanted="monitoring/two").name == "two"
+    behind = prometheus_operator.choose(
+        servers, "ml", {}, serving={"operator.prometheus.io/name": "two"}, serving_namespace="monitoring"
+    )
+    assert behind.name == "two"
+
+
+def test_a_null_selector_selects_nothing_and_an_empty_one_everything() -> None:
+    labels = {"app": "vllm"}
+    assert not prometheus_operator.selects({"spec": {}}, labels)
+    assert prometheus_operator.selects({"spec": {"selector": {}}}, labels)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://prometheus.monitoring.svc:9090", ("monitoring", "prometheus", 9090, "")),
+        (
+            "http://prometheus.monitoring.svc.cluster.local:80/prom/",
+            ("monitoring", "prometheus", 80, "/prom/"),
+        ),
+        ("http://prometheus.monitoring", ("monitoring", "prometheus", 80, "")),
+        ("https://prometheus", ("own", "prometheus", 443, "")),
+        ("http://prometheus.example.com:9090", None),
+        ("http://10.0.0.1:9090", None),
+    ],
+)
+def test_the_service_behind_a_url(url: str, expected: tuple[str, str, int, str] | None) -> None:
+    found = prometheus.server_of(url, "own")
+    assert (found and (found.namespace, found.service, found.port, found.prefix)) == expected
+
+
+def test_a_short_interval_has_a_shorter_time_limit() -> None:
+    monitor = prometheus_operator.pod_monitor(
+        name="m",
+        namespace="ml",
+        selector={},
+        port="http",
+        path="/metrics",
+        interval="5s",
+        labels={},
+        annotations={},
+    )
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+    assert endpoint == {"port": "http", "path": "/metrics", "interval": "5s", "scrapeTimeout": "4s"}
