@@ -55,7 +55,7 @@ def give_back(obj: Mapping[str, Any], former: Sequence[Json], path: Sequence[str
             entries.append(copy.deepcopy(owner))
             continue
         _insert(current["fieldsV1"], path)
-        if current["fieldsV1"] == owner["fieldsV1"]:
+        if _plain(current["fieldsV1"]) == _plain(owner["fieldsV1"]):
             entries[entries.index(current)] = copy.deepcopy(owner)
     result["metadata"]["managedFields"] = entries
     return result
@@ -63,6 +63,11 @@ def give_back(obj: Mapping[str, Any], former: Sequence[Json], path: Sequence[str
 
 def _identity(entry: Json) -> tuple[str, str, str]:
     return entry["manager"], entry["operation"], entry.get("subresource", "")
+
+
+def _plain(fields: Json) -> Json:
+    """The fields without the `.` entries (ownership of the container itself), which go with a last field."""
+    return {key: _plain(below) for key, below in fields.items() if key != "."}
 
 
 def _has(fields: Json, path: Sequence[str]) -> bool:
