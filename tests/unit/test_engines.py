@@ -300,7 +300,8 @@ def damaged(draw: st.DrawFn, names: list[str]) -> str:
     start = draw(st.integers(0, len(lines)))
     dropped = draw(st.integers(0, len(lines)))
     kept = lines[:start] + lines[start + dropped :]
-    if kept and draw(st.booleans()):
+    twice: bool = draw(st.booleans())
+    if kept and twice:
         kept.append(draw(st.sampled_from(kept)))
     text = "".join(kept)
     if draw(st.booleans()):

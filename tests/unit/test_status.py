@@ -1,0 +1,199 @@
+"""`status` on recorded objects: what is printed, and how little is asked of the API server."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Sequence
+from urllib.parse import unquote
+
+import pytest
+from click.testing import CliRunner, Result
+
+from kubectl_llmhpa.api import MANAGED_BY, MANAGER, Json, Resource, WatchEvent
+from kubectl_llmhpa.cli import status as status_module
+from kubectl_llmhpa.errors import ApiError, LlmHpaError
+from tests.unit.hpa_objects import KV, W, average, failed, hpa, pods, reported
+
+OURS: Json = {"labels": {MANAGED_BY: MANAGER}, "managedFields": [{"manager": MANAGER}]}
+
+
+class Recorded:
+    """An `api.Reader` over lists: by the plural at the end of the path, in every namespace."""
+
+    namespace = "llm"
+
+    def __init__(self, **lists: list[Json] | ApiError) -> None:
+        self.lists = lists
+        self.asked: list[str] = []
+
+    def get(self, path: str, *, accept: str = "application/json") -> Json:
+        self.asked.append(unquote(path))
+        answer = self.lists.get(path.partition("?")[0].rpartition("/")[2], [])
+        if isinstance(answer, ApiError):
+            raise answer
+        return {"items": answer}
+
+    def get_text(self, path: str) -> str:
+        raise AssertionError(path)
+
+    def get_many(self, paths: Sequence[str]) -> list[Json | ApiError]:
+        found: list[Json | ApiError] = []
+        for path in paths:
+            try:
+                found.append(self.get(path))
+            except ApiError as error:
+                found.append(error)
+        return found
+
+    def watch(
+        self,
+        resource: Resource,
+        namespace: str,
+        *,
+        field_selector: str = "",
+        label_selector: str = "",
+        timeout: float | None = None,
+    ) -> Iterator[WatchEvent]:
+        raise AssertionError
+
+
+def stateful_set(ready: int, name: str = "vllm") -> Json:
+    return {"metadata": {"name": name, "namespace": "llm"}, "status": {"readyReplicas": ready}}
+
+
+def rescale(message: str) -> Json:
+    about = {"kind": "HorizontalPodAutoscaler", "namespace": "llm", "name": "vllm"}
+    return {
+        "reason": "SuccessfulRescale",
+        "message": message,
+        "involvedObject": about,
+        "lastTimestamp": "2026-11-24T11:00:00Z",
+    }
+
+
+BUSY = hpa(
+    metrics=[pods(W, average("5")), pods(KV, average("800m"))],
+    current_metrics=[reported(W, "6500m"), reported(KV, "420m")],
+    replicas=(2, 3),
+    **OURS,
+)
+WEB = hpa(metrics=[pods("http_requests", average("5"))], name="web", uid="u2")
+
+
+def run(reader: Recorded, *words: str, monkeypatch: pytest.MonkeyPatch) -> Result:
+    @contextlib.contextmanager
+    def connect(connection: object, *, read_only: bool) -> Iterator[Recorded]:
+        assert read_only
+        yield reader
+
+    monkeypatch.setattr(status_module, "connect", connect)
+    return CliRunner().invoke(status_module.status, words, catch_exceptions=True)
+
+
+def busy() -> Recorded:
+    return Recorded(
+        horizontalpodautoscalers=[WEB, BUSY],
+        statefulsets=[stateful_set(1)],
+        events=[rescale(f"New size: 3; reason: pods metric {W} above target")],
+    )
+
+
+def test_the_table_shows_the_binding_signal(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = run(busy(), monkeypatch=monkeypatch)
+    header, line = done.stdout.splitlines()
+    assert header.split("   ")[0] == "WORKLOAD"
+    for cell in (
+        "statefulset/vllm",
+        "vllm",
+        "waiting 6.5/5",
+        "2 -> 3 (1 ready)",
+        "1..6",
+    ):
+        assert f"   {cell}" in f"   {line}", cell
+    assert ", waiting above target   " in line
+    assert "http_requests" not in done.stdout
+
+
+def test_wide_shows_all_signals_and_whose_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = run(busy(), "-A", "-o", "wide", monkeypatch=monkeypatch)
+    header, line = done.stdout.splitlines()
+    assert header.startswith("NAMESPACE   WORKLOAD")
+    assert header.endswith("WHY")
+    assert "waiting 6.5/5, kv-cache 0.42/0.8" in line
+    assert "   yes   " in line
+
+
+def test_one_workload_is_told_in_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = run(busy(), "sts/vllm", monkeypatch=monkeypatch)
+    lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    assert "Replicas: 2 -> 3 (1 ready), limits 1..6" in lines
+    assert f"waiting {W} 6.5 5 1.30 3 Above" in lines
+    assert f"kv-cache {KV} 0.42 0.8 0.52 2 Below" in lines
+    assert any(line.startswith("ScalingActive True ValidMetricFound") for line in lines)
+    assert any(line.endswith(f"3 1 pods metric {W} above target") for line in lines)
+
+
+def test_a_document_has_a_schema_and_nulls_for_what_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    unknown = hpa(conditions=failed("no metrics returned from custom metrics API"))
+    reader = Recorded(horizontalpodautoscalers=[unknown], statefulsets=[stateful_set(0)])
+    found = json.loads(run(reader, "-o", "json", monkeypatch=monkeypatch).stdout)
+    assert found["schemaVersion"].startswith("llm-hpa/")
+    (item,) = found["items"]
+    assert item["view"]["state"] == "Armed"
+    assert item["view"]["metrics"][0]["now"] is None
+    assert item["engine"] == "vllm"
+
+
+def test_names_are_those_of_kubectl(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (
+        run(busy(), "-o", "name", monkeypatch=monkeypatch).stdout
+        == "horizontalpodautoscaler.autoscaling/vllm\n"
+    )
+
+
+def test_nothing_found_is_said_on_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = run(Recorded(), monkeypatch=monkeypatch)
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert done.stderr == "No LLM autoscalers found in llm namespace.\n"
+    assert run(Recorded(), "-A", "-o", "json", monkeypatch=monkeypatch).stdout.endswith('"items": []\n}\n')
+
+
+def test_a_workload_without_an_hpa_is_an_error_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = run(Recorded(), "sts/other", monkeypatch=monkeypatch)
+    assert isinstance(done.exception, LlmHpaError)
+    assert "kubectl llm-hpa enable sts/other -n llm" in str(done.exception)
+
+
+@pytest.mark.parametrize("words", [["-w", "-o", "json"], ["-A", "sts/vllm"]])
+def test_what_does_not_go_together_is_refused(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(busy(), *words, monkeypatch=monkeypatch).exit_code == 2
+
+
+@pytest.mark.parametrize("count", [1, 50])
+def test_the_number_of_requests_does_not_grow_with_the_autoscalers(
+    count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = [hpa(name=f"vllm-{number}", uid=str(number)) for number in range(count)]
+    reader = Recorded(horizontalpodautoscalers=many, statefulsets=[stateful_set(3)])
+    assert len(run(reader, monkeypatch=monkeypatch).stdout.splitlines()) == count + 1
+    assert reader.asked == [
+        "/apis/autoscaling/v2/namespaces/llm/horizontalpodautoscalers",
+        "/apis/apps/v1/namespaces/llm/statefulsets",
+        "/api/v1/namespaces/llm/events?fieldSelector=involvedObject.kind=HorizontalPodAutoscaler",
+    ]
+
+
+def test_what_may_not_be_read_is_said_and_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    denied = ApiError("list", 403, "Forbidden", "events is forbidden")
+    reader = Recorded(horizontalpodautoscalers=[BUSY], statefulsets=denied, events=denied)
+    done = run(reader, monkeypatch=monkeypatch)
+    assert "warning: could not list events: events is forbidden" in done.stderr
+    assert "   2 -> 3     1..6   " in done.stdout
+
+
+def test_text_of_the_cluster_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
+    evil = hpa(conditions=failed("\x1b[2Jgone"))
+    done = run(Recorded(horizontalpodautoscalers=[evil]), "-o", "wide", monkeypatch=monkeypatch)
+    assert "\x1b" not in done.stdout
+    assert "\\x1b[2Jgone" in done.stdout
