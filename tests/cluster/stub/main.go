@@ -1,0 +1,64 @@
+// Command stub-engine stands for an LLM engine in tests: it has no model, but the API, the queue, the pace and
+// the metrics body of one.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"net/http"
+	"os"
+	"os/signal"
+	"slices"
+	"syscall"
+	"time"
+)
+
+func main() {
+	if slices.Contains(os.Args[1:], "--help") {
+		fmt.Print(usageText)
+		return
+	}
+	options, err := ParseOptions(os.Args[0], os.Args[1:])
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := run(options); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// run serves until SIGTERM or SIGINT, then takes no more requests and finishes those it has.
+func run(options *Options) error {
+	signals, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	if options.Refuse {
+		select {
+		case <-time.After(options.StartupDelay):
+		case <-signals.Done():
+			return nil
+		}
+		options.StartupDelay = 0
+	}
+	server, err := NewServer(options)
+	if err != nil {
+		return err
+	}
+	listener := &http.Server{Addr: options.Address, Handler: server.Handler()}
+	failed := make(chan error, 1)
+	go func() { failed <- listener.ListenAndServe() }()
+	log.Printf("%s as %v on %s: %d seats, %d cache tokens, body %s",
+		options.Model, options.ServedNames, options.Address, options.Seats, options.KVTokens, options.Body)
+
+	select {
+	case err := <-failed:
+		return err
+	case <-signals.Done():
+	}
+	log.Print("no more requests; finishing those that run")
+	if err := listener.Shutdown(context.Background()); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}

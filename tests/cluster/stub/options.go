@@ -1,0 +1,165 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Options is the command line, in the words of the engine that the stub stands for.
+type Options struct {
+	Address          string
+	Model            string
+	ServedNames      []string
+	Seats            int
+	KVTokens         int
+	MaxModelLen      int
+	Metrics          bool
+	Pace             Pace
+	Body             string
+	Bodies           string
+	StartupDelay     time.Duration
+	Refuse           bool
+	AbsentUntilFirst bool
+	MetricsDelay     time.Duration
+}
+
+const usageText = `stub-engine: an LLM engine without a model, for tests
+
+It takes the flags of 'vllm serve' and of 'sglang.launch_server' that matter here and skips all others.
+  serve MODEL, --model M, --model-path M     what /v1/models calls the root
+  --served-model-name NAME[ NAME...]         names that requests use (the model)
+  --host H, --port P                         where to listen (0.0.0.0:8000; SGLang 127.0.0.1:30000)
+  --max-num-seqs N, --max-running-requests N seats (8)
+  --max-model-len N, --context-length N      longest prompt and output together (4096)
+  --max-num-batched-tokens N                 tokens in one step (2048)
+  --enable-metrics                           SGLang has no /metrics without it
+Its own:
+  --body NAME            recorded metrics body to speak like (vllm-0.20.2; SGLang sglang-0.5.12)
+  --bodies DIR           where the recorded bodies lie (/bodies)
+  --kv-tokens N          tokens that the cache holds (16384)
+  --step-base D          time of one step (7.7ms), and for each sequence in it:
+  --step-per-seq D       (0.5ms)
+  --prefill-per-token D  time for each prompt token (0.36ms)
+  --speed X              all of those divided by X (1)
+  --startup-delay D      answer 503 for so long after the start (0s)
+  --startup-refuse       refuse connections during that time instead
+  --metrics-delay D      think so long before answering /metrics (0s)
+  --absent-until-first-request   leave out the series until a request came
+`
+
+// ParseOptions reads a command line. program is the name it was started by.
+func ParseOptions(program string, arguments []string) (*Options, error) {
+	flags, model := splitArguments(arguments)
+	sglang := filepath.Base(program) == "sglang" || flags.has("model-path")
+	options := &Options{Pace: DefaultPace, Metrics: true}
+	host, port, body := "0.0.0.0", "8000", "vllm-0.20.2"
+	if sglang {
+		host, port, body = "127.0.0.1", "30000", "sglang-0.5.12"
+		options.Metrics = flags.has("enable-metrics")
+	}
+	options.Address = net.JoinHostPort(flags.text("host", host), flags.text("port", port))
+	options.Body = flags.text("body", body)
+	options.Bodies = flags.text("bodies", "/bodies")
+	options.Model = flags.text("model", flags.text("model-path", model))
+	if options.Model == "" {
+		options.Model = "tiny"
+	}
+	options.ServedNames = flags["served-model-name"]
+	if len(options.ServedNames) == 0 {
+		options.ServedNames = []string{options.Model}
+	}
+	options.Refuse = flags.has("startup-refuse")
+	options.AbsentUntilFirst = flags.has("absent-until-first-request")
+
+	reader := &reader{flags: flags}
+	options.Seats = reader.number("max-num-seqs", reader.number("max-running-requests", 8))
+	options.MaxModelLen = reader.number("max-model-len", reader.number("context-length", 4096))
+	options.KVTokens = reader.number("kv-tokens", 16384)
+	options.Pace.StepTokens = reader.number("max-num-batched-tokens", DefaultPace.StepTokens)
+	options.StartupDelay = reader.duration("startup-delay", 0)
+	options.MetricsDelay = reader.duration("metrics-delay", 0)
+	speed := reader.decimal("speed", 1)
+	options.Pace.StepBase = scaled(reader.duration("step-base", DefaultPace.StepBase), speed)
+	options.Pace.StepPerSeq = scaled(reader.duration("step-per-seq", DefaultPace.StepPerSeq), speed)
+	options.Pace.PerPrompt = scaled(reader.duration("prefill-per-token", DefaultPace.PerPrompt), speed)
+	return options, reader.problem
+}
+
+func scaled(duration time.Duration, speed float64) time.Duration {
+	return time.Duration(float64(duration) / speed)
+}
+
+// arguments are flags with their values; a flag that stands alone has none.
+type arguments map[string][]string
+
+// splitArguments takes "--flag value...", "--flag=value" and "serve MODEL" apart. Engines have hundreds of
+// flags, so unknown ones are kept and never read.
+func splitArguments(list []string) (arguments, string) {
+	flags := arguments{}
+	model, current := "", ""
+	for i, argument := range list {
+		switch {
+		case strings.HasPrefix(argument, "--"):
+			name, value, given := strings.Cut(argument[2:], "=")
+			current = strings.ReplaceAll(name, "_", "-")
+			flags[current] = nil
+			if given {
+				flags[current], current = []string{value}, ""
+			}
+		case current != "":
+			flags[current] = append(flags[current], argument)
+		case i > 0 && list[i-1] == "serve":
+			model = argument
+		}
+	}
+	return flags, model
+}
+
+func (a arguments) has(name string) bool {
+	_, found := a[name]
+	return found
+}
+
+func (a arguments) text(name, otherwise string) string {
+	if values := a[name]; len(values) > 0 {
+		return values[0]
+	}
+	return otherwise
+}
+
+// reader turns flag values into numbers and keeps the first problem it meets.
+type reader struct {
+	flags   arguments
+	problem error
+}
+
+func (r *reader) number(name string, otherwise int) int {
+	return read(r, name, otherwise, strconv.Atoi, 1)
+}
+
+func (r *reader) duration(name string, otherwise time.Duration) time.Duration {
+	return read(r, name, otherwise, time.ParseDuration, 0)
+}
+
+func (r *reader) decimal(name string, otherwise float64) float64 {
+	parse := func(text string) (float64, error) { return strconv.ParseFloat(text, 64) }
+	return read(r, name, otherwise, parse, 1e-6)
+}
+
+func read[T int | float64 | time.Duration](
+	r *reader, name string, otherwise T, parse func(string) (T, error), least T,
+) T {
+	text := r.flags.text(name, "")
+	if text == "" {
+		return otherwise
+	}
+	value, err := parse(text)
+	if (err != nil || value < least) && r.problem == nil {
+		r.problem = fmt.Errorf("--%s: %q is not a value for it", name, text)
+	}
+	return value
+}

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Server is the HTTP side of one engine.
+type Server struct {
+	options  *Options
+	engine   *Engine
+	renderer *Renderer
+	started  time.Time
+
+	mu       sync.Mutex
+	template *Template
+	override *Override
+	failure  *Failure
+	cleared  chan struct{} // closed when the failure is replaced, so that hanging requests go on
+}
+
+// Failure is a fault that was asked for.
+type Failure struct {
+	Rate   float64 `json:"rate"`   // share of requests that meet it
+	Status int     `json:"status"` // what they are answered
+	Hang   bool    `json:"hang"`   // or they get no answer until the fault is taken away
+	Target string  `json:"target"` // "api" (the default), "metrics", "health" or "all"
+}
+
+// NewServer makes the server and its engine.
+func NewServer(options *Options) (*Server, error) {
+	renderer, err := NewRenderer()
+	if err != nil {
+		return nil, err
+	}
+	template, err := LoadTemplate(options.Bodies, options.Body)
+	if err != nil {
+		return nil, err
+	}
+	return &Server{
+		options:  options,
+		engine:   NewEngine(options.Seats, options.KVTokens, options.Pace),
+		renderer: renderer,
+		started:  time.Now(),
+		template: template,
+		cleared:  make(chan struct{}),
+	}, nil
+}
+
+// Handler returns all routes. Before ready, each of them but the admin's answers 503.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /v1/completions", s.faulty("api", s.completions(false)))
+	mux.HandleFunc("POST /v1/chat/completions", s.faulty("api", s.completions(true)))
+	mux.HandleFunc("GET /v1/models", s.faulty("api", s.models))
+	mux.HandleFunc("GET /version", s.version)
+	mux.HandleFunc("GET /health", s.faulty("health", s.health))
+	mux.HandleFunc("GET /health_generate", s.faulty("health", s.health))
+	if s.options.Metrics {
+		mux.HandleFunc("GET /metrics", s.faulty("metrics", s.metrics))
+	}
+	ready := s.started.Add(s.options.StartupDelay)
+	all := http.NewServeMux()
+	s.adminRoutes(all)
+	all.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if time.Now().Before(ready) {
+			writeError(w, http.StatusServiceUnavailable, "the model is loading")
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+	return all
+}
+
+// faulty lets the present failure strike before a handler runs.
+func (s *Server) faulty(target string, next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		failure, cleared := s.failure, s.cleared
+		s.mu.Unlock()
+		if failure == nil || failure.Target != "all" && failure.Target != target || rand.Float64() >= failure.Rate {
+			next(w, r)
+			return
+		}
+		if !failure.Hang {
+			writeError(w, failure.Status, "this failure was asked for")
+			return
+		}
+		select {
+		case <-cleared:
+			next(w, r)
+		case <-r.Context().Done():
+		}
+	}
+}
+
+func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
+	w.WriteHeader(http.StatusOK)
+}
+
+func (s *Server) version(w http.ResponseWriter, _ *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	writeJSON(w, http.StatusOK, map[string]any{"version": s.template.Version()})
+}
+
+func (s *Server) models(w http.ResponseWriter, _ *http.Request) {
+	entries := []any{}
+	for _, name := range s.options.ServedNames {
+		entries = append(entries, map[string]any{
+			"id": name, "object": "model", "created": s.started.Unix(), "owned_by": "stub",
+			"root": s.options.Model, "parent": nil, "max_model_len": s.options.MaxModelLen,
+		})
+	}
+	writeJSON(w, http.StatusOK, map[string]any{"object": "list", "data": entries})
+}
+
+func (s *Server) metrics(w http.ResponseWriter, r *http.Request) {
+	if s.options.MetricsDelay > 0 {
+		select {
+		case <-time.After(s.options.MetricsDelay):
+		case <-r.Context().Done():
+			return
+		}
+	}
+	s.mu.Lock()
+	template, override := s.template, s.override
+	s.mu.Unlock()
+	body := s.renderer.Render(template, s.engine.Snapshot(override), s.model(), s.options.AbsentUntilFirst)
+	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+	_, _ = w.Write([]byte(body))
+}
+
+func (s *Server) model() string { return s.options.ServedNames[0] }
+
+func (s *Server) serves(model string) bool {
+	return model == s.options.Model || slices.Contains(s.options.ServedNames, model) ||
+		strings.TrimSuffix(model, "/") == s.options.Model
+}

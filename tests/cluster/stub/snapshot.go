@@ -1,0 +1,79 @@
+package main
+
+import "time"
+
+// blockSize is the cache's block size in the recorded bodies.
+const blockSize = 16
+
+// Override replaces what an engine shows; nil leaves the real value.
+type Override struct {
+	Running *float64 `json:"running"`
+	Waiting *float64 `json:"waiting"`
+	KV      *float64 `json:"kv"`
+}
+
+// Snapshot returns the engine's state now, with the override in place.
+func (e *Engine) Snapshot(override *Override) Snapshot {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	stats := &e.stats
+	held := float64(e.held())
+	capacity := float64(e.KVTokens)
+	finished := 0.0
+	for reason, count := range stats.Finished {
+		if reason != "abort" {
+			finished += count
+		}
+	}
+	values := map[string]float64{
+		"zero":              0,
+		"running":           float64(len(e.running)),
+		"waiting":           float64(len(e.waiting)),
+		"kv":                min(held/capacity, 1),
+		"prompt_tokens":     stats.PromptTokens,
+		"generation_tokens": stats.GenerationTokens,
+		"generation_rate":   stats.rate.perSecond(time.Now()),
+		"preempted":         stats.Preempted,
+		"finished":          finished,
+		"finished_stop":     stats.Finished["stop"],
+		"finished_length":   stats.Finished["length"],
+		"finished_abort":    stats.Finished["abort"],
+		"kv_tokens":         capacity,
+		"kv_blocks":         float64((e.KVTokens+blockSize-1)/blockSize + 1), // one block is never handed out
+	}
+	seen := stats.Seen
+	if override != nil {
+		seen = true
+		for name, value := range map[string]*float64{
+			"running": override.Running, "waiting": override.Waiting, "kv": override.KV,
+		} {
+			if value != nil {
+				values[name] = *value
+			}
+		}
+	}
+	values["kv_used"] = float64(int(values["kv"] * capacity))
+	values["kv_free"] = capacity - values["kv_used"]
+	return Snapshot{
+		Values:  values,
+		Started: stats.Started,
+		Seen:    seen,
+		Histograms: map[string]*Histogram{
+			"first_token": stats.FirstToken.copy(),
+			"inter_token": stats.InterToken.copy(),
+			"per_token":   stats.PerToken.copy(),
+			"end_to_end":  stats.EndToEnd.copy(),
+			"queue":       stats.Queue.copy(),
+			"prefill":     stats.Prefill.copy(),
+			"decode":      stats.Decode.copy(),
+			"inference":   stats.Inference.copy(),
+			"prompt_size": stats.PromptSize.copy(),
+			"output_size": stats.OutputSize.copy(),
+		},
+	}
+}
+
+func (h *Histogram) copy() *Histogram {
+	twin := *h
+	return &twin
+}
