@@ -148,6 +148,8 @@ class Driver:
                      in_flight=busy, sent=min(limit, self.done + busy), done=self.done, failed={}, tokens=0,
                      ttft_ms=None)  # fmt: skip
         reader.join(2)
+        if child.stdout is not None and not reader.is_alive():
+            child.stdout.close()
         return child.returncode
 
     loading = False

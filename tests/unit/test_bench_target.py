@@ -1,0 +1,152 @@
+"""Which Service the load goes through, and what the model is called."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kubectl_llmhpa.bench import share, target
+from kubectl_llmhpa.errors import ApiError, LlmHpaError
+
+
+def pod(name: str, port_name: str = "http", **labels: str) -> dict[str, Any]:
+    return {
+        "metadata": {"name": name, "namespace": "llm", "labels": labels},
+        "spec": {"containers": [{"name": "vllm", "ports": [{"name": port_name, "containerPort": 8000}]}]},
+    }
+
+
+def service(
+    name: str, selector: dict[str, str] | None, target_port: Any = 8000, **spec: Any
+) -> dict[str, Any]:
+    ports = [{"port": 80, "targetPort": target_port}]
+    return {
+        "metadata": {"name": name, "namespace": "llm"},
+        "spec": {"selector": selector, "ports": ports, **spec},
+    }
+
+
+OWN = [pod("vllm-0", app="vllm", role="a"), pod("vllm-1", app="vllm", role="a")]
+OTHER = pod("other-0", app="vllm", role="b")
+
+
+@pytest.mark.parametrize(
+    ("services", "url"),
+    [
+        ([service("a", {"app": "vllm"})], "http://a.llm.svc:80"),
+        ([service("a", {"app": "vllm"}, "http")], "http://a.llm.svc:80"),
+        (
+            [service("head", {"app": "vllm"}, clusterIP="None"), service("z", {"app": "vllm"})],
+            "http://z.llm.svc:80",
+        ),
+        ([service("head", {"app": "vllm"}, clusterIP="None")], "http://head.llm.svc:8000"),
+        (
+            [service("none", None), service("x", {"app": "x"}), service("a", {"app": "vllm"})],
+            "http://a.llm.svc:80",
+        ),
+        ([service("metrics", {"app": "vllm"}, 9000), service("z", {"app": "vllm"})], "http://z.llm.svc:80"),
+    ],
+    ids=["number", "name", "ClusterIP first", "headless", "only ours", "other port"],
+)
+def test_the_service_of_the_pods(services: list[dict[str, Any]], url: str) -> None:
+    assert target.choose(services, OWN, OWN, 8000).url == url
+
+
+def test_a_service_that_mixes_workloads_is_refused_and_named() -> None:
+    with pytest.raises(LlmHpaError, match="all also selects other-0"):
+        target.choose([service("all", {"app": "vllm"})], [*OWN, OTHER], OWN, 8000)
+    narrow = service("narrow", {"app": "vllm", "role": "a"})
+    found = target.choose([service("all", {"app": "vllm"}), narrow], [*OWN, OTHER], OWN, 8000)
+    assert found.what == "service/narrow port 80"
+
+
+@pytest.mark.parametrize(
+    ("services", "words"),
+    [([], "no Service selects"), ([service("m", {"app": "vllm"}, 9000)], "no port of m")],
+)
+def test_without_a_service_it_says_so(services: list[dict[str, Any]], words: str) -> None:
+    with pytest.raises(LlmHpaError, match=words):
+        target.choose(services, OWN, OWN, 8000)
+
+
+class Pods:
+    """A reader of which only the pod proxy is asked."""
+
+    def __init__(self, answers: dict[str, str]) -> None:
+        self.answers = answers
+        self.namespace = "llm"
+
+    def get_text(self, path: str) -> str:
+        if path not in self.answers:
+            raise ApiError(f"read {path}", 503, "ServiceUnavailable", "no answer")
+        return self.answers[path]
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"{name} is not for this test")
+
+
+def models(text: str) -> Any:
+    return Pods({"/api/v1/namespaces/llm/pods/vllm-0:8000/proxy/v1/models": text})
+
+
+LISTED = '{"object":"list","data":[{"id":"tiny","root":"/models/Q"},{"id":"lora"}]}'
+
+
+@pytest.mark.parametrize(
+    ("reader", "command", "wanted", "model"),
+    [
+        (models(LISTED), [], "", target.Model("tiny", "/models/Q")),
+        (models(LISTED), [], "lora", target.Model("lora", "")),
+        (models('{"data":[{"id":"tiny"}]}'), ["vllm", "serve", "/m"], "", target.Model("tiny", "/m")),
+        (Pods({}), ["vllm", "serve", "/m"], "", target.Model("/m", "/m")),
+        (Pods({}), ["x", "--model=/m", "--served-model-name", "t"], "", target.Model("t", "/m")),
+        (Pods({}), [], "mine", target.Model("mine", "")),
+    ],
+)
+def test_the_models_name(reader: Any, command: list[str], wanted: str, model: target.Model) -> None:
+    assert target.model(reader, OWN[0], 8000, {"command": command}, wanted=wanted) == model
+
+
+@pytest.mark.parametrize("reader", [Pods({}), models("<html>"), models('{"data":[]}')])
+def test_without_a_name_it_asks_for_one(reader: Any) -> None:
+    with pytest.raises(LlmHpaError, match="--model"):
+        target.model(reader, OWN[0], 8000, {})
+
+
+@pytest.mark.parametrize(
+    "url", ["localhost:8000", "ftp://x", "http://", "http://x:99999", "http://k@x", "http://x?y"]
+)
+def test_a_bad_url_is_refused(url: str) -> None:
+    with pytest.raises(LlmHpaError, match="http://HOST:PORT"):
+        target.find(Pods({}), "llm", OWN, 8000, url=url)
+
+
+def test_shares_are_differences_of_the_engines_counters() -> None:
+    def path(name: str) -> str:
+        return f"/api/v1/namespaces/llm/pods/{name}:8000/proxy/metrics"
+
+    def body(*values: int) -> str:
+        lines = [f'vllm:request_success_total{{finished_reason="r{i}"}} {v}' for i, v in enumerate(values)]
+        return "# TYPE vllm:request_success counter\n" + "\n".join(lines) + "\n"
+
+    reader: Any = Pods({path("a"): body(100, 20), path("b"): body(50)})
+    shares = share.Shares(reader, "llm", 8000)
+    shares.look([pod("a"), pod("b")], start=True)
+    reader.answers = {path("a"): body(130, 20), path("b"): body(5), path("c"): body(65)}
+    shares.look([pod("a"), pod("b"), pod("c"), pod("d")])
+    counts = {each.pod: (each.requests, each.share) for each in shares.shares()}
+    assert counts == {"a": (30, 0.3), "b": (5, 0.05), "c": (65, 0.65)}  # b was restarted, c came later
+    assert shares.unread == {"d": "no answer"}
+
+
+@pytest.mark.parametrize(
+    ("body", "count"),
+    [
+        ("# TYPE vllm:num_requests_running gauge\nvllm:num_requests_running 0\n", 0.0),
+        ("other 1\n", None),
+        ("{", None),
+    ],
+)
+def test_a_counter_that_is_not_there_yet_is_zero_only_for_an_engine(body: str, count: float | None) -> None:
+    assert share.finished(body) == count
