@@ -58,6 +58,12 @@ _ROWS: tuple[tuple[str, str, str, bool], ...] = (
         True,
     ),
     (
+        r"no pods returned by selector while calculating replica count",
+        "selection",
+        "the workload's selector matches no pod",
+        True,
+    ),
+    (
         r"ScaledObject\.keda\.sh \"(?P<metric>[^\"]+)\" not found",
         "metrics API",
         "the metric's selector names ScaledObject {metric}, which does not exist",
@@ -107,5 +113,5 @@ def _metric(message: str) -> str:
     """M of `unable to get metric M: ...` or of `unable to get external metric NS/M/SELECTOR: ...`."""
     if match := re.search(r"unable to get external metric [^/\s]+/(\S+?)/", message):
         return match[1]
-    match = re.search(r"unable to get metric (\S+?): ", message)
+    match = re.search(r"unable to get metric (\S+?)(?: on .*?)?: ", message)
     return match[1] if match else ""

@@ -49,10 +49,12 @@ def _one(
     form, field, notes = _form(kind, target)
     asked = target.get(field)
     reported = _reported(kind, source, current).get(field) if field else None
-    now = None if reported is None or quantities.is_garbage(reported) or replicas == 0 else str(reported)
+    garbage = reported is not None and quantities.is_garbage(reported)
+    # At 0 replicas the controller divides by nothing and reports the same number without a fault anywhere.
+    now = None if reported is None or garbage or replicas == 0 else str(reported)
     ratio = _ratio(now, asked)
     vote = None
-    state = "Unknown"
+    state = "Garbage" if garbage and replicas else "Unknown"
     if ratio is not None:
         up, down = tolerances
         state = "Above" if ratio > 1 + up else "Below" if ratio < 1 - down else "OnTarget"

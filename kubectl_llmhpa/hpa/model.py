@@ -36,7 +36,7 @@ class MetricView:
     (AverageValue, Value or Utilization), which need not be what the spec says (`notes` tell). `now` and `target` are
     quantities (`4800m`), percentages for Utilization; `now` is None when there is no value or a garbage one.
     `ratio` is now/target; `vote` the replicas this metric alone asks for, before behaviour and limits. `state` is
-    Above, Below, OnTarget (within the tolerance) or Unknown.
+    Above, Below, OnTarget (within the tolerance), Unknown or Garbage (what NaN and infinity turn into on their way).
     """
 
     name: str

@@ -36,6 +36,10 @@ def judge(
     broken = _broken(found, ready)
     if broken is not None:
         return broken
+    if garbage := [metric.name for metric in metrics if metric.state == "Garbage"]:
+        return "Broken: value", (
+            f"{', '.join(garbage)} is NaN or infinite at its source; the HPA takes that for 0 and votes for the minimum"
+        )
     state, why = _working(hpa, found, metrics, ready, now)
     unknown = [metric.name for metric in metrics if metric.now is None]
     if invalid or (unknown and len(unknown) < len(metrics)):
@@ -116,6 +120,8 @@ def _working(
         )
     if limit == "TooFewReplicas":
         return "Steady", f"at the minimum of {spec.get('minReplicas', 1)}; the load asks for no more"
+    if current == 0:
+        return "Steady", "scaled to zero; an External or Object metric above its target brings it back"
     return "Steady", _steady(metrics, current)
 
 

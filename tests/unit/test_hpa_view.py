@@ -305,7 +305,18 @@ def test_a_tolerance_in_the_spec_is_the_one_that_counts() -> None:
 @pytest.mark.parametrize("value", ["-9223372036854775808m", None])
 def test_a_garbage_or_missing_number_is_unknown_and_never_zero(value: str | None) -> None:
     (metric,) = view(hpa(current_metrics=[] if value is None else [reported(W, value)])).metrics
-    assert (metric.now, metric.ratio, metric.vote, metric.state) == (None, None, None, "Unknown")
+    assert (metric.now, metric.ratio, metric.vote) == (None, None, None)
+    assert metric.state == ("Unknown" if value is None else "Garbage")
+
+
+def test_a_garbage_number_is_broken_and_at_zero_replicas_it_is_not() -> None:
+    garbage = [reported(W, "-9223372036854775808m")]
+    found = view(hpa(current_metrics=garbage))
+    assert found.state == "Broken: value"
+    assert "NaN or infinite" in found.why
+    at_zero = view(hpa(current_metrics=garbage, replicas=(0, 0)))
+    assert (at_zero.state, at_zero.metrics[0].now) == ("Steady", None)
+    assert "scaled to zero" in at_zero.why
 
 
 def test_old_numbers_are_not_shown_once_the_scale_cannot_be_read() -> None:

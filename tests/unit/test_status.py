@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from collections.abc import Iterator, Sequence
 from urllib.parse import unquote
 
@@ -12,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from kubectl_llmhpa.api import MANAGED_BY, MANAGER, Json, Resource, WatchEvent
 from kubectl_llmhpa.cli import status as status_module
+from kubectl_llmhpa.cli.status_text import Lines
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from tests.unit.hpa_objects import KV, W, average, failed, hpa, pods, reported
 
@@ -55,7 +57,12 @@ class Recorded:
         label_selector: str = "",
         timeout: float | None = None,
     ) -> Iterator[WatchEvent]:
-        raise AssertionError
+        found = self.lists["horizontalpodautoscalers"]
+        assert isinstance(found, list)
+        for item in found:
+            yield WatchEvent("ADDED", item)
+        time.sleep(0.1)
+        raise ApiError("watch", 403, "Forbidden", "the watch ends here")
 
 
 def stateful_set(ready: int, name: str = "vllm") -> Json:
@@ -197,3 +204,24 @@ def test_text_of_the_cluster_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None
     done = run(Recorded(horizontalpodautoscalers=[evil]), "-o", "wide", monkeypatch=monkeypatch)
     assert "\x1b" not in done.stdout
     assert "\\x1b[2Jgone" in done.stdout
+
+
+def test_a_growing_table_shows_changes_only_and_keeps_its_columns() -> None:
+    lines = Lines(["workload", "state", "last rescale", "age"])
+    assert lines.after(["a-long-name", "Steady", "1s", "1s"]) == [
+        "WORKLOAD      STATE    LAST RESCALE   AGE",
+        "a-long-name   Steady   1s             1s",
+    ]
+    assert lines.after(["a-long-name", "Steady", "9s", "9s"]) == []
+    assert lines.after(["b", "ScalingUp", "9s", "9s"]) == ["b             ScalingUp   9s             9s"]
+    assert lines.after(["a-long-name", "AtMax", "9s", "9s"]) == [
+        "a-long-name   AtMax       9s             9s"
+    ]
+
+
+def test_a_watch_shows_a_line_and_ends_with_the_watchs_own_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(status_module, "SETTLE_SECONDS", 0.01)
+    done = run(busy(), "-w", monkeypatch=monkeypatch)
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["WORKLOAD", "statefulset/vllm"]
+    assert isinstance(done.exception, ApiError)
+    assert done.exception.message == "the watch ends here"
