@@ -51,6 +51,7 @@ def connection_options(command: F) -> F:
             elif kind != "switch" and value:
                 flags[name] = value
         namespace = kwargs.pop("connection_namespace")
+        kwargs.pop("verbosity")  # read by cli.main from the command line, where it is needed
         return command(*args, connection=Connection(flags, namespace), **kwargs)
 
     decorated: Any = collect
@@ -62,6 +63,7 @@ def connection_options(command: F) -> F:
             decorated = click.option(*names, is_flag=True, help=text)(decorated)
         else:
             decorated = click.option(*names, multiple=kind == "values", help=text)(decorated)
+    decorated = click.option("-v", "--v", "verbosity", type=int, help="8 or more: show tracebacks")(decorated)
     decorated = click.option("-n", "--namespace", "connection_namespace", help="Namespace of the workload")(
         decorated
     )

@@ -87,6 +87,14 @@ def main(arguments: list[str] | None = None) -> None:
         _show_traceback(words)
         click.echo(f"error: {printable(str(error))}", err=True)
         code = error.exit_code
+    except Exception as error:  # noqa: BLE001 a defect of ours still ends in one sentence
+        _show_traceback(words)
+        click.echo(
+            f"error: kubectl-llm-hpa {__version__} failed in a way it should not: "
+            f"{type(error).__name__}: {printable(str(error))}; please report it with the output of -v 8",
+            err=True,
+        )
+        code = ExitCode.ERROR
     sys.exit(int(code))
 
 
