@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from kubectl_llmhpa import engines, quantities
+from kubectl_llmhpa.bench.preparing import Plan
 from kubectl_llmhpa.bench.results import LATENCIES, Result
-from kubectl_llmhpa.bench.run import Outcome, Plan
+from kubectl_llmhpa.bench.run import Outcome
 from kubectl_llmhpa.errors import ExitCode
 from kubectl_llmhpa.hpa import HpaView
 from kubectl_llmhpa.output import documents

@@ -12,7 +12,8 @@ from kubectl_llmhpa.output.terminal import escape, live
 if TYPE_CHECKING:
     from rich.live import Live
 
-    from kubectl_llmhpa.bench.run import Observer, Plan, Progress
+    from kubectl_llmhpa.bench.preparing import Plan
+    from kubectl_llmhpa.bench.run import Observer, Progress
 
 LINE_EVERY_S = 5.0
 _BAR = 40

@@ -13,7 +13,7 @@ from kubectl_llmhpa.cli.enable import Duration
 from kubectl_llmhpa.cli.workload_argument import workload_argument
 
 if TYPE_CHECKING:
-    from kubectl_llmhpa.bench.run import Options
+    from kubectl_llmhpa.bench.preparing import Options
     from kubectl_llmhpa.kube import Connection
 
 #: The vendor guide's own benchmark.
@@ -72,8 +72,8 @@ def bench(
       # A fixed load, as JSON
       kubectl llm-hpa bench deploy/llama --concurrency 16 --duration 60s -o json
     """
-    from kubectl_llmhpa.bench import report, run, view
-    from kubectl_llmhpa.bench.run import Options
+    from kubectl_llmhpa.bench import preparing, report, run, view
+    from kubectl_llmhpa.bench.preparing import Options
     from kubectl_llmhpa.output import documents
     from kubectl_llmhpa.workloads import resolve
 
@@ -96,7 +96,7 @@ def bench(
     _check(options)
     with connect(connection, read_only=False) as cluster:
         target = resolve(cluster, workload, cluster.namespace)
-        plan = run.look(cluster, target, options)
+        plan = preparing.look(cluster, target, options)
         outcome = run.execute(cluster, plan, view.choose(sys.stderr, os.environ))
     if output:
         click.echo(documents.dump(report.document(outcome), output), nl=False)

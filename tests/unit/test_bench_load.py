@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kubectl_llmhpa.bench.load import FALLBACK, Ask, choose
-from kubectl_llmhpa.bench.run import asks_of
+from kubectl_llmhpa.bench.preparing import asks_of
 
 RUNNING = Ask("vllm:num_requests_running", "running", 10)
 WAITING = Ask("vllm:num_requests_waiting", "waiting", 5)

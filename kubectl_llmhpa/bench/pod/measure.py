@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 GROWTH = 1.02  # a bucket of a Histogram is 2 % wide: percentiles are within 1 %
 CPU_LIMIT = 0.9  # of one core: above it the client, not the engine, sets the pace
-LAG_LIMIT_MS = 100.0
+LAG_LIMIT_MS = 100.0  # half the time late by more: it waits for a core
 
 
 class Histogram:
@@ -153,7 +153,7 @@ class Tally:
         assert self.closed is not None
         seconds = max(self.closed - self.started, 1e-9)
         share = self.cpu_used / seconds
-        lag = self.lag.percentile(0.95) or 0.0
+        lag = self.lag.percentile(0.5) or 0.0
         rate = self.done_in_time / seconds
         latency = {"ttft": self.ttft, "tpot": self.tpot, "itl": self.itl, "e2e": self.e2e}
         e2e = self.e2e.total / self.e2e.count / 1000 if self.e2e.count else 0.0
@@ -173,7 +173,7 @@ class Tally:
             "rate_times_latency": round(rate * e2e, 2),
             "client": {
                 "cpu_share": round(share, 3),
-                "lag_p95_ms": round(lag, 1),
+                "lag_p50_ms": round(lag, 1),
                 "limited": share > CPU_LIMIT or lag > LAG_LIMIT_MS,
             },
             "histograms": {name: histogram.to_json() for name, histogram in latency.items()},
