@@ -19,6 +19,7 @@ from tests.cluster.ground import (
     programs,
     record,
 )
+from tests.cluster.ground.engine_images import ENGINE_IMAGES, archive_of
 from tests.cluster.ground.errors import GroundError
 from tests.cluster.ground.layout import DEFAULT_NAME, Layout
 
@@ -72,8 +73,10 @@ def _parser() -> argparse.ArgumentParser:
     logs.add_argument("part", metavar="PART")
     logs.add_argument("-f", "--follow", action="store_true")
     logs.add_argument("--tail", default="100", metavar="LINES")
-    load = command("load-image", "import OCI image archives into the node", _load_image)
-    load.add_argument("archives", nargs="+", type=Path, metavar="ARCHIVE")
+    load = command("load-image", "import images into the node", _load_image)
+    load.add_argument(
+        "images", nargs="+", metavar="IMAGE", help=f"an OCI archive, or one of {', '.join(ENGINE_IMAGES)}"
+    )
     build = command("build", "build programs that the cache lacks and print their paths", _build)
     build.add_argument("programs", nargs="*", metavar="PROGRAM", help=", ".join(programs.PROGRAMS))
     return parser
@@ -169,7 +172,8 @@ def _load_image(layout: Layout, arguments: argparse.Namespace) -> None:
     machine.check_root()
     if processes.pid_of(layout, containerd.DAEMON) is None:
         raise GroundError(f"cluster {layout.name} has no node to load images into: run `up --with node`")
-    for archive in arguments.archives:
+    for name in arguments.images:
+        archive = archive_of(name).path if name in ENGINE_IMAGES else Path(name)
         if not archive.is_file():
             raise GroundError(f"there is no archive {archive}")
         sys.stdout.write(containerd.ctr(layout, "images", "import", str(archive)))

@@ -116,9 +116,7 @@ def write_archive(image: Image, out: Path) -> None:
 def _config(image: Image, layer_digest: str) -> dict[str, object]:
     """Return the image configuration document."""
     environment = {"PATH": DEFAULT_PATH, **image.env}
-    runtime: dict[str, object] = {
-        "Env": [f"{key}={value}" for key, value in sorted(environment.items())]
-    }
+    runtime: dict[str, object] = {"Env": [f"{key}={value}" for key, value in sorted(environment.items())]}
     if image.entrypoint:
         runtime["Entrypoint"] = list(image.entrypoint)
     if image.cmd:

@@ -70,7 +70,8 @@ def key(program: Program) -> str:
     """Return a hash of everything that decides the bytes of ``program``."""
     folder = program.folder
     digest = hashlib.sha256()
-    for path in (folder / "go.mod", folder / "go.sum", *sorted(folder.glob("*.go"))):
+    sources = sorted([*folder.glob("*.go"), *folder.glob("*.json")])
+    for path in (folder / "go.mod", folder / "go.sum", *sources):
         if path.exists():
             digest.update(f"{path.name} {path.stat().st_size}\n".encode())
             digest.update(path.read_bytes())
@@ -113,6 +114,7 @@ PROGRAMS: Final = {
         Program("keda-adapter", "keda", f"{_KEDA}/adapter"),
         Program("keda-admission-webhooks", "keda", f"{_KEDA}/webhooks"),
         Program("lws-manager", "lws", "sigs.k8s.io/lws/cmd"),
+        Program("stub-engine", "../stub", "."),
     )
 }
 

@@ -1,28 +1,29 @@
 """Make a small root file system with Python, from Debian packages.
 
 Images for the test cluster are written without a container engine, so the
-user land in them comes from ``apt-get download`` and ``dpkg -x``: an
+user land in them comes from ``apt-get download`` and ``dpkg-deb``: an
 interpreter, a shell, coreutils and the libraries they depend on.  Package
-scripts are not run.  The result lies in the user's cache, keyed by the names
-and versions of the packages, and is made once.
-
-Run as a program it prints the path of the root file system.
+scripts are not run.  The result lies in the cache, keyed by the names and
+versions of the packages, and is made once.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
+
+from tests.cluster.ground.commands import run
+from tests.cluster.ground.errors import GroundError
+from tests.cluster.ground.layout import cache_root
+from tests.cluster.ground.locks import held
+from tests.cluster.ground.progress import step
 
 PYTHON_PACKAGES: Final = ("python3", "dash", "coreutils")
 NATIVE_PACKAGES: Final = ("libstdc++6", "libgomp1", "libnuma1", "procps", "sed", "grep")
@@ -52,55 +53,35 @@ UNUSED_DIRECTORIES: Final = (
     "usr/share/locale",
     "usr/share/man",
 )
-PASSWD: Final = (
-    "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
-)
+PASSWD: Final = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
 GROUP: Final = "root:x:0:\nnogroup:x:65534:\n"
 NSSWITCH: Final = "passwd: files\ngroup: files\nhosts: files dns\n"
 
-_FORMAT: Final = "2"
-_DEPENDS = re.compile(r"^[ |](?P<alternative>[ |])?(?:Pre)?Depends: (?P<name>[^<\s]+)$")
-
-
-class RootfsError(RuntimeError):
-    """The root file system cannot be made on this machine."""
-
-
-def cache_root() -> Path:
-    """Return the folder under which this project keeps what it downloads."""
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "kubectl-llm-hpa"
+_FORMAT: Final = "3"
+_DEPENDS = re.compile(r"^[ |]+(?:Pre)?Depends: (?P<name>[^<\s]+)$")
 
 
 def ensure(roots: Sequence[str] = PYTHON_PACKAGES) -> Path:
     """Return the root file system that holds ``roots``, making it if it is not there."""
     for program in ("apt-get", "apt-cache", "dpkg-deb"):
         if shutil.which(program) is None:
-            raise RootfsError(
-                f"{program} is not on this machine: the images need a Debian or Ubuntu host"
-            )
+            raise GroundError(f"{program} is not on this machine: the images need a Debian or Ubuntu host")
     packages = _with_versions(closure(roots))
     key = hashlib.sha256("\n".join([_FORMAT, *packages]).encode()).hexdigest()[:16]
     target = cache_root() / f"rootfs-{key}"
-    with _locked(cache_root() / "rootfs.lock"):
-        if not target.is_dir():
-            _make(packages, target)
+    if not target.is_dir():
+        with held(cache_root() / "locks" / "rootfs", "making a root file system"):
+            if not target.is_dir():
+                with step(f"unpacked {len(packages)} packages"):
+                    _make(packages, target)
     return target
 
 
 def closure(roots: Iterable[str]) -> list[str]:
     """Return ``roots`` and all they depend on, less ``LEFT_OUT``, sorted."""
     wanted = list(roots)
-    output = _run(
-        "apt-cache",
-        "depends",
-        "--recurse",
-        *(
-            f"--no-{kind}"
-            for kind in ("recommends", "suggests", "conflicts", "breaks", "replaces", "enhances")
-        ),
-        *wanted,
-    )
+    kinds = ("recommends", "suggests", "conflicts", "breaks", "replaces", "enhances")
+    output = _apt_cache("depends", "--recurse", *(f"--no-{kind}" for kind in kinds), *wanted)
     graph: dict[str, list[str]] = {}
     current: list[str] = []
     for line in output.splitlines():
@@ -122,23 +103,25 @@ def _with_versions(names: Sequence[str]) -> list[str]:
     """Return ``name=version`` for each name, at the version that apt would install."""
     versions: dict[str, str] = {}
     current = ""
-    for line in _run("apt-cache", "policy", *names).splitlines():
+    for line in _apt_cache("policy", *names).splitlines():
         if line and not line.startswith(" "):
             current = line.rstrip(":")
         elif line.startswith("  Candidate:"):
             versions[current] = line.partition(":")[2].strip()
     missing = [name for name in names if versions.get(name, "(none)") == "(none)"]
     if missing:
-        raise RootfsError(
-            f"apt knows no package {', '.join(missing)}: run `apt-get update` and try again"
-        )
+        raise GroundError(f"apt knows no package {', '.join(missing)}: run `apt-get update` and try again")
     return [f"{name}={versions[name]}" for name in names]
+
+
+def _apt_cache(*arguments: str) -> str:
+    """Ask apt, in the one language that can be parsed."""
+    return run("apt-cache", *arguments, env={**os.environ, "LC_ALL": "C"})
 
 
 def _make(packages: Sequence[str], target: Path) -> None:
     """Download and unpack ``packages`` and put the result at ``target``."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    print(f"rootfs: unpacking {len(packages)} packages into {target}", file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix=".rootfs-", dir=target.parent) as name:
         scratch = Path(name)
         downloads, tree = scratch / "debs", scratch / "tree"
@@ -146,7 +129,10 @@ def _make(packages: Sequence[str], target: Path) -> None:
         for directory in MERGED_DIRECTORIES:
             (tree / "usr" / directory).mkdir(parents=True)
             (tree / directory).symlink_to(f"usr/{directory}")
-        _run("apt-get", "-o", "APT::Sandbox::User=root", "download", *packages, cwd=downloads)
+        try:
+            run("apt-get", "-o", "APT::Sandbox::User=root", "download", *packages, cwd=downloads)
+        except GroundError as problem:
+            raise GroundError(f"{problem} (old package lists? run `apt-get update`)") from problem
         for archive in sorted(downloads.glob("*.deb")):
             _unpack(archive, tree)
         _finish(tree)
@@ -156,18 +142,18 @@ def _make(packages: Sequence[str], target: Path) -> None:
 def _unpack(archive: Path, tree: Path) -> None:
     """Unpack one package, through the links that merge /bin, /lib and /sbin into /usr."""
     command = ["tar", "--extract", "--keep-directory-symlink", "--directory", str(tree)]
-    with subprocess.Popen(
-        ["dpkg-deb", "--fsys-tarfile", str(archive)], stdout=subprocess.PIPE
-    ) as reader:
+    with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(archive)], stdout=subprocess.PIPE) as reader:
         done = subprocess.run(command, stdin=reader.stdout, check=False)
     if done.returncode != 0 or reader.returncode != 0:
-        raise RootfsError(f"cannot unpack {archive.name}")
+        raise GroundError(f"cannot unpack {archive.name}")
 
 
 def _finish(tree: Path) -> None:
-    """Drop documentation and add what package scripts would have written."""
+    """Drop what no container reads and add what package scripts would have written."""
     for directory in UNUSED_DIRECTORIES:
         shutil.rmtree(tree / directory, ignore_errors=True)
+    for conversions in tree.glob("usr/lib/*/gconv"):
+        shutil.rmtree(conversions)
     for link, destination in {"sh": "dash", "python": "python3"}.items():
         path = tree / "usr/bin" / link
         if not path.is_symlink():
@@ -178,31 +164,3 @@ def _finish(tree: Path) -> None:
     (etc / "group").write_text(GROUP)
     (etc / "nsswitch.conf").write_text(NSSWITCH)
     (tree / "root").mkdir(exist_ok=True)
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on ``path``, so that two builds do not meet."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
-
-
-def _run(*command: str, cwd: Path | None = None) -> str:
-    """Run ``command`` and return what it prints."""
-    environment = {**os.environ, "LC_ALL": "C"}
-    done = subprocess.run(
-        command, cwd=cwd, env=environment, capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        detail = (done.stderr or done.stdout).strip().splitlines()[-1:]
-        raise RootfsError(f"`{' '.join(command[:2])}` failed: {' '.join(detail)}")
-    return done.stdout
-
-
-if __name__ == "__main__":
-    try:
-        print(ensure(sys.argv[1:] or PYTHON_PACKAGES))
-    except RootfsError as problem:
-        sys.exit(str(problem))
