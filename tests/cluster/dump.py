@@ -1,0 +1,85 @@
+"""Every object of every kind, in a form in which two looks at a cluster can be compared.
+
+Left out is what the API server counts (resourceVersion, generation, revisions) and what controllers own:
+objects with a controller above them, status, pods, events, leases and endpoints.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+from tests.cluster.conftest import Kubectl
+
+Json = dict[str, Any]
+
+_CONTROLLERS_OWN = {
+    "pods", "replicasets.apps", "events", "events.events.k8s.io", "leases.coordination.k8s.io", "endpoints",
+    "endpointslices.discovery.k8s.io", "controllerrevisions.apps", "componentstatuses", "podmetrics.metrics.k8s.io",
+    "nodes", "csinodes.storage.k8s.io", "leasecandidates.coordination.k8s.io",
+}  # fmt: skip
+_COUNTERS = ("resourceVersion", "generation")
+_REVISION = "deployment.kubernetes.io/revision"
+
+
+def dump(kubectl: Kubectl) -> dict[str, Json]:
+    """`resource namespace/name` to the normalised object, for everything that can be listed."""
+    listable = kubectl.run("api-resources", "--verbs=list", "-o", "name", check=False).stdout.split()
+    kinds = sorted({name for name in listable if name not in _CONTROLLERS_OWN and not _is_metric(name)})
+    answer = kubectl.run(
+        "get", ",".join(kinds), "-A", "-o", "json", "--show-managed-fields", "--ignore-not-found"
+    )
+    found: dict[str, Json] = {}
+    for item in json.loads(answer.stdout)["items"]:
+        metadata = item["metadata"]
+        if any(owner.get("controller") for owner in metadata.get("ownerReferences") or []):
+            continue
+        key = f"{item['apiVersion']} {item['kind']} {metadata.get('namespace', '')}/{metadata['name']}"
+        found[key] = normalised(item)
+    return found
+
+
+def normalised(obj: Json) -> Json:
+    """The object without counters, status, and the traces that only controllers leave."""
+    result = copy.deepcopy(obj)
+    result.pop("status", None)
+    metadata = result["metadata"]
+    for counter in _COUNTERS:
+        metadata.pop(counter, None)
+    (metadata.get("annotations") or {}).pop(_REVISION, None)
+    entries = [one for one in metadata.get("managedFields") or [] if one.get("subresource") != "status"]
+    for entry in entries:
+        if entry["manager"] in ("kube-controller-manager", "PrometheusOperator"):
+            entry.pop("time", None)
+    metadata["managedFields"] = sorted(entries, key=lambda one: json.dumps(one, sort_keys=True))
+    return result
+
+
+def differences(before: dict[str, Json], after: dict[str, Json]) -> list[str]:
+    """What differs, one line each; empty when the two looks are equal."""
+    lines = [f"gone: {key}" for key in before.keys() - after.keys()]
+    lines += [f"left behind: {key}" for key in after.keys() - before.keys()]
+    for key in before.keys() & after.keys():
+        lines += [f"{key}: {line}" for line in _paths(before[key], after[key], "")]
+    return sorted(lines)
+
+
+def _paths(before: Any, after: Any, where: str) -> list[str]:
+    if isinstance(before, dict) and isinstance(after, dict):
+        return [
+            line
+            for key in sorted(before.keys() | after.keys())
+            for line in _paths(before.get(key), after.get(key), f"{where}.{key}")
+        ]
+    if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        return [
+            line
+            for position, (one, other) in enumerate(zip(before, after, strict=True))
+            for line in _paths(one, other, f"{where}[{position}]")
+        ]
+    return [] if before == after else [f"{where}: {json.dumps(before)[:200]} -> {json.dumps(after)[:200]}"]
+
+
+def _is_metric(name: str) -> bool:
+    return name.endswith((".custom.metrics.k8s.io", ".external.metrics.k8s.io"))

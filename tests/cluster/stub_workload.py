@@ -1,0 +1,94 @@
+"""A workload of stub engines in a test's namespace, driven through the API server's pod proxy."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from tests.cluster.conftest import Json, Kubectl
+
+IMAGE = "ghcr.io/kubectl-llm-hpa/stub-engine:dev"
+
+
+@dataclass(frozen=True)
+class Stub:
+    """A StatefulSet `vllm-inference` and its Service `inference-service`."""
+
+    kubectl: Kubectl
+    namespace: str
+    name: str = "vllm-inference"
+
+    def start(
+        self, *, replicas: int = 1, seats: int = 8, arguments: tuple[str, ...] = (), wait: bool = True
+    ) -> None:
+        """Create both and wait until the pods are ready."""
+        labels = {"app": "vllm", "alibabacloud.com/inference-workload": self.name}
+        container: Json = {
+            "name": "vllm", "image": IMAGE, "imagePullPolicy": "IfNotPresent",
+            "command": ["vllm", "serve", "/models/tiny", "--served-model-name", "tiny", "--port", "8000",
+                        "--max-num-seqs", str(seats), *arguments],
+            "ports": [{"name": "http", "containerPort": 8000}],
+            "readinessProbe": {"httpGet": {"path": "/health", "port": "http"}, "periodSeconds": 1},
+            "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}},
+        }  # fmt: skip
+        self.kubectl.apply(
+            {
+                "apiVersion": "apps/v1", "kind": "StatefulSet",
+                "metadata": {"name": self.name, "namespace": self.namespace},
+                "spec": {
+                    "replicas": replicas, "serviceName": "inference-service", "podManagementPolicy": "Parallel",
+                    "selector": {"matchLabels": {"app": "vllm"}},
+                    "template": {"metadata": {"labels": labels}, "spec": {
+                        "terminationGracePeriodSeconds": 60, "containers": [container],
+                    }},
+                },
+            },
+            {
+                "apiVersion": "v1", "kind": "Service",
+                "metadata": {"name": "inference-service", "namespace": self.namespace},
+                "spec": {"selector": {"app": "vllm"}, "ports": [{"port": 8000, "targetPort": "http"}]},
+            },
+        )  # fmt: skip
+        if wait:
+            self.kubectl.run(
+                "rollout", "status", f"sts/{self.name}", "-n", self.namespace, "--timeout=120s", timeout=150
+            )
+
+    @property
+    def reference(self) -> tuple[str, str, str]:
+        """What the plugin's commands get."""
+        return f"sts/{self.name}", "-n", self.namespace
+
+    def load(self, pod: int = 0, **values: float | None) -> None:
+        """Make a pod show `running`, `waiting`, `kv`; nothing given: the real values."""
+        self._admin(pod, "load", values)
+
+    def fail(self, pod: int = 0, **values: Any) -> None:
+        """Make a pod fail, see the stub's admin API."""
+        self._admin(pod, "fail", values)
+
+    def replicas(self) -> int:
+        """`spec.replicas` now."""
+        return int(self.kubectl.get("sts", self.name, "-n", self.namespace)["spec"]["replicas"])
+
+    def hpa(self) -> Json:
+        """The HPA of the same name."""
+        return self.kubectl.get("hpa", self.name, "-n", self.namespace)
+
+    def _admin(self, pod: int, what: str, body: Json) -> None:
+        path = f"/api/v1/namespaces/{self.namespace}/pods/{self.name}-{pod}:8000/proxy/admin/{what}"
+        self.kubectl.run("create", "--raw", path, "-f", "-", stdin=json.dumps(body))
+
+
+def vendor_recipe(namespace: str, *, scrape_label: bool = True) -> list[Json]:
+    """The PodMonitor and HPA of the vendor's guide, as a user applies them by hand (README of the recipe)."""
+    import yaml
+
+    text = (Path(__file__).parent / "vendor_recipe.yaml").read_text()
+    objects: list[Json] = list(yaml.safe_load_all(Template(text).substitute(namespace=namespace)))
+    if not scrape_label:
+        objects[0]["metadata"].pop("labels")
+    return objects

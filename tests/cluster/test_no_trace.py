@@ -1,0 +1,98 @@
+"""After `disable` the cluster is as it was before `enable`, whatever happened in between."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.cluster.conftest import ROOT, Kubectl, Plugin
+from tests.cluster.dump import differences, dump
+from tests.cluster.stub_workload import Stub, vendor_recipe
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1500)]
+
+
+@pytest.fixture
+def stub(kubectl: Kubectl, namespace: str) -> Stub:
+    workload = Stub(kubectl, namespace)
+    workload.start()
+    return workload
+
+
+def killed_after(write: int, *arguments: str) -> int:
+    """The exit code of the plugin, SIGKILLed right after its N-th write (negative: by that signal)."""
+    command = [sys.executable, "-m", "tests.cluster.killed", str(write), *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, timeout=400, check=False).returncode
+
+
+def test_enable_then_disable(llm_hpa: Plugin, kubectl: Kubectl, stub: Stub) -> None:
+    before = dump(kubectl)
+    assert any(key.startswith("keda.sh") or "keda-operator" in key for key in before), "KEDA is to be there"
+    outcome = llm_hpa("enable", *stub.reference, "--max", "3")
+    assert outcome.code == 0, outcome.stderr
+    assert differences(before, dump(kubectl)) != []
+    outcome = llm_hpa("disable", *stub.reference)
+    assert outcome.code == 0, outcome.stderr
+    assert differences(before, dump(kubectl)) == []
+
+
+def test_killed_after_each_write_of_enable(llm_hpa: Plugin, kubectl: Kubectl, stub: Stub) -> None:
+    """Killed, then enabled again, then disabled; and killed, then disabled at once."""
+    before = dump(kubectl)
+    flags = (*stub.reference, "--max", "3", "--no-wait")
+    for write in range(1, 30):
+        code = killed_after(write, "enable", *flags)
+        if code == 0:
+            break
+        assert code == -signal.SIGKILL
+        again = llm_hpa("enable", *flags)
+        assert again.code == 0, f"after write {write}: {again.stderr}"
+        outcome = llm_hpa("disable", *stub.reference)
+        assert outcome.code == 0, f"after write {write}: {outcome.stderr}"
+        assert differences(before, dump(kubectl)) == [], f"after write {write}"
+        assert killed_after(write, "enable", *flags) == -signal.SIGKILL
+        outcome = llm_hpa("disable", *stub.reference)
+        assert outcome.code == 0, f"killed after write {write}, then disabled: {outcome.stderr}"
+        assert differences(before, dump(kubectl)) == [], f"killed after write {write}, then disabled"
+    else:
+        pytest.fail("enable never ended by itself")
+    assert write > 5, "enable writes at least a journal, a PodMonitor, a record, a file, a restart and an HPA"
+    assert llm_hpa("disable", *stub.reference).code == 0
+
+
+def test_killed_after_each_write_of_disable(llm_hpa: Plugin, kubectl: Kubectl, stub: Stub) -> None:
+    before = dump(kubectl)
+    for write in range(1, 30):
+        enabled = llm_hpa("enable", *stub.reference, "--max", "3", "--no-wait")
+        assert enabled.code == 0, enabled.stderr
+        code = killed_after(write, "disable", *stub.reference)
+        outcome = llm_hpa("disable", *stub.reference)
+        assert outcome.code == 0, f"after write {write}: {outcome.stderr}"
+        assert differences(before, dump(kubectl)) == [], f"after write {write}"
+        if code == 0:
+            break
+    assert write > 4
+
+
+def test_an_adopted_hpa_is_given_back(llm_hpa: Plugin, kubectl: Kubectl, stub: Stub) -> None:
+    """The vendor's recipe by hand: status explains it, enable refuses it, --adopt takes and disable returns it."""
+    kubectl.apply(*vendor_recipe(stub.namespace))
+    before = dump(kubectl)
+    refused = llm_hpa("enable", *stub.reference, "--max", "3")
+    assert refused.code == 1
+    assert "llm-inference-hpa already scales it" in refused.stderr
+    assert "--adopt" in refused.stderr
+    assert differences(before, dump(kubectl)) == []
+    shown = llm_hpa("status", *stub.reference)
+    assert shown.code == 0, shown.stderr
+    assert "vllm:num_requests_waiting" in shown.stdout
+    adopted = llm_hpa("enable", *stub.reference, "--max", "3", "--adopt")
+    assert adopted.code == 0, adopted.stderr
+    spec = kubectl.get("hpa", "llm-inference-hpa", "-n", stub.namespace)["spec"]
+    assert len(spec["metrics"]) == 3
+    outcome = llm_hpa("disable", *stub.reference)
+    assert outcome.code == 0, outcome.stderr
+    assert differences(before, dump(kubectl)) == []
