@@ -168,13 +168,8 @@ class Addons:
         body = {
             "apiVersion": "keda.sh/v1alpha1",
             "kind": "ScaledObject",
-            "metadata": {"name": "probe"},
-            "spec": {
-                "scaleTargetRef": {"name": "probe"},
-                "minReplicaCount": 2,
-                "maxReplicaCount": 1,
-                "triggers": [{"type": "cron", "metadata": {}}],
-            },
+            "metadata": {"name": "a-name-longer-than-a-label-" * 3 + "x"},
+            "spec": {"scaleTargetRef": {"name": "probe"}, "triggers": [{"type": "cron", "metadata": {}}]},
         }
         path = "/apis/keda.sh/v1alpha1/namespaces/default/scaledobjects?dryRun=All"
         status, answer = self.api.request("POST", path, body)

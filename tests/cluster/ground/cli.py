@@ -23,6 +23,9 @@ from tests.cluster.ground.engine_images import ENGINE_IMAGES, archive_of
 from tests.cluster.ground.errors import GroundError
 from tests.cluster.ground.layout import DEFAULT_NAME, Layout
 
+DESCRIPTION: Final = (
+    "A real Kubernetes cluster on this machine, for the tests. Its programs are built from source."
+)
 NAME_VARIABLE: Final = "LLM_HPA_CLUSTER"
 PASSED_ON: Final = ("exec", "kubectl")
 """Commands whose arguments belong to another program."""
@@ -44,7 +47,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="scripts/cluster", description=__doc__)
+    parser = argparse.ArgumentParser(prog="scripts/cluster", description=DESCRIPTION)
     parser.add_argument("--name", help=f"the cluster (default: ${NAME_VARIABLE} or {DEFAULT_NAME})")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 

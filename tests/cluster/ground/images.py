@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -79,17 +80,18 @@ class Archive:
 
 def archives(parts: Iterable[str]) -> list[Archive]:
     """Return the archives of ``parts``, writing those that the cache does not hold."""
-    found = []
-    for part in parts:
-        for entry in IMAGES.get(part, ()):
-            image = Image(
-                name=entry.image,
-                files=((path_of(entry.program), entry.path),),
-                entrypoint=(entry.path,),
-                user=entry.user,
-            )
-            found.append(archive(image))
-    return found
+    entries = [entry for part in parts for entry in IMAGES.get(part, ())]
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        return list(pool.map(archive, map(_image, entries)))
+
+
+def _image(entry: ProgramImage) -> Image:
+    return Image(
+        name=entry.image,
+        files=((path_of(entry.program), entry.path),),
+        entrypoint=(entry.path,),
+        user=entry.user,
+    )
 
 
 def archive(image: Image) -> Archive:
