@@ -112,6 +112,7 @@ def make(
     adopted = live is not None and not hpa.is_ours(live)
     wanted, reasons, notes = _policy(sight, wishes, None if adopted else live)
     name = live["metadata"]["name"] if live else wishes.name or workload.name
+    _check_name(workload, around, name)
     low, high = _limits(workload, wishes, live)
     spec_owner = {"labels": journal.labels_for(workload), "annotations": {VERSION_ANNOTATION: __version__}}
     scaler = hpa.render(
@@ -287,6 +288,18 @@ def _adapter_notes(around: Surroundings, rules: Mapping[str, Json], wishes: Wish
     if owner:
         return [f"{where} belongs to {owner[0]} ({owner[1]}), which will revert the rules that are added now"]
     return []
+
+
+def _check_name(workload: Workload, around: Surroundings, name: str) -> None:
+    """Refuse a name under which another workload's HPA lives already."""
+    for other in around.hpas:
+        target = other["spec"]["scaleTargetRef"]
+        if other["metadata"]["name"] == name and not workload.is_target_of(target):
+            raise LlmHpaError(
+                f"create HorizontalPodAutoscaler {workload.namespace}/{name}",
+                f"one of that name scales {target['kind']}/{target['name']}",
+                "choose another name with --name",
+            )
 
 
 def _hash(spec: Json) -> str:

@@ -76,12 +76,17 @@ class AdapterRules:
 
     def validate(self) -> None:
         """See `Step.validate`."""
+        if not self._rules:
+            return
         live = self._config_map()
         after = {**live, "data": {**live["data"], self._adapter.key: self._with_rules(live)}}
         self._writer.replace(after, dry_run=True)
+        self._restart("checked", dry_run=True)
 
     def do(self) -> list[Change]:
         """Write, restart, and see every name again; a no-op when the running file has the rules."""
+        if not self._rules:
+            return []
         live = self._config_map()
         wanted = self._with_rules(live)
         if wanted == self._text(live) and self._running_hash() == fingerprint(wanted):
@@ -181,7 +186,7 @@ class AdapterRules:
             self._writer.replace(returned)
         return changes
 
-    def _restart(self, value: str | None) -> None:
+    def _restart(self, value: str | None, *, dry_run: bool = False) -> None:
         """Set (or with None drop) our annotation on the pod template, which rolls the adapter over."""
         wanted: Json = {
             "apiVersion": DEPLOYMENTS.api_version,
@@ -190,7 +195,7 @@ class AdapterRules:
         }
         if value is not None:
             wanted["spec"] = {"template": {"metadata": {"annotations": {CONFIG_HASH: value}}}}
-        self._writer.apply(wanted)
+        self._writer.apply(wanted, dry_run=dry_run)
 
     def _verify(self, names: set[str]) -> None:
         """Wait until the new pod serves every one of `names`.

@@ -35,6 +35,10 @@ class Change:
         return f"{self.resource.full_name}/{self.name} {self.verb}"
 
 
+class UndoError(LlmHpaError):
+    """A step failed and could not be undone wholly: something of this run is left in the cluster."""
+
+
 Report = Callable[[str], None]
 
 
@@ -55,12 +59,14 @@ class Step(Protocol):
 
 
 def run(steps: Sequence[Step], report: Callable[[Change], None]) -> None:
-    """Do the steps in order.
+    """Let the server check all steps, then do them in order.
 
     When one fails, it and those before it are undone in reverse order and the failure is raised, with a
-    note of anything that could not be undone. Ctrl-C undoes nothing: the journal knows, and the next run
+    note of anything that could not be undone (UndoError). Ctrl-C undoes nothing: the journal knows, and the next run
     finishes.
     """
+    for step in steps:
+        step.validate()
     begun: list[Step] = []
     for step in steps:
         begun.append(step)
@@ -70,7 +76,7 @@ def run(steps: Sequence[Step], report: Callable[[Change], None]) -> None:
         except LlmHpaError as failure:
             left = [problem for one in reversed(begun) if (problem := _undo(one))]
             if left:
-                raise LlmHpaError(
+                raise UndoError(
                     failure.attempted,
                     f"{failure.problem} (and undoing failed: {'; '.join(left)})",
                     "run disable to remove what is left",

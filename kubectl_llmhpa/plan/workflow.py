@@ -113,6 +113,8 @@ class Enabling:
         journal.save(self._writer, plan.workload, plan.journal)
         try:
             steps.run(self.steps(), report)
+        except steps.UndoError:
+            raise  # the journal stays: disable needs it
         except LlmHpaError:
             if fresh:
                 journal.delete(self._writer, plan.workload)
