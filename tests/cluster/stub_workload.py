@@ -9,13 +9,12 @@ from string import Template
 from typing import Any
 
 from tests.cluster.conftest import Json, Kubectl
-
-IMAGE = "ghcr.io/kubectl-llm-hpa/stub-engine:dev"
+from tests.cluster.workloads import stub_engine
 
 
 @dataclass(frozen=True)
 class Stub:
-    """A StatefulSet `vllm-inference` and its Service `inference-service`."""
+    """A StatefulSet of stub engines and its Service."""
 
     kubectl: Kubectl
     namespace: str
@@ -25,33 +24,11 @@ class Stub:
         self, *, replicas: int = 1, seats: int = 8, arguments: tuple[str, ...] = (), wait: bool = True
     ) -> None:
         """Create both and wait until the pods are ready."""
-        labels = {"app": "vllm", "alibabacloud.com/inference-workload": self.name}
-        container: Json = {
-            "name": "vllm", "image": IMAGE, "imagePullPolicy": "IfNotPresent",
-            "command": ["vllm", "serve", "/models/tiny", "--served-model-name", "tiny", "--port", "8000",
-                        "--max-num-seqs", str(seats), *arguments],
-            "ports": [{"name": "http", "containerPort": 8000}],
-            "readinessProbe": {"httpGet": {"path": "/health", "port": "http"}, "periodSeconds": 1},
-            "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}},
-        }  # fmt: skip
-        self.kubectl.apply(
-            {
-                "apiVersion": "apps/v1", "kind": "StatefulSet",
-                "metadata": {"name": self.name, "namespace": self.namespace},
-                "spec": {
-                    "replicas": replicas, "serviceName": "inference-service", "podManagementPolicy": "Parallel",
-                    "selector": {"matchLabels": {"app": "vllm"}},
-                    "template": {"metadata": {"labels": labels}, "spec": {
-                        "terminationGracePeriodSeconds": 60, "containers": [container],
-                    }},
-                },
-            },
-            {
-                "apiVersion": "v1", "kind": "Service",
-                "metadata": {"name": "inference-service", "namespace": self.namespace},
-                "spec": {"selector": {"app": "vllm"}, "ports": [{"port": 8000, "targetPort": "http"}]},
-            },
+        manifest = stub_engine(
+            name=self.name, namespace=self.namespace, service=f"{self.name}-service", replicas=replicas, seats=seats,
+            flags=arguments,
         )  # fmt: skip
+        self.kubectl.run("apply", "-f", "-", stdin=manifest)
         if wait:
             self.kubectl.run(
                 "rollout", "status", f"sts/{self.name}", "-n", self.namespace, "--timeout=120s", timeout=150

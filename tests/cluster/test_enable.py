@@ -133,7 +133,6 @@ def test_a_second_workload_costs_no_restart_and_rules_leave_with_the_last(
     llm_hpa: Plugin, stub: Stub, kubectl: Kubectl
 ) -> None:
     other = Stub(kubectl, stub.namespace, "second")
-    kubectl.run("delete", "service", "inference-service", "-n", stub.namespace)
     assert llm_hpa("enable", *stub.reference, "--max", "3").code == 0
     generation = kubectl.get("deployment", "prometheus-adapter", "-n", "monitoring")["metadata"]["generation"]
     other.start()

@@ -1,0 +1,43 @@
+"""The whole job with a real vLLM: enable, load, scaled from 1 to 3 by its own queue, given back."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.cluster.conftest import Kubectl, Plugin
+from tests.cluster.dump import differences, dump
+from tests.engine import vllm_runtime
+from tests.engine.workloads import vllm
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
+
+
+def test_a_real_vllm_scales_from_1_to_3_under_bench(
+    llm_hpa: Plugin, kubectl: Kubectl, namespace: str
+) -> None:
+    target = ("sts/vllm-inference", "-n", namespace)
+    manifest = vllm(vllm_runtime.ensure(), namespace=namespace)
+    kubectl.run("apply", "-f", "-", stdin=manifest)
+    kubectl.run("rollout", "status", *target, "--timeout=300s", timeout=330)
+    before = dump(kubectl)
+    enabled = llm_hpa("enable", *target, "--min", "1", "--max", "3")
+    assert enabled.code == 0, enabled.stderr
+    loaded = llm_hpa("bench", *target, "--concurrency", "20", "--duration", "150s", "-o", "json", timeout=600)
+    assert loaded.code == 0, loaded.stderr
+    report = json.loads(loaded.stdout)
+    events = kubectl.get("events", "-n", namespace, "--field-selector", "reason=SuccessfulRescale")["items"]
+    messages = [event["message"] for event in events]
+    assert any(message.startswith("New size: 3; reason: pods metric vllm:") for message in messages), messages
+    assert report["schemaVersion"].startswith("kubectl-llm-hpa/bench/")
+    assert kubectl.get("jobs", "-n", namespace)["items"] == []
+    disabled = llm_hpa("disable", *target)
+    assert disabled.code == 0, disabled.stderr
+    left = [
+        line
+        for line in differences(before, dump(kubectl))
+        if f"{namespace}/vllm-inference: .spec.replicas" not in line
+        and f"{namespace}/vllm-inference: .metadata.managedFields" not in line
+    ]
+    assert left == []
