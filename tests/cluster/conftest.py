@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
@@ -51,6 +52,12 @@ class Kubectl:
 
 
 Plugin = Callable[..., Outcome]
+
+
+@functools.cache
+def load_image(name: str) -> None:
+    """Have an engine's image in the node, once a run."""
+    subprocess.run([ROOT / "scripts" / "cluster", "load-image", name], check=True, stdout=subprocess.DEVNULL)
 
 
 @pytest.fixture(scope="session")

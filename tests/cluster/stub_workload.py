@@ -8,7 +8,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from tests.cluster.conftest import Json, Kubectl
+from tests.cluster.conftest import Json, Kubectl, load_image
 from tests.cluster.workloads import stub_engine
 
 
@@ -24,6 +24,7 @@ class Stub:
         self, *, replicas: int = 1, seats: int = 8, arguments: tuple[str, ...] = (), wait: bool = True
     ) -> None:
         """Create both and wait until the pods are ready."""
+        load_image("stub-engine")
         manifest = stub_engine(
             name=self.name, namespace=self.namespace, service=f"{self.name}-service", replicas=replicas, seats=seats,
             flags=arguments,

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.cluster.conftest import Kubectl, Plugin
+from tests.cluster.conftest import Kubectl, Plugin, load_image
 from tests.cluster.dump import differences, dump
 from tests.engine import vllm_runtime
 from tests.engine.workloads import vllm
@@ -18,6 +18,7 @@ def test_a_real_vllm_scales_from_1_to_3_under_bench(
     llm_hpa: Plugin, kubectl: Kubectl, namespace: str
 ) -> None:
     target = ("sts/vllm-inference", "-n", namespace)
+    load_image("vllm")
     manifest = vllm(vllm_runtime.ensure(), namespace=namespace)
     kubectl.run("apply", "-f", "-", stdin=manifest)
     kubectl.run("rollout", "status", *target, "--timeout=300s", timeout=330)

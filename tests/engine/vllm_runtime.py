@@ -56,6 +56,9 @@ SERVE_FLAGS: Final = (
 )
 """What a weightless model on a CPU needs behind ``vllm serve MODEL``."""
 
+COMPLETE: Final = "complete"
+"""The file that is written last; it names the prefix of the interpreter."""
+
 _FORMAT: Final = "1"
 _SEED_INTERPRETERS: Final = ("python3.11", "/usr/bin/python3.11", "python3")
 
@@ -92,13 +95,12 @@ def ensure(size: Size | None = None) -> Runtime:
     """Return the installed runtime, installing it and writing the model where they are missing."""
     if platform.system() != "Linux" or platform.machine() != MACHINE:
         raise GroundError(f"vLLM for the CPU is pinned for Linux on {MACHINE}, this is {platform.machine()}")
-    interpreter, base_prefix = _find_interpreter()
-    key = _key(_FORMAT, REQUIREMENTS.read_text(), str(base_prefix))
-    root = cache_root() / f"vllm-{VERSION}-{key}"
-    if not (root / "complete").exists():
+    wheels = [line for line in REQUIREMENTS.read_text().splitlines() if not line.startswith("#")]
+    root = cache_root() / f"vllm-{VERSION}-{_key(_FORMAT, *wheels)}"
+    base_prefix = _installed(root)
+    if base_prefix is None:
         with held(cache_root() / "locks" / "vllm", "installing vLLM"):
-            if not (root / "complete").exists():
-                _install(interpreter, root)
+            base_prefix = _installed(root) or _install(root)
     return Runtime(venv=root / "venv", base_prefix=base_prefix, model=_model(size or Size()))
 
 
@@ -131,8 +133,18 @@ def _find_interpreter() -> tuple[Path, Path]:
     raise GroundError(f"vLLM for the CPU is pinned for Python {wanted}, which is not on PATH")
 
 
-def _install(interpreter: Path, root: Path) -> None:
+def _installed(root: Path) -> Path | None:
+    """Return the prefix of the interpreter behind a complete installation that still works, or None."""
+    try:
+        base_prefix = Path((root / COMPLETE).read_text())
+    except FileNotFoundError:
+        return None
+    return base_prefix if (root / "venv" / "bin" / "python").exists() else None
+
+
+def _install(root: Path) -> Path:
     """Make the virtual environment at its final place: its scripts name it by that."""
+    interpreter, base_prefix = _find_interpreter()
     root.parent.mkdir(parents=True, exist_ok=True)
     free_gb = shutil.disk_usage(root.parent).free / 1e9
     if free_gb < DISK_GB:
@@ -149,7 +161,8 @@ def _install(interpreter: Path, root: Path) -> None:
         _talk([*pip, "--no-deps", "--require-hashes", "--progress-bar", "off", "-r", str(REQUIREMENTS)])
         _name_it_vllm(venv)
         _talk([str(venv / "bin" / "vllm"), "--version"], ENVIRONMENT)
-        (root / "complete").touch()
+        (root / COMPLETE).write_text(str(base_prefix))
+    return base_prefix
 
 
 def _name_it_vllm(venv: Path) -> None:

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from kubectl_llmhpa.errors import ApiError
 from kubectl_llmhpa.kube import failures
 
 STATUS = {"kind": "Status", "reason": "Forbidden", "message": 'pods "x" is forbidden: User "u" cannot get'}
@@ -33,7 +34,7 @@ def test_describe(method: str, path: str, sentence: str) -> None:
     assert failures.describe(method, path) == sentence
 
 
-def answer(code: int, body: str, said: str = "") -> failures.ApiError:
+def answer(code: int, body: str, said: str = "") -> ApiError:
     return failures.from_answer("GET", "/api/v1/namespaces/ml/pods/x", code, body.encode(), lambda: said)
 
 
