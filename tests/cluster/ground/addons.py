@@ -85,13 +85,21 @@ class Addons:
         The adapter lists series when it starts and then once a relist interval:
         started earlier it would serve an empty list for a minute.
         """
-        self.helm_adapter()
+        self._install_adapter()
         self._wait_rolled_out("deployments", MONITORING, ADAPTER_RELEASE)
         self._wait_available("v1beta1.custom.metrics.k8s.io")
         wait_until("custom.metrics.k8s.io did not list the other team's metrics", self._lists_metrics)
 
-    def helm_adapter(self) -> None:
-        """Install the release, or bring it to the current options."""
+    def relist_adapter(self) -> None:
+        """Give an installed adapter the current relist interval and leave its other values alone."""
+        value = f"metricsRelistInterval={self.options.adapter_relist}"
+        chart = CHARTS / "prometheus-adapter"
+        self._helm(
+            "upgrade", ADAPTER_RELEASE, chart, "--namespace", MONITORING, "--reuse-values", "--set", value
+        )
+        self._wait_rolled_out("deployments", MONITORING, ADAPTER_RELEASE)
+
+    def _install_adapter(self) -> None:
         values = self.layout.state / "adapter-values.yaml"
         values.write_text(render("adapter-values.yaml", relist=self.options.adapter_relist))
         self._ensure_namespace(MONITORING)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,10 @@ _V1_CPUSET: Final = ("cpuset.cpus", "cpuset.mems")
 def create(layout: Layout) -> None:
     """Make the cgroup; kubelet refuses to start below one that is not there."""
     for hierarchy in _hierarchies():
+        if (hierarchy / "cgroup.controllers").exists():
+            for controller in (hierarchy / "cgroup.controllers").read_text().split():
+                with suppress(OSError):  # kubelet names what it lacks
+                    (hierarchy / "cgroup.subtree_control").write_text(f"+{controller}\n")
         cgroup = hierarchy / layout.cgroup
         cgroup.mkdir(exist_ok=True)
         for name in _V1_CPUSET:  # version 1 gives a new cpuset nothing to run on

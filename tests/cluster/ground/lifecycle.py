@@ -136,6 +136,7 @@ class _Start:
         self.layout = layout
         self.options = options
         self._images = images
+        self._before = found.options
         self._record = replace(found, options=options)
         self._lock = threading.Lock()
 
@@ -152,6 +153,8 @@ class _Start:
             if parts.NODE in missing:
                 works[parts.NODE] = lambda: self._node(runtime, api)
             begun: dict[str, Future[None]] = {}
+            if "adapter" in self._record.parts and self.options.adapter_relist != self._before.adapter_relist:
+                begun["adapter"] = pool.submit(self._again, install.relist_adapter)
             for part in missing:
                 if part in works:
                     begun[part] = pool.submit(self._part, part, works[part], begun.get(_AFTER.get(part, "")))
@@ -168,6 +171,10 @@ class _Start:
         with step(part):
             work()
         self._done(part)
+
+    def _again(self, work: Callable[[], None]) -> None:
+        with step("adapter, new options"):
+            work()
 
     def _control_plane(self, missing: Sequence[str]) -> Api:
         if parts.CONTROL_PLANE in missing:

@@ -17,7 +17,7 @@ from tests.cluster.ground.locks import held
 from tests.cluster.ground.progress import step
 
 ARCHITECTURES: Final = ("x86_64", "aarch64")
-STATE_SPACE_GB: Final = 2
+STATE_SPACE_GB: Final = 0.5
 POLICY: Final = Path("/usr/sbin/policy-rc.d")
 CNI_PLUGINS: Final = Path("/usr/lib/cni")
 
