@@ -137,6 +137,8 @@ def _follow(
                 if not told:
                     timeline.note("load", f"load starts: {plan.load.concurrency} requests in flight", started)
                 told = True
+        if not started and follower.summary is None:
+            view.waiting("the generator is starting")
         if started and fact.get("kind") == "tick":
             view.progress(_progress(plan, fact, timeline, shares, started))
         if started and time.monotonic() - looked > _SHARE_EVERY_S:

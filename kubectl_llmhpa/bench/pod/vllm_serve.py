@@ -14,6 +14,7 @@ Settings (JSON): base_url, model, tokenizer, num_prompts, concurrency, input_tok
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import importlib.util
 import json
@@ -124,10 +125,14 @@ class Driver:
 
     def run(self) -> None:
         code, form = NOT_HERE, ""
-        for words in forms(self.path, self.settings):
+        with contextlib.suppress(OSError):
+            os.remove(RESULT)  # a result of before is no result of this run
+        for number, words in enumerate(forms(self.path, self.settings)):
             form = " ".join(words[2:5])
             code = self._one(words)
-            if code == 0 or self.stopped or self.done or os.path.exists(RESULT):
+            # A failure of a generator that is there is a result; another form of it would only hide the reason.
+            there = code != NOT_HERE if number == 0 else code == 0
+            if there or self.stopped or self.loading or os.path.exists(RESULT):
                 break
         self.say("summary", ended="signal" if self.stopped else "prompts", generator=form, exit_code=code,
                  done=self.done, result=result(RESULT), tail="\n".join(self.tail[-8:])[-1500:])  # fmt: skip
