@@ -26,8 +26,8 @@ from tests.cluster.ground.locks import held
 from tests.cluster.ground.progress import step
 
 PYTHON_PACKAGES: Final = ("python3", "dash", "coreutils")
-NATIVE_PACKAGES: Final = ("libstdc++6", "libgomp1", "libnuma1", "procps", "sed", "grep")
-"""What compiled Python wheels and their start-up probes want beside Python."""
+NATIVE_PACKAGES: Final = ("libstdc++6", "libgomp1", "libnuma1", "util-linux")
+"""What compiled Python wheels want beside Python: libraries, and lscpu."""
 
 LEFT_OUT: Final = frozenset(
     {
