@@ -33,6 +33,10 @@ class Size:
     kv_heads: int = 4
 
 
+SMALL: Final = Size(hidden=512, layers=4, heads=8, kv_heads=2)
+"""An eighth of the work: for CPUs without AVX-512, and for tests with several pods."""
+
+
 def write_model(folder: Path, size: Size | None = None) -> None:
     """Write the model's files into ``folder``."""
     size = size or Size()
