@@ -16,7 +16,7 @@ from tests.cluster.ground.commands import run, wait_until
 from tests.cluster.ground.errors import GroundError
 from tests.cluster.ground.layout import CHARTS, CLUSTER_DOMAIN, DNS_SERVICE_IP, Layout
 from tests.cluster.ground.manifest import render
-from tests.cluster.ground.programs import module_folder, path_of
+from tests.cluster.ground.programs import KEDA_VERSION, PROMETHEUS_VERSION, module_folder, path_of
 from tests.cluster.ground.record import Options
 
 MONITORING: Final = "monitoring"
@@ -66,7 +66,7 @@ class Addons:
         role = (source / "rbac/prometheus-operator/prometheus-operator-cluster-role.yaml").read_text()
         manifests = render(
             "prometheus.yaml",
-            version=images.PROMETHEUS_VERSION,
+            version=f"v{PROMETHEUS_VERSION}",
             image=images.PROMETHEUS_IMAGE,
             operator_image=images.OPERATOR_IMAGE,
             reloader_image=images.RELOADER_IMAGE,
@@ -114,7 +114,7 @@ class Addons:
 
     def keda(self) -> None:
         """KEDA from its own kustomization, ready when its API and its webhook answer."""
-        self.api.apply(self._kustomize("keda", version=images.KEDA_VERSION))
+        self.api.apply(self._kustomize("keda", version=KEDA_VERSION))
         for deployment in ("keda-operator", "keda-metrics-apiserver", "keda-admission"):
             self._wait_rolled_out("deployments", "keda", deployment)
         self._wait_available("v1beta1.external.metrics.k8s.io")

@@ -17,21 +17,24 @@ from typing import Final
 from tests.cluster.ground.layout import cache_root
 from tests.cluster.ground.locks import held
 from tests.cluster.ground.oci import Image, write_archive
-from tests.cluster.ground.programs import path_of
+from tests.cluster.ground.programs import (
+    KEDA_VERSION,
+    LWS_VERSION,
+    OPERATOR_VERSION,
+    PROMETHEUS_VERSION,
+    path_of,
+)
 
 PAUSE_IMAGE: Final = "registry.k8s.io/pause:3.6"
 COREDNS_IMAGE: Final = "registry.k8s.io/coredns/coredns:v1.15.0"
-PROMETHEUS_VERSION: Final = "v3.16.0"
-PROMETHEUS_IMAGE: Final = f"quay.io/prometheus/prometheus:{PROMETHEUS_VERSION}"
-OPERATOR_VERSION: Final = "v0.93.0"
-OPERATOR_IMAGE: Final = f"quay.io/prometheus-operator/prometheus-operator:{OPERATOR_VERSION}"
-RELOADER_IMAGE: Final = f"quay.io/prometheus-operator/prometheus-config-reloader:{OPERATOR_VERSION}"
+PROMETHEUS_IMAGE: Final = f"quay.io/prometheus/prometheus:v{PROMETHEUS_VERSION}"
+OPERATOR_IMAGE: Final = f"quay.io/prometheus-operator/prometheus-operator:v{OPERATOR_VERSION}"
+RELOADER_IMAGE: Final = f"quay.io/prometheus-operator/prometheus-config-reloader:v{OPERATOR_VERSION}"
 ADAPTER_IMAGE: Final = "registry.k8s.io/prometheus-adapter/prometheus-adapter:v0.12.0"
-KEDA_VERSION: Final = "2.21.0"
 KEDA_IMAGE: Final = f"ghcr.io/kedacore/keda:{KEDA_VERSION}"
 KEDA_ADAPTER_IMAGE: Final = f"ghcr.io/kedacore/keda-metrics-apiserver:{KEDA_VERSION}"
 KEDA_WEBHOOKS_IMAGE: Final = f"ghcr.io/kedacore/keda-admission-webhooks:{KEDA_VERSION}"
-LWS_IMAGE: Final = "registry.k8s.io/lws/lws:v0.9.0"
+LWS_IMAGE: Final = f"registry.k8s.io/lws/lws:{LWS_VERSION}"
 
 DISTROLESS_USER: Final = "65532:65532"
 """A number on purpose: kubelet cannot tell of a name that it is not root."""

@@ -34,7 +34,16 @@ _KUBERNETES_LDFLAGS: Final = (
     f" -X k8s.io/component-base/version.gitMinor={_MINOR}"
     f" -X k8s.io/client-go/pkg/version.gitVersion={KUBERNETES_VERSION}"
 )
-"""Without these the server calls itself v0.0.0."""
+"""Without these the server calls itself v0.0.0; likewise for the versions below."""
+
+PROMETHEUS_VERSION: Final = "3.16.0"
+OPERATOR_VERSION: Final = "0.93.0"
+KEDA_VERSION: Final = "2.21.0"
+LWS_VERSION: Final = "v0.9.0"
+_PROMETHEUS_COMMON: Final = f"{_STRIP} -X github.com/prometheus/common/version.Version"
+_OPERATOR_LDFLAGS: Final = f"{_PROMETHEUS_COMMON}={OPERATOR_VERSION}"
+_KEDA_LDFLAGS: Final = f"{_STRIP} -X github.com/kedacore/keda/v2/version.Version={KEDA_VERSION}"
+_LWS_LDFLAGS: Final = f"{_STRIP} -X sigs.k8s.io/lws/pkg/version.GitVersion={LWS_VERSION}"
 
 GO_BUILD_SPACE_GB: Final = 12
 """What a first build of everything takes in Go's own caches and in ours."""
@@ -83,8 +92,14 @@ def _kubernetes(name: str) -> Program:
     return Program(name, "kubernetes", f"k8s.io/kubernetes/cmd/{name}", ldflags=_KUBERNETES_LDFLAGS)
 
 
-_KEDA: Final = "github.com/kedacore/keda/v2/cmd"
-_OPERATOR: Final = "github.com/prometheus-operator/prometheus-operator/cmd"
+def _operator(name: str, command: str) -> Program:
+    package = f"github.com/prometheus-operator/prometheus-operator/cmd/{command}"
+    return Program(name, "prometheus-operator", package, ldflags=_OPERATOR_LDFLAGS)
+
+
+def _keda(name: str, command: str) -> Program:
+    return Program(name, "keda", f"github.com/kedacore/keda/v2/cmd/{command}", ldflags=_KEDA_LDFLAGS)
+
 
 PROGRAMS: Final = {
     program.name: program
@@ -103,17 +118,16 @@ PROGRAMS: Final = {
             "prometheus",
             "github.com/prometheus/prometheus/cmd/prometheus",
             tags="remove_all_sd enable_kubernetes_sd netgo",
+            ldflags=f"{_PROMETHEUS_COMMON}={PROMETHEUS_VERSION}",
         ),
-        Program("prometheus-operator", "prometheus-operator", f"{_OPERATOR}/operator"),
-        Program(
-            "prometheus-config-reloader", "prometheus-operator", f"{_OPERATOR}/prometheus-config-reloader"
-        ),
+        _operator("prometheus-operator", "operator"),
+        _operator("prometheus-config-reloader", "prometheus-config-reloader"),
         Program("prometheus-adapter", "prometheus-adapter", "sigs.k8s.io/prometheus-adapter/cmd/adapter"),
         Program("helm", "helm", "helm.sh/helm/v3/cmd/helm"),
-        Program("keda", "keda", f"{_KEDA}/operator"),
-        Program("keda-adapter", "keda", f"{_KEDA}/adapter"),
-        Program("keda-admission-webhooks", "keda", f"{_KEDA}/webhooks"),
-        Program("lws-manager", "lws", "sigs.k8s.io/lws/cmd"),
+        _keda("keda", "operator"),
+        _keda("keda-adapter", "adapter"),
+        _keda("keda-admission-webhooks", "webhooks"),
+        Program("lws-manager", "lws", "sigs.k8s.io/lws/cmd", ldflags=_LWS_LDFLAGS),
         Program("stub-engine", "../stub", "."),
     )
 }
