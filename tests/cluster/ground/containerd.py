@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -36,8 +37,11 @@ _CRI: Final = '"io.containerd.grpc.v1.cri"'
 _IMPORTED: Final = "imported.json"
 
 
-def choose_store(layout: Layout) -> Path:
-    """Return a folder for images that no running cluster uses, a warm one if possible."""
+def choose_store(layout: Layout, claim: Callable[[Path], None]) -> Path:
+    """Return a folder for images that no other cluster uses, a warm one if possible.
+
+    ``claim`` writes the choice into the cluster's record before anybody else may choose.
+    """
     root = cache_root() / "containerd"
     root.mkdir(parents=True, exist_ok=True)
     with held(cache_root() / "locks" / "stores", "choosing an image store"):
@@ -47,7 +51,7 @@ def choose_store(layout: Layout) -> Path:
                 taken.add(other.image_store)
         number = next(number for number in range(1000) if str(root / str(number)) not in taken)
         store = root / str(number)
-        (record.load(layout) or record.Record()).with_store(store).save(layout)
+        claim(store)
         return store
 
 

@@ -185,15 +185,13 @@ class _Start:
             return api
         if control_plane.restart_controller_manager(self.layout, self.options):
             say("restarted the controller manager with its new options")
-        self._save()
+        self._done()  # the options
         return Api(self.layout)
 
     def _runtime(self, missing: Sequence[str]) -> None:
         """Have containerd run and hold the images of every part that was asked for."""
         if parts.NODE in missing:
-            store = containerd.choose_store(self.layout)
-            with self._lock:
-                self._record = self._record.with_store(store)
+            store = containerd.choose_store(self.layout, self._claim)
             containerd.start(self.layout, store, self._images)
         elif self._images and parts.NODE in self._record.parts:
             containerd.import_archives(self.layout, Path(self._record.image_store), self._images)
@@ -202,11 +200,12 @@ class _Start:
         runtime.result()
         node.start(self.layout, api)
 
-    def _done(self, part: str) -> None:
+    def _claim(self, store: Path) -> None:
         with self._lock:
-            self._record = replace(self._record, parts=(*self._record.parts, part))
+            self._record = replace(self._record, image_store=str(store))
             self._record.save(self.layout)
 
-    def _save(self) -> None:
+    def _done(self, *done: str) -> None:
         with self._lock:
+            self._record = replace(self._record, parts=(*self._record.parts, *done))
             self._record.save(self.layout)

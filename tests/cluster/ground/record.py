@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 
 from tests.cluster.ground.layout import Layout
 
@@ -30,10 +29,6 @@ class Record:
     options: Options = field(default_factory=Options)
     parts: tuple[str, ...] = ()
     image_store: str = ""
-
-    def with_store(self, store: Path) -> Record:
-        """Return this record with another image store."""
-        return replace(self, image_store=str(store))
 
     def save(self, layout: Layout) -> None:
         """Write the record, whole."""
