@@ -108,7 +108,8 @@ def _show(question: Question, found: list[Autoscaler], output: str | None) -> No
     from kubectl_llmhpa.output import documents
 
     if output in documents.FORMATS:
-        click.echo(documents.dump(documents.document("Status", {"items": found}), output), nl=False)
+        items = [_item(one) for one in found]
+        click.echo(documents.dump(documents.document("Status", {"items": items}), output), nl=False)
         return
     if not found:
         _nothing(question)
@@ -120,6 +121,16 @@ def _show(question: Question, found: list[Autoscaler], output: str | None) -> No
     else:
         everywhere = question.namespace is None
         click.echo(overview_table(found, _now(), namespaces=everywhere, wide=question.wide, header=True))
+
+
+def _item(one: Autoscaler) -> Json:
+    """One autoscaler of a document: the view's own fields, whose it is, our word for each metric, the rescales."""
+    from kubectl_llmhpa.output.documents import plain
+
+    item: Json = plain(one.view)
+    for metric in item["metrics"]:
+        metric["signal"] = one.signals.get(metric["name"])
+    return {**item, "engine": one.engine, "ours": one.ours, "rescales": plain(one.rescales)}
 
 
 def _nothing(question: Question) -> None:
@@ -146,15 +157,17 @@ def _watch(reader: Reader, question: Question) -> None:
     lines = Lines(titles)
     for hpas in _changes(reader, question):
         found, now = _look(reader, question, hpas), _now()
-        rows = [row(one, now, namespaces=question.namespace is None, wide=question.wide) for one in found]
+        rows = [
+            (one, row(one, now, namespaces=question.namespace is None, wide=question.wide)) for one in found
+        ]
         if not redraw:
-            for cells in rows:
-                for line in lines.after(cells):
+            for one, cells in rows:
+                for line in lines.after((one.view.namespace, one.view.name), cells):
                     click.echo(line)
         elif question.workload is not None and not question.wide:
             click.echo(CLEAR + "\n\n".join(block(one, now) for one in found))
         else:
-            click.echo(CLEAR + table(titles, rows))
+            click.echo(CLEAR + table(titles, [cells for _, cells in rows]))
 
 
 def _changes(reader: Reader, question: Question) -> Iterator[list[Json]]:

@@ -12,6 +12,14 @@ from kubectl_llmhpa.output.tables import NONE, UNKNOWN, fields, table
 
 #: Rescales that the block of one workload shows.
 LAST_RESCALES = 5
+#: Cells that a growing table leaves room for, so that its columns stay where they are.
+_USUAL = {
+    "signal": "generation-tokens <unknown>/10",
+    "replicas": "10 -> 10 (10 ready)",
+    "state": "Broken: metrics API",
+    "last rescale": "10m, All metrics below target",
+    "age": "10m10s",
+}
 
 
 def headers(*, namespaces: bool, wide: bool) -> list[str]:
@@ -62,20 +70,24 @@ def overview_table(
 
 
 class Lines:
-    """A table that grows at its end: one line per row that has changed, columns as wide as the widest cell so far."""
+    """A table that grows at its end: a line per autoscaler that has changed, in columns that keep their places."""
 
     def __init__(self, titles: list[str]) -> None:
         """`titles` as `headers` gives them."""
         self._titles = titles
-        self._widest = titles
-        self._shown: dict[tuple[str, ...], list[str]] = {}
-        self._where = [titles.index(name) for name in ("namespace", "workload", "name") if name in titles]
-        self._aging = [titles.index(name) for name in ("age", "last rescale")]
+        self._widest = [max(name, _USUAL.get(name, ""), key=len) for name in titles]
+        self._shown: dict[tuple[str, str], list[str]] = {}
 
-    def after(self, cells: list[str]) -> list[str]:
-        """The lines to print for a row: none while nothing but ages has changed, the header before the first one."""
-        key = tuple(cells[position] for position in self._where)
-        steady = [cell for position, cell in enumerate(cells) if position not in self._aging]
+    def after(self, key: tuple[str, str], cells: list[str]) -> list[str]:
+        """The lines to print for an autoscaler's row: none while nothing but ages has changed.
+
+        The header comes before the first one. `key` is namespace and name of the HPA.
+        """
+        steady = [
+            cell
+            for name, cell in zip(self._titles, cells, strict=True)
+            if name not in ("age", "last rescale")
+        ]
         if self._shown.get(key) == steady:
             return []
         first = not self._shown

@@ -17,6 +17,9 @@ from kubectl_llmhpa.hpa.model import Condition, MetricView
 #: Pods that are not ready this long after the last rescale are not starting any more.
 STARTING = timedelta(minutes=15)
 
+#: Built-in kinds, which all have a scale subresource.
+SCALABLE = ("Deployment", "StatefulSet", "ReplicaSet", "ReplicationController")
+
 Verdict = tuple[str, str]
 
 
@@ -33,7 +36,9 @@ def judge(
     found = {condition.type: condition for condition in conditions}
     if not found:
         return "New", "the controller has not looked at it yet"
-    broken = _broken(found, ready)
+    broken = _broken(
+        found, ready, kind=((hpa.get("spec") or {}).get("scaleTargetRef") or {}).get("kind") or ""
+    )
     if broken is not None:
         return broken
     if garbage := [metric.name for metric in metrics if metric.state == "Garbage"]:
@@ -48,13 +53,14 @@ def judge(
     return state, why
 
 
-def _broken(found: Mapping[str, Condition], ready: int | None) -> Verdict | None:
+def _broken(found: Mapping[str, Condition], ready: int | None, *, kind: str) -> Verdict | None:
     able, active = found.get("AbleToScale"), found.get("ScalingActive")
     if able is not None and able.status == "False":
         if able.reason == "FailedGetScale":
-            return "Broken: target", (
-                f"the scale of the workload cannot be read ({_inner(able.message)}): it does not exist, or its kind "
-                "has no scale subresource"
+            cause = "" if kind in SCALABLE else ": it does not exist, or its kind has no scale subresource"
+            return (
+                "Broken: target",
+                f"the scale of the workload cannot be read ({_inner(able.message)}){cause}",
             )
         return "Broken: effect", f"the new size cannot be written ({_inner(able.message)})"
     if active is None or active.status != "False":

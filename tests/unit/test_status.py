@@ -147,8 +147,9 @@ def test_a_document_has_a_schema_and_nulls_for_what_is_unknown(monkeypatch: pyte
     found = json.loads(run(reader, "-o", "json", monkeypatch=monkeypatch).stdout)
     assert found["schemaVersion"].startswith("llm-hpa/")
     (item,) = found["items"]
-    assert item["view"]["state"] == "Armed"
-    assert item["view"]["metrics"][0]["now"] is None
+    assert item["state"] == "Armed"
+    assert item["metrics"][0]["now"] is None
+    assert item["metrics"][0]["signal"] == "waiting"
     assert item["engine"] == "vllm"
 
 
@@ -207,16 +208,21 @@ def test_text_of_the_cluster_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_growing_table_shows_changes_only_and_keeps_its_columns() -> None:
-    lines = Lines(["workload", "state", "last rescale", "age"])
-    assert lines.after(["a-long-name", "Steady", "1s", "1s"]) == [
-        "WORKLOAD      STATE    LAST RESCALE   AGE",
-        "a-long-name   Steady   1s             1s",
+    lines = Lines(["workload", "state", "age"])
+    first, second = ("llm", "a"), ("llm", "b")
+    assert lines.after(first, ["sts/long-name", "Steady", "1s"]) == [
+        "WORKLOAD        STATE                 AGE",
+        "sts/long-name   Steady                1s",
     ]
-    assert lines.after(["a-long-name", "Steady", "9s", "9s"]) == []
-    assert lines.after(["b", "ScalingUp", "9s", "9s"]) == ["b             ScalingUp   9s             9s"]
-    assert lines.after(["a-long-name", "AtMax", "9s", "9s"]) == [
-        "a-long-name   AtMax       9s             9s"
+    assert lines.after(first, ["sts/long-name", "Steady", "9s"]) == []
+    assert lines.after(second, ["sts/b", "Broken: metrics API", "9s"]) == [
+        "sts/b           Broken: metrics API   9s"
     ]
+    assert lines.after(first, ["sts/long-name", "AtMax", "9s"]) == [
+        "sts/long-name   AtMax                 9s"
+    ]
+    # two HPAs of one workload are told apart
+    assert lines.after(("llm", "c"), ["sts/long-name", "AtMax", "9s"]) != []
 
 
 def test_a_watch_shows_a_line_and_ends_with_the_watchs_own_error(monkeypatch: pytest.MonkeyPatch) -> None:
