@@ -30,8 +30,20 @@ def verdict(outcome: Outcome) -> tuple[ExitCode, str]:
         state = "" if outcome.hpa is None else f"; HPA is {outcome.hpa.state}: {outcome.hpa.why}"
         return ExitCode.NO_RESCALE, f"no rescale within {result.duration_s:.0f} s of load{state}"
     if outcome.first_rescale_s is not None:
-        return ExitCode.OK, f"first rescale {outcome.first_rescale_s:.1f} s after the load began"
+        return (
+            ExitCode.OK,
+            f"first rescale {outcome.first_rescale_s:.1f} s after the load began{_reason(outcome)}",
+        )
     return ExitCode.OK, "measured"
+
+
+def _reason(outcome: Outcome) -> str:
+    """The first rescale's reason, from the event that came with it."""
+    for entry in outcome.entries:
+        _, found, reason = entry.text.partition("; reason: ")
+        if entry.kind == "rescale" and found and entry.at >= outcome.started:
+            return f" ({reason})"
+    return ""
 
 
 def text(outcome: Outcome) -> str:
@@ -140,9 +152,12 @@ def engine_line(plan: Plan) -> str:
 def load_line(plan: Plan) -> str:
     """`27 requests in flight for 180 s: 1.5 x running target 9 x 2 replicas; 256 tokens in, 128 out`."""
     options = plan.options
-    span = f"{options.num_prompts} requests" if options.num_prompts else f"{options.duration_s:.0f} s"
     shape = f"{options.input_tokens} tokens in, {options.output_tokens} out"
-    return f"{plan.load.concurrency} requests in flight for {span} ({plan.load.reason}); {shape}"
+    if options.num_prompts:
+        return (
+            f"{options.num_prompts} requests, {plan.load.concurrency} in flight ({plan.load.reason}); {shape}"
+        )
+    return f"{plan.load.concurrency} requests in flight for {options.duration_s:.0f} s ({plan.load.reason}); {shape}"
 
 
 def signals(view: HpaView) -> list[str]:

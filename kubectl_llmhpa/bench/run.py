@@ -148,6 +148,7 @@ def _follow(
             break
         time.sleep(1)
     if started and told:
+        timeline.move("load", started)
         timeline.note("load", "load ends", _end(follower.summary, started))
     return started
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlencode
 
 from kubectl_llmhpa import hpa as autoscaler
@@ -62,6 +62,14 @@ class Timeline:
         """Add an entry of one's own."""
         with self._lock:
             self.entries.append(Entry(self.clock() if at is None else at, kind, text))
+
+    def move(self, kind: str, at: float) -> None:
+        """Puts the first entry of a kind to another time."""
+        with self._lock:
+            for position, entry in enumerate(self.entries):
+                if entry.kind == kind:
+                    self.entries[position] = replace(entry, at=at)
+                    return
 
     def first_rescale(self, since: float) -> float | None:
         """Seconds from `since` to the first time that more replicas were wanted; None if that never came."""

@@ -49,7 +49,7 @@ def left_over(kubectl: Kubectl, namespace: str) -> list[str]:
 
 def test_the_load_makes_the_hpa_rescale(llm_hpa: Plugin, stub: Stub, kubectl: Kubectl) -> None:
     assert llm_hpa("enable", *stub.reference, "--max", "3").code == 0
-    outcome = llm_hpa("bench", *stub.reference, "--duration", "75s", "-o", "json")
+    outcome = llm_hpa("bench", *stub.reference, "--duration", "60s", "-o", "json")
     assert outcome.code == 0, outcome.stderr
     report = json.loads(outcome.stdout)
     assert report["kind"] == "Bench"
