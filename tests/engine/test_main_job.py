@@ -9,6 +9,7 @@ import pytest
 from tests.cluster.conftest import Kubectl, Plugin, load_image
 from tests.cluster.dump import differences, dump
 from tests.engine import vllm_runtime
+from tests.engine.tiny_model import SMALL
 from tests.engine.workloads import vllm
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
@@ -19,7 +20,7 @@ def test_a_real_vllm_scales_from_1_to_3_under_bench(
 ) -> None:
     target = ("sts/vllm-inference", "-n", namespace)
     load_image("vllm")
-    manifest = vllm(vllm_runtime.ensure(), namespace=namespace)
+    manifest = vllm(vllm_runtime.ensure(SMALL), namespace=namespace)
     kubectl.run("apply", "-f", "-", stdin=manifest)
     kubectl.run("rollout", "status", *target, "--timeout=300s", timeout=330)
     before = dump(kubectl)
