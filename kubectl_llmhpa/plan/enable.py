@@ -129,7 +129,7 @@ def make(
     rules = _rules(sight, around, metrics)
     notes += _adapter_notes(around, rules, wishes)
     book = Journal(
-        pod_monitor=monitor["metadata"]["name"] if monitor else "", hpa=name, metrics=metrics,
+        pod_monitor=monitor["metadata"]["name"] if monitor else "", hpa=name, metrics=tuple(sorted(metrics)),
         adopted=live if adopted else None,
     )  # fmt: skip
     return Plan(

@@ -24,7 +24,8 @@ from tests.cluster.ground.programs import Program
 ROOT = Path(__file__).resolve().parents[2]
 TOOL = ROOT / "scripts" / "cluster"
 NAME = "ground-test"
-OTHER = "ground-test-2"
+STEADY = "ground-steady"
+"""A second cluster, up for all tests that change nothing in it."""
 
 pytestmark = [pytest.mark.ground, pytest.mark.timeout(600)]
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="a cluster needs root")
@@ -48,13 +49,12 @@ def pids(layout: Layout, *parts: str) -> dict[str, int | None]:
 def on_host() -> dict[str, list[str]]:
     """Return what a cluster could leave on the host, less what other clusters may be changing."""
     mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-    ours = [NAME, OTHER]
+    layout = Layout(NAME)
     return {
-        "processes": [str(pid) for name in ours for pid in processes.marked(Layout(name))],
-        "mounts": sorted(path for path in mounts if not path.startswith("/run/netns/") or NAME in path),
-        "namespaces": sorted(str(path) for path in Path("/run").glob(f"netns/{NAME}*")),
-        "state": sorted(str(path) for path in Path("/run").glob(f"kubectl-llm-hpa/{NAME}*")),
-        "cgroups": sorted(str(path) for path in Path("/sys/fs/cgroup").glob(f"**/kubectl-llm-hpa-{NAME}*")),
+        "processes": [str(pid) for pid in processes.marked(layout)],
+        "mounts": sorted(path for path in mounts if path == str(layout.netns) or "/run/netns/" not in path),
+        "state": [str(path) for path in (layout.netns, layout.state) if path.exists()],
+        "cgroups": sorted(str(path) for path in Path("/sys/fs/cgroup").rglob(layout.cgroup)),
         "interfaces": sorted(path.name for path in Path("/sys/class/net").iterdir()),
         "iptables": _iptables(),
         "folders": sorted(
@@ -79,9 +79,17 @@ def _iptables() -> list[str]:
 def layout() -> Iterator[Layout]:
     """A cluster's layout; whatever the test did with the cluster, it is down afterwards."""
     yield Layout(NAME)
-    for name in (NAME, OTHER):
-        done = tool("down", name=name)
-        assert done.returncode == 0, done.stderr
+    done = tool("down")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module")
+def steady() -> Iterator[str]:
+    """The name of a cluster that is up for all tests of this module."""
+    up("--with", "control-plane", name=STEADY)
+    yield STEADY
+    done = tool("down", name=STEADY)
+    assert done.returncode == 0, done.stderr
 
 
 def test_parts_bring_what_they_need() -> None:
@@ -157,19 +165,18 @@ def test_down_leaves_nothing(layout: Layout) -> None:
 
 
 @as_root
-def test_no_packet_leaves_the_cluster(layout: Layout) -> None:
-    up("--with", "control-plane")
-    routes = tool("exec", "ip", "route").stdout
+def test_no_packet_leaves_the_cluster(steady: str) -> None:
+    routes = tool("exec", "ip", "route", name=steady).stdout
     assert "10.96.0.0/16" in routes
     assert "default" not in routes
 
 
 @as_root
-def test_exec_passes_exit_codes_and_signals_on(layout: Layout) -> None:
-    up("--with", "control-plane")
-    assert tool("exec", "sh", "-c", "exit 7").returncode == 7
-    assert tool("exec", "--", "kubectl", "config", "current-context").stdout == f"{NAME}\n"
-    with subprocess.Popen([str(TOOL), "--name", NAME, "exec", "sleep", "60"]) as sleeper:
+def test_exec_passes_exit_codes_and_signals_on(steady: str) -> None:
+    assert tool("exec", "sh", "-c", "exit 7", name=steady).returncode == 7
+    context = tool("exec", "--", "kubectl", "config", "current-context", name=steady)
+    assert context.stdout == f"{steady}\n"
+    with subprocess.Popen([str(TOOL), "--name", steady, "exec", "sleep", "60"]) as sleeper:
         deadline = time.monotonic() + 20
         while processes.command_line(sleeper.pid) != ["sleep", "60"] and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -236,10 +243,9 @@ def test_up_after_the_tool_itself_was_killed(layout: Layout, after_s: float) -> 
 
 
 @as_root
-def test_two_clusters_do_not_see_each_other(layout: Layout) -> None:
+def test_two_clusters_do_not_see_each_other(layout: Layout, steady: str) -> None:
     up("--with", "control-plane")
-    up("--with", "control-plane", name=OTHER)
     assert tool("kubectl", "create", "namespace", "mine").returncode == 0
-    assert tool("kubectl", "get", "namespace", "mine", name=OTHER).returncode != 0
+    assert tool("kubectl", "get", "namespace", "mine", name=steady).returncode != 0
     assert tool("down").returncode == 0
-    assert tool("status", name=OTHER).returncode == 0
+    assert tool("status", name=steady).returncode == 0

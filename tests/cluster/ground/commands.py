@@ -41,7 +41,7 @@ def give_up() -> None:
     _given_up.set()
 
 
-def wait_until(what: str, check: Callable[[], str], timeout_s: float = 120, poll_s: float = 0.2) -> None:
+def wait_until(what: str, check: Callable[[], str], timeout_s: float = 180, poll_s: float = 0.2) -> None:
     """Call ``check`` until it returns "" ; anything else is why it is not so yet."""
     deadline = time.monotonic() + timeout_s
     while reason := check():
