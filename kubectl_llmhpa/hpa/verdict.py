@@ -112,7 +112,7 @@ def _working(
         return "ScalingDown", "fewer replicas would do; the scale-down policies take them away step by step"
     if desired < current:
         return "ScalingDown", f"going from {current} to {desired}"
-    if held == "ScaleDownStabilized":
+    if held == "ScaleDownStabilized" and current > int(spec.get("minReplicas") or 1):
         seconds = _window(spec, "scaleDown", 300)
         return (
             "Stabilizing",
@@ -124,7 +124,7 @@ def _working(
             "Stabilizing",
             f"more replicas are wanted; the lowest vote of the last {seconds} s still counts",
         )
-    if limit == "TooFewReplicas":
+    if limit == "TooFewReplicas" or held == "ScaleDownStabilized":
         return "Steady", f"at the minimum of {spec.get('minReplicas', 1)}; the load asks for no more"
     if current == 0:
         return "Steady", "scaled to zero; an External or Object metric above its target brings it back"
