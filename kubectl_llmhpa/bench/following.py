@@ -101,7 +101,7 @@ class Follower:
         code, reason = terminated.get("exitCode"), str(terminated.get("reason", ""))
         message = str(terminated.get("message") or "")
         if code in (126, 127) or reason in ("StartError", "ContainerCannotRun"):
-            return _no_start(self.attempted, message or f"its command was not found (exit {code})")
+            return _no_start(self.attempted, pod, message or f"its command was not found (exit {code})")
         if reason == "OOMKilled":
             return LlmHpaError(
                 self.attempted, "its pod ran out of memory", "lower --concurrency or --input-len"
@@ -192,7 +192,7 @@ def why_waiting(pod: Json, state: Json, attempted: str) -> str:
         problem = f"image {image} cannot be pulled: {message or reason}"
         raise LlmHpaError(attempted, problem, "name one that the nodes can pull, with --image")
     if reason in _NO_START:
-        raise _no_start(attempted, message or reason)
+        raise _no_start(attempted, pod, message or reason)
     for condition in pod.get("status", {}).get("conditions") or []:
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
             return f"no node takes the pod yet: {condition.get('message') or condition.get('reason')}"
@@ -201,9 +201,11 @@ def why_waiting(pod: Json, state: Json, attempted: str) -> str:
     return f"the pod waits: {reason} {message}".rstrip()
 
 
-def _no_start(attempted: str, message: str) -> LlmHpaError:
+def _no_start(attempted: str, pod: Json, message: str) -> LlmHpaError:
     if "not found" in message or "no such file" in message:
-        return LlmHpaError(attempted, f"the engine's image has no Python to run it with ({message})", _IMAGE)
+        image = pod["spec"]["containers"][0].get("image")
+        reason = message[message.find("exec: ") :] if "exec: " in message else message
+        return LlmHpaError(attempted, f"image {image} has no Python to run it with ({reason})", _IMAGE)
     return LlmHpaError(attempted, f"the container cannot start: {message}", "see: kubectl describe pod")
 
 

@@ -30,10 +30,8 @@ def verdict(outcome: Outcome) -> tuple[ExitCode, str]:
         state = "" if outcome.hpa is None else f"; HPA is {outcome.hpa.state}: {outcome.hpa.why}"
         return ExitCode.NO_RESCALE, f"no rescale within {result.duration_s:.0f} s of load{state}"
     if outcome.first_rescale_s is not None:
-        return (
-            ExitCode.OK,
-            f"first rescale {outcome.first_rescale_s:.1f} s after the load began{_reason(outcome)}",
-        )
+        seconds = f"{outcome.first_rescale_s:.1f} s"
+        return ExitCode.OK, f"first rescale {seconds} after the load began{_reason(outcome)}"
     return ExitCode.OK, "measured"
 
 
@@ -63,8 +61,11 @@ def text(outcome: Outcome) -> str:
          + ("" if result.tokens_exact else " (chunks counted: the engine tells no usage)")),
     ]  # fmt: skip
     parts = [fields(pairs)]
-    for reason, example in result.examples.items():
-        parts.append(f"  {escape(reason)}: {escape(example)}")
+    parts += [f"  {escape(reason)}: {escape(example)}" for reason, example in result.examples.items()]
+    if not outcome.started:  # nothing was loaded, so nothing was moved
+        return "\n".join(
+            [*parts, *_generator(result), f"\nResult: {escape(sentence)} (exit code {int(code)})"]
+        )
     if result.done:
         parts.append("\nLatency (ms):\n" + _latencies(result))
     if plan.hpa is not None:
@@ -77,10 +78,7 @@ def text(outcome: Outcome) -> str:
     if result.tool == "vllm" and plan.hpa is not None:
         notes.append("vLLM's generator keeps its connections: replicas that came later may have got nothing")
     parts += [f"note: {escape(note)}" for note in notes]
-    if result.tail:
-        parts.append(
-            "\nLast lines of the generator:\n" + "\n".join("  " + escape(x) for x in result.tail.split("\n"))
-        )
+    parts += _generator(result)
     mark = "" if code is ExitCode.OK else f" (exit code {int(code)})"
     parts.append(f"\nResult: {escape(sentence)}{mark}")
     return "\n".join(parts)
@@ -219,13 +217,18 @@ def _shares(outcome: Outcome) -> str:
     return table(["pod", "requests", "share", "note"], rows, indent="  ")
 
 
+def _generator(result: Result) -> list[str]:
+    lines = "\n".join("  " + escape(line) for line in result.tail.splitlines())
+    return [f"\nLast lines of the generator:\n{lines}"] if lines else []
+
+
 def _client(result: Result) -> str:
     parts = [{"builtin": "built in, one connection a request", "vllm": "vLLM's own generator"}[result.tool]]
     if result.mode:
         parts.append(result.mode)
-    if result.concurrency is not None:
+    if result.concurrency:
         parts.append(f"{result.concurrency:g} in flight on average")
-    if result.client_cpu_share is not None:
+    if result.client_cpu_share is not None and result.done:
         parts.append(f"{result.client_cpu_share * 100:.0f} % of a core")
     return "; ".join(parts)
 

@@ -17,7 +17,7 @@ from kubectl_llmhpa.bench.preparing import Plan
 from kubectl_llmhpa.bench.results import Result
 from kubectl_llmhpa.bench.share import PodShare, Shares
 from kubectl_llmhpa.bench.timeline import Entry, Timeline
-from kubectl_llmhpa.errors import ApiError
+from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.workloads import pods, ready_pods
 
 #: How often, in seconds, the engines' own counters are read.
@@ -101,6 +101,12 @@ def execute(cluster: Writer, plan: Plan, view: Observer) -> Outcome:
                 else:
                     remove(cluster, plan, view)
     assert follower.summary is not None
+    if follower.summary.get("missing"):
+        image = options.image or plan.sight.container["image"]
+        raise LlmHpaError(
+            follower.attempted, f"image {image} has no load generator of vLLM",
+            "use --tool builtin, or name vLLM's image with --image",
+        )  # fmt: skip
     prompts = options.num_prompts or 0
     result = (
         results.of_builtin if options.tool == "builtin" else lambda facts: results.of_vllm(facts, prompts)
@@ -138,7 +144,7 @@ def _follow(
                     timeline.note("load", f"load starts: {plan.load.concurrency} requests in flight", started)
                 told = True
         if not started and follower.summary is None:
-            view.waiting("the generator is starting")
+            view.waiting("waiting for the first answer")
         if started and fact.get("kind") == "tick":
             view.progress(_progress(plan, fact, timeline, shares, started))
         if started and time.monotonic() - looked > _SHARE_EVERY_S:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from kubectl_llmhpa import hpa
+from kubectl_llmhpa import hpa, quantities
 from kubectl_llmhpa.api import HPAS, Reader
 from kubectl_llmhpa.backends import prometheus_adapter
 from kubectl_llmhpa.backends.prometheus_adapter import Adapter
@@ -138,7 +138,9 @@ def scaling_active(reader: Reader, workload: Workload, name: str) -> Hop:
             return HopState(False, "the controller has not looked at it yet")
         if active.status != "True":
             return HopState(False, active.message)
-        shown = ", ".join(f"{one.name} {one.now or '<unknown>'}/{one.target}" for one in found.metrics)
+        shown = ", ".join(
+            f"{one.name} {quantities.human(one.now)}/{quantities.human(one.target)}" for one in found.metrics
+        )
         return HopState(all(one.now is not None for one in found.metrics), f"ScalingActive: {shown}")
 
     return Hop("HPA", look, f"see: kubectl -n {workload.namespace} describe hpa {name}")

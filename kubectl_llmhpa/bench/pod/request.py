@@ -182,7 +182,7 @@ class Endpoint:
                 text += piece
                 if len(text) > 4096:
                     break
-            raise RequestError(f"http {status}", text[:300].decode("utf-8", "replace").strip() or head[0])
+            raise RequestError(f"http {status}", said_in(text) or head[0])
         streamed = "text/event-stream" in headers.get("content-type", "text/event-stream")
         answer = Answer(started, self.settings["input_tokens"])
         whole, rest = b"", b""
@@ -245,6 +245,19 @@ class Endpoint:
                 if error.reason not in ("connect", "http 502", "http 503") or time.monotonic() > until:
                     raise
                 await asyncio.sleep(1)
+
+
+def said_in(body: bytes) -> str:
+    """The message of an error answer: of its JSON where it has one, else its text."""
+    text = body.decode("utf-8", "replace").strip()
+    try:
+        said = json.loads(text)
+    except ValueError:
+        return text[:300]
+    for key in ("error", "message", "detail"):
+        if isinstance(said, dict) and key in said:
+            said = said[key]
+    return said[:300] if isinstance(said, str) else text[:300]
 
 
 class Answer:

@@ -124,18 +124,20 @@ class Driver:
             self.child.terminate()
 
     def run(self) -> None:
-        code, form = NOT_HERE, ""
+        code, form, missing = NOT_HERE, "", True
         with contextlib.suppress(OSError):
             os.remove(RESULT)  # a result of before is no result of this run
         for number, words in enumerate(forms(self.path, self.settings)):
             form = " ".join(words[2:5])
             code = self._one(words)
+            missing = missing and (code == NOT_HERE or "No module named" in "".join(self.tail))
             # A failure of a generator that is there is a result; another form of it would only hide the reason.
             there = code != NOT_HERE if number == 0 else code == 0
             if there or self.stopped or self.loading or os.path.exists(RESULT):
                 break
         self.say("summary", ended="signal" if self.stopped else "prompts", generator=form, exit_code=code,
-                 done=self.done, result=result(RESULT), tail="\n".join(self.tail[-8:])[-1500:])  # fmt: skip
+                 missing=missing, done=self.done, result=result(RESULT),
+                 tail="\n".join(self.tail[-8:])[-1500:])  # fmt: skip
 
     def _one(self, words: list[str]) -> int:
         self.tail = []
