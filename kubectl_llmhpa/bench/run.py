@@ -21,7 +21,7 @@ from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.workloads import pods, ready_pods
 
 #: How often, in seconds, the engines' own counters are read.
-_SHARE_EVERY_S = 10.0
+_SHARE_EVERY_S = 5.0
 
 
 @dataclass(frozen=True)
