@@ -130,6 +130,7 @@ open({str(file)!r}, "w").write('{{"completed": 2, "num_prompts": 2, "latencies":
     assert facts[-1]["kind"] == "summary"
     assert facts[-1]["done"] == 2
     assert facts[-1]["result"] == {"completed": 2, "num_prompts": 2}
+    assert facts[-1]["generator"] == "1"
     assert "warning: x" in facts[-1]["tail"]
 
 

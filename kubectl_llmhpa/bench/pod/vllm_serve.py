@@ -87,17 +87,17 @@ def generate(settings: dict[str, Any]) -> int:
     return 0
 
 
-def forms(path: str, settings: dict[str, Any]) -> list[list[str]]:
-    """The command lines to try, in order."""
+def forms(path: str, settings: dict[str, Any]) -> list[tuple[str, list[str]]]:
+    """The command lines to try, in order, each with a name for a person."""
     python = [sys.executable, "-u"]
     roots = [os.environ.get("VLLM_ROOT_DIR") or "/", "/", os.getcwd()]
     scripts = [os.path.join(root, script) for root in roots for script in SCRIPTS]
-    found = [script for script in scripts if os.path.exists(script)][:1]
-    return [
-        [*python, "-m", "kubectl_llmhpa.bench.pod.vllm_serve", "--generate", path],
-        [*python, "-m", "vllm.entrypoints.cli.main", "bench", "serve", *arguments(settings, None)],
-        *([*python, script, *arguments(settings, None)] for script in found),
-    ]
+    module = [*python, "-m", "kubectl_llmhpa.bench.pod.vllm_serve", "--generate", path]
+    command = [*python, "-m", "vllm.entrypoints.cli.main", "bench", "serve", *arguments(settings, None)]
+    found = [("vllm.benchmarks.serve", module), ("vllm bench serve", command)]
+    for script in [each for each in scripts if os.path.exists(each)][:1]:
+        found.append((script, [*python, script, *arguments(settings, None)]))
+    return found
 
 
 class Driver:
@@ -127,9 +127,8 @@ class Driver:
         code, form, missing = NOT_HERE, "", True
         with contextlib.suppress(OSError):
             os.remove(RESULT)  # a result of before is no result of this run
-        for number, words in enumerate(forms(self.path, self.settings)):
-            form = " ".join(words[2:5])
-            code = self._one(words)
+        for number, (name, words) in enumerate(forms(self.path, self.settings)):
+            form, code = name, self._one(words)
             missing = missing and (code == NOT_HERE or "No module named" in "".join(self.tail))
             # A failure of a generator that is there is a result; another form of it would only hide the reason.
             there = code != NOT_HERE if number == 0 else code == 0
