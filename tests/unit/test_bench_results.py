@@ -116,10 +116,8 @@ print("\\nwarning: x")
 open({str(file)!r}, "w").write('{{"completed": 2, "num_prompts": 2, "latencies": [1, 2]}}')
 """
     monkeypatch.setattr(vllm_serve, "RESULT", str(file))
-    forms = [
-        [sys.executable, "-c", f"raise SystemExit({vllm_serve.NOT_HERE})"],
-        [sys.executable, "-c", script],
-    ]
+    codes = (f"raise SystemExit({vllm_serve.NOT_HERE})", script)
+    forms = [(str(number), [sys.executable, "-c", code]) for number, code in enumerate(codes)]
     monkeypatch.setattr(vllm_serve, "forms", lambda path, settings: forms)
     out = tmp_path / "out"
     with out.open("w") as stream:
