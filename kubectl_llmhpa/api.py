@@ -130,10 +130,14 @@ class Writer(Reader, Protocol):
         name: str,
         *,
         uid: str = "",
+        version: str = "",
         propagation: str = "Background",
         dry_run: bool = False,
     ) -> bool:
-        """DELETE, with `uid` as precondition when given; False when there was nothing to delete."""
+        """DELETE, with `uid` and resourceVersion `version` as preconditions when given.
+
+        False when there was nothing to delete; `ApiError.conflict` when a precondition does not hold.
+        """
 
     def post(self, path: str, body: Mapping[str, Any]) -> Json:
         """POST JSON to a path that stores nothing (a completion through the pod proxy)."""

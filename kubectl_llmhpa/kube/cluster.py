@@ -53,6 +53,9 @@ class Cluster:
             self._view.kill()
         if self._view is not None:
             self._view.communicate()
+        for connections in (self._transport, self._writing):
+            if connections is not None:
+                connections.close()
         self._proxy.stop()
 
     @property
@@ -124,12 +127,13 @@ class Cluster:
         name: str,
         *,
         uid: str = "",
+        version: str = "",
         propagation: str = "Background",
         dry_run: bool = False,
     ) -> bool:
         """See `api.Writer.delete`."""  # fmt: skip
         return self._writer().delete(
-            resource, namespace, name, uid=uid, propagation=propagation, dry_run=dry_run
+            resource, namespace, name, uid=uid, version=version, propagation=propagation, dry_run=dry_run
         )
 
     def post(self, path: str, body: Mapping[str, Any]) -> Json:

@@ -37,6 +37,12 @@ class Transport:
         self._said = plugin_said
         self._timeout = timeout
         self._local = threading.local()
+        self._connections: list[UnixConnection] = []
+
+    def close(self) -> None:
+        """Close the connections of all threads."""
+        for connection in self._connections:
+            connection.close()
 
     def request(
         self, method: str, path: str, *, accept: str = "application/json", content: bytes | None = None
@@ -57,7 +63,7 @@ class Transport:
             except (OSError, http.client.HTTPException) as error:
                 connection.close()
                 self._local.connection = None
-                if attempt == 2:
+                if attempt == 2 or isinstance(error, TimeoutError):
                     raise failures.no_answer(method, path, error) from error
         if answer.status >= 400:
             raise failures.from_answer(method, path, answer.status, body, self._said)
@@ -111,4 +117,5 @@ class Transport:
         if connection is None:
             connection = UnixConnection(self._path, self._timeout)
             self._local.connection = connection
+            self._connections.append(connection)
         return connection

@@ -34,6 +34,10 @@ class Writing:
         self._client = DynamicClient(api_client, discoverer=lambda *_: None)
         self._said = said
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.client.rest_client.pool_manager.clear()
+
     def create(self, resource: Resource, obj: Mapping[str, Any], *, dry_run: bool) -> Json:
         """POST."""
         return self._call("POST", resource, obj, dry_run, lambda target, options: target.create(**options))
@@ -50,12 +54,20 @@ class Writing:
         return self._call("PUT", resource, obj, dry_run, lambda target, options: target.replace(**options))
 
     def delete(
-        self, resource: Resource, namespace: str, name: str, *, uid: str, propagation: str, dry_run: bool
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        *,
+        uid: str,
+        version: str,
+        propagation: str,
+        dry_run: bool,
     ) -> bool:
-        """DELETE; False when the object was not there."""
+        """DELETE; False when the object was not there."""  # fmt: skip
         body: Json = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": propagation}
-        if uid:
-            body["preconditions"] = {"uid": uid}
+        if uid or version:
+            body["preconditions"] = {"uid": uid or None, "resourceVersion": version or None}
         if dry_run:
             body["dryRun"] = ["All"]
         try:
@@ -64,6 +76,8 @@ class Writing:
             if error.status == 404:
                 return False
             raise self._failure("DELETE", resource.path(namespace, name), error) from error
+        except urllib3.exceptions.HTTPError as error:
+            raise failures.no_answer("DELETE", resource.path(namespace, name), error) from error
         return True
 
     def _call(self, method: str, resource: Resource, obj: Mapping[str, Any], dry_run: bool, do: Any) -> Json:
