@@ -35,12 +35,15 @@ def prepare(reader: Reader, workload: Workload, wishes: Wishes) -> Prepared:
     """Look at everything and plan. Reads only. Raises LlmHpaError."""
     sight = look.engine_of(reader, workload)
     around = look.around(reader, workload)
+    found = pods(reader, workload)
     samples: Mapping[str, float] | None = None
     if around.server and not around.blind:
         metric = next(iter(sight.facts.signals.values())).metric
-        samples = look.scraped(reader, around.server, workload, metric)
+        # without what our own PodMonitor brought: Prometheus shows it for a while after `disable` removed it
+        job = f"{workload.namespace}/{enable.monitor_name(workload)}"
+        others = look.scraped(reader, around.server, workload, metric, besides=job)
+        samples = {name: others[name] for pod in found if (name := pod["metadata"]["name"]) in others}
     plan = enable.make(workload, sight, around, wishes, samples)
-    found = pods(reader, workload)
     limit = plan.hpa["spec"]["maxReplicas"]
     longest = engines.longest_generation(sight.body)
     findings = preflight.findings(reader, workload, found, limit, longest)
@@ -91,7 +94,7 @@ class Enabling:
 
     @property
     def rules(self) -> dict[str, Json]:
-        """Rules for the names that nobody serves, and ours once more should the file have lost them."""
+        """Rules for the names that nobody serves, and ours once more where the file has lost them."""
         return dict(self._prepared.plan.rules)
 
     def run(self, report: Callable[[Change], None]) -> str:
@@ -217,7 +220,7 @@ def _drop_rules(
     say: steps.Report,
 ) -> None:
     try:
-        adapter = prometheus_adapter.find(writer)
+        adapter = prometheus_adapter.find(writer, even_down=True)
     except ApiError:
         raise
     except LlmHpaError as error:
