@@ -17,8 +17,19 @@ from kubectl_llmhpa.api import Json
 from kubectl_llmhpa.engines import Kind, SignalSource
 from kubectl_llmhpa.errors import LlmHpaError
 
-_DISCOVERY_KEYS = {"seriesQuery", "seriesFilters", "resources", "name", "metricsQuery"}
-_TOP_KEYS = {"rules", "resourceRules", "externalRules"}
+#: The keys that the adapter knows (pkg/config/config.go): a list of one is a list, `*` is any key, None a scalar.
+_RESOURCES = {"template": None, "overrides": {"*": {"group": None, "resource": None}}, "namespaced": None}
+_RULES = [{
+    "seriesQuery": None, "seriesFilters": [{"is": None, "isNot": None}], "resources": _RESOURCES,
+    "name": {"matches": None, "as": None}, "metricsQuery": None,
+}]  # fmt: skip
+_RESOURCE_RULE = {"containerQuery": None, "nodeQuery": None, "resources": _RESOURCES, "containerLabel": None}
+_SCHEMA = {
+    "rules": _RULES, "externalRules": _RULES,
+    "resourceRules": {"cpu": _RESOURCE_RULE, "memory": _RESOURCE_RULE, "window": None},
+}  # fmt: skip
+_ATTEMPT = "read the adapter's configuration"
+_REMEDY = "repair it first: with it the adapter does not start again"
 _SERIES_NAME = re.compile(r"^\s*([a-zA-Z_:][a-zA-Z0-9_:]*)")
 
 
@@ -47,12 +58,23 @@ def rule_for(source: SignalSource, *, namespace_label: str = "namespace", pod_la
 
 
 def served_name(rule: Mapping[str, Any]) -> str | None:
-    """The API name of a rule's metric where it can be read off (no `name` mapping, one plain series)."""
+    """The API name of a rule's metric where it can be read off: its query names one plain series.
+
+    pkg/naming/metric_namer.go: `matches` is `.*` unless given, `as` its only group or else the whole match.
+    """
+    series = _SERIES_NAME.match(str(rule.get("seriesQuery", "")))
     name = rule.get("name") or {}
-    if name.get("as") and not name.get("matches"):
-        return str(name["as"])
-    match = _SERIES_NAME.match(str(rule.get("seriesQuery", "")))
-    return match.group(1) if match and not name else None
+    if series is None:
+        return None
+    try:
+        match = re.search(str(name.get("matches") or ".*"), series.group(1))
+    except re.error:
+        return None
+    if match is None:
+        return None
+    form = str(name.get("as") or ("$1" if match.re.groups == 1 else "$0"))
+    groups = {str(number): text or "" for number, text in enumerate((match.group(), *match.groups()))}
+    return re.sub(r"\$(?:\{(\w+)\}|(\w+))", lambda found: groups.get(found[1] or found[2], ""), form)
 
 
 def parse(text: str) -> Json:
@@ -63,25 +85,34 @@ def parse(text: str) -> Json:
     try:
         document = yaml.load(text, Loader=yaml.CSafeLoader)
     except yaml.YAMLError as error:
-        raise LlmHpaError(
-            "read the adapter's configuration", f"it is not YAML ({_one_line(error)})"
-        ) from error
+        raise LlmHpaError(_ATTEMPT, f"it is not YAML ({_one_line(error)})", _REMEDY) from error
     document = {} if document is None else document
-    if not isinstance(document, dict):
-        raise LlmHpaError("read the adapter's configuration", "it is not a mapping")
-    unknown = document.keys() - _TOP_KEYS
-    for section in ("rules", "externalRules"):
-        for rule in document.get(section) or []:
-            if not isinstance(rule, dict):
-                raise LlmHpaError(
-                    "read the adapter's configuration", f"an entry of {section} is not a mapping"
-                )
-            unknown |= rule.keys() - _DISCOVERY_KEYS
-    if unknown:
-        raise LlmHpaError(
-            "read the adapter's configuration", f"the adapter does not know the key {min(unknown)!r}"
+    if problem := _problem(document, _SCHEMA, "it"):
+        raise LlmHpaError(_ATTEMPT, problem, _REMEDY)
+    result: Json = document
+    return result
+
+
+def _problem(value: Any, schema: Any, where: str) -> str:
+    """What the adapter's loader would not accept, empty when nothing."""
+    if value is None:
+        return ""
+    if isinstance(schema, list):
+        if not isinstance(value, list):
+            return f"{where} is not a list"
+        problems = (_problem(one, schema[0], f"an entry of {where}") for one in value)
+        return next(filter(None, problems), "")
+    if isinstance(schema, dict):
+        if not isinstance(value, dict):
+            return f"{where} is not a mapping"
+        unknown = [] if "*" in schema else sorted(str(key) for key in value.keys() - schema.keys())
+        if unknown:
+            return f"the adapter does not know the key {unknown[0]!r}"
+        problems = (
+            _problem(below, schema.get(key, schema.get("*")), str(key)) for key, below in value.items()
         )
-    return document
+        return next(filter(None, problems), "")
+    return f"{where} is not a plain value" if isinstance(value, (dict, list)) else ""
 
 
 def add(text: str, rules: Sequence[Json]) -> str:

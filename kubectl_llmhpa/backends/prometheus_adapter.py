@@ -54,10 +54,10 @@ class Adapter:
         return CONFIG_MAPS.path(self.namespace, self.config_map)
 
 
-def find(reader: Reader) -> Adapter:
+def find(reader: Reader, *, even_down: bool = False) -> Adapter:
     """The adapter behind `custom.metrics.k8s.io`.
 
-    Raises LlmHpaError when there is none, when it is down, or when it is another program.
+    Raises LlmHpaError when there is none, when it is down (unless `even_down`), or when it is another program.
     """
     services = reader.get(API_SERVICES.path()).get("items") or []
     serving = [one for one in services if one["spec"].get("group") == GROUP and one["spec"].get("service")]
@@ -73,7 +73,7 @@ def find(reader: Reader) -> Adapter:
     condition: Json = next(
         (one for one in service["status"].get("conditions") or [] if one["type"] == "Available"), {}
     )
-    if condition.get("status") != "True":
+    if condition.get("status") != "True" and not even_down:
         raise LlmHpaError(
             f"reach the custom metrics API ({adapter.namespace}/{adapter.name})",
             f"APIService {service['metadata']['name']} is not available: {condition.get('message', 'no condition')}",

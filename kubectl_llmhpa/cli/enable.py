@@ -188,7 +188,9 @@ def _preview(
     if show_diff:
         click.echo("".join(diff(change) for change in changes), nl=False)
     elif output == "yaml":
-        click.echo(documents([change.after for change in changes if change.after]), nl=False)
+        click.echo(
+            documents([one.after for one in changes if one.after and "apiVersion" in one.after]), nl=False
+        )
     else:
         for change in changes:
             click.echo(

@@ -104,7 +104,7 @@ def make(
     wishes: Wishes,
     scraped: Mapping[str, float] | None,
 ) -> Plan:
-    """The plan. `scraped` are the samples that Prometheus has of these pods already (None: not known).
+    """The plan. `scraped` are the samples that others' scrape jobs have of these pods (None: not known).
 
     Raises LlmHpaError when the wishes contradict each other, or nothing can be planned.
     """
@@ -168,6 +168,11 @@ def _policy(
     return wanted, [*reasons, *wanted.reasons], notes
 
 
+def monitor_name(workload: Workload) -> str:
+    """The name of a workload's PodMonitor (its scrape job is `namespace/name`)."""
+    return f"llm-hpa-{workload.resource.kind.lower()}-{workload.name}"
+
+
 def hpa_target(metric: Json) -> Decimal:
     """The per-pod target of a Pods metric of an HPA."""
     return quantities.parse(metric["pods"]["target"]["averageValue"])
@@ -220,7 +225,7 @@ def _monitor(
     scraped: Mapping[str, float] | None,
 ) -> tuple[Json | None, str]:
     """Our PodMonitor and the Prometheus that will select it; no PodMonitor where others scrape already."""
-    name = f"llm-hpa-{workload.resource.kind.lower()}-{workload.name}"
+    name = monitor_name(workload)
     ours = next(
         (one for one in around.pod_monitors if one["metadata"]["name"] == name and hpa.is_ours(one)), None
     )
@@ -254,12 +259,25 @@ def _monitor(
 
 
 def _rules(sight: EngineSight, around: Surroundings, metrics: tuple[str, ...]) -> dict[str, Json]:
-    """Rules for the names that nobody serves."""
+    """Rules for the names that nobody serves, and ours that were lost from the file since the adapter read it.
+
+    A rule of somebody else's for such a name will serve it as soon as there are samples, so it gets no second one.
+    """
     sources: dict[str, SignalSource] = {one.metric: one for one in sight.facts.signals.values()}
+    ours = {name: adapter_rules.rule_for(sources[name]) for name in metrics if name in sources}
+    theirs = {
+        adapter_rules.served_name(rule)
+        for rule in around.rules
+        if rule not in ours.values() and rule not in around.recorded.values()
+    }
     return {
-        name: adapter_rules.rule_for(sources[name])
-        for name in metrics
-        if f"pods/{name}" not in around.served and name in sources
+        name: rule
+        for name, rule in ours.items()
+        if name not in theirs
+        and (
+            f"pods/{name}" not in around.served
+            or (name in around.recorded and around.recorded[name] not in around.rules)
+        )
     }
 
 

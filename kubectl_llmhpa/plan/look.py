@@ -17,11 +17,11 @@ from kubectl_llmhpa.api import (
     Json,
     Reader,
 )
-from kubectl_llmhpa.backends import prometheus_adapter
+from kubectl_llmhpa.backends import adapter_rules, prometheus_adapter
 from kubectl_llmhpa.backends.prometheus_adapter import Adapter
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.monitoring import prometheus
-from kubectl_llmhpa.plan import journal
+from kubectl_llmhpa.plan import journal, rules
 from kubectl_llmhpa.plan.journal import Journal
 from kubectl_llmhpa.workloads import Workload, engine_container, pods, ready_pods
 
@@ -59,6 +59,10 @@ class Surroundings:
     journal: Journal | None
     adapter: Adapter
     served: frozenset[str]
+    rules: tuple[Json, ...]
+    """The rules in the adapter's file (served or not); none when it may not be read."""
+    recorded: Mapping[str, Json]
+    """Those that we put there, by the name they serve."""
     server: prometheus.Server | None
     server_pods: Mapping[str, str]
     blind: ApiError | None
@@ -143,16 +147,41 @@ def around(reader: Reader, workload: Workload) -> Surroundings:
         journal=None if isinstance(book, ApiError) else journal.read(book),
         adapter=adapter,
         served=frozenset(prometheus_adapter.listed(reader, adapter)),
+        rules=_rules_in_file(reader, adapter),
+        recorded=_recorded(reader, adapter),
         server=server,
         server_pods=_service_selector(reader, server),
         blind=blind,
     )
 
 
-def scraped(reader: Reader, server: prometheus.Server, workload: Workload, metric: str) -> dict[str, float]:
-    """Pod name to sample, for the workload's namespace. Raises ApiError or LlmHpaError."""
-    expression = f'max by (pod) ({{__name__="{metric}",namespace="{workload.namespace}"}})'
+def scraped(
+    reader: Reader, server: prometheus.Server, workload: Workload, metric: str, *, besides: str = ""
+) -> dict[str, float]:
+    """Pod name to sample, for the workload's namespace; `besides` leaves out what one scrape job brings.
+
+    Raises ApiError or LlmHpaError.
+    """
+    others = f',job!="{besides}"' if besides else ""
+    expression = f'max by (pod) ({{__name__="{metric}",namespace="{workload.namespace}"{others}}})'
     return prometheus.per_pod(prometheus.query(reader, server, expression))
+
+
+def _rules_in_file(reader: Reader, adapter: Adapter) -> tuple[Json, ...]:
+    """Without the right to read the file nothing is known of it, which matters only if it has to be edited."""
+    try:
+        data: Json = reader.get(adapter.config_path).get("data") or {}
+        return tuple(adapter_rules.parse(str(data.get(adapter.key, ""))).get("rules") or ())
+    except LlmHpaError:
+        return ()
+
+
+def _recorded(reader: Reader, adapter: Adapter) -> Mapping[str, Json]:
+    try:
+        record = rules.read_record(reader, adapter.namespace)
+    except ApiError:
+        return {}
+    return record.rules if record else {}
 
 
 def _items(answer: Json | ApiError) -> list[Json]:

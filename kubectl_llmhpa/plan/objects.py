@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubectl_llmhpa.api import Json, Resource, Writer
+from kubectl_llmhpa.api import Json, Reader, Resource, Writer
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.hpa import is_ours
 from kubectl_llmhpa.plan.steps import Change
@@ -19,10 +19,10 @@ def presentable(obj: Json | None) -> Json | None:
     return {**{key: value for key, value in obj.items() if key != "status"}, "metadata": metadata}
 
 
-def read(writer: Writer, resource: Resource, namespace: str, name: str) -> Json | None:
+def read(reader: Reader, resource: Resource, namespace: str, name: str) -> Json | None:
     """An object, None when it does not exist."""
     try:
-        return writer.get(resource.path(namespace, name))
+        return reader.get(resource.path(namespace, name))
     except ApiError as error:
         if error.not_found:
             return None

@@ -15,7 +15,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 
 from kubectl_llmhpa import __version__
-from kubectl_llmhpa.api import CONFIG_MAPS, DEPLOYMENTS, MANAGED_BY, MANAGER, VERSION_ANNOTATION, Json, Writer
+from kubectl_llmhpa.api import (
+    CONFIG_MAPS,
+    DEPLOYMENTS,
+    MANAGED_BY,
+    MANAGER,
+    VERSION_ANNOTATION,
+    Json,
+    Reader,
+    Writer,
+)
 from kubectl_llmhpa.backends import adapter_rules, ownership
 from kubectl_llmhpa.backends.prometheus_adapter import Adapter, listed, rolled_out
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
@@ -45,6 +54,12 @@ def fingerprint(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def read_record(reader: Reader, namespace: str) -> Record | None:
+    """The record of the adapter in a namespace, None when we have no rules there. Raises ApiError."""
+    config_map = read(reader, CONFIG_MAPS, namespace, RECORD)
+    return Record(**json.loads(config_map["data"][_KEY])) if config_map else None
+
+
 class AdapterRules:
     """Adds rules for metrics that the adapter does not serve yet."""
 
@@ -64,23 +79,26 @@ class AdapterRules:
         self._expected = expected
         self._report = report
         self._wrote = False
+        self._served: set[str] = set()
+        self._added: set[str] = set()
+        self._record_version = ""
 
     def changes(self) -> list[Change]:
         """See `Step.changes`."""
+        if not self._rules:
+            return []
         live = self._config_map()
         text = self._with_rules(live)
         if text == self._text(live):
             return []
-        after = {**live, "data": {**live["data"], self._adapter.key: text}}
-        return [self._config_change(live, after)]
+        return [self._config_change(live, self._edited(live, text)), self._restarted()]
 
     def validate(self) -> None:
         """See `Step.validate`."""
         if not self._rules:
             return
         live = self._config_map()
-        after = {**live, "data": {**live["data"], self._adapter.key: self._with_rules(live)}}
-        self._writer.replace(after, dry_run=True)
+        self._writer.replace(self._edited(live, self._with_rules(live)), dry_run=True)
         self._restart("checked", dry_run=True)
 
     def do(self) -> list[Change]:
@@ -89,19 +107,41 @@ class AdapterRules:
             return []
         live = self._config_map()
         wanted = self._with_rules(live)
-        if wanted == self._text(live) and self._running_hash() == fingerprint(wanted):
+        if wanted == self._text(live) and self._running_hash() == self._hash_of(live):
             return []
-        served = listed(self._writer, self._adapter)
-        change = self._write(live)
+        self._served = listed(self._writer, self._adapter)
         self._wrote = True
-        self._restart(fingerprint(self._text(self._config_map())))
-        self._verify(served | {f"pods/{name}" for name in self._expected})
+        change = self._write(live)
+        self._restart(self._hash_of(self._config_map()))
+        self._verify(self._served | {f"pods/{name}" for name in self._expected})
         return [*([change] if change else []), self._restarted()]
 
     def undo(self) -> None:
-        """Take the rules of this run out again."""
-        if self._wrote:
-            self.remove()
+        """Take the rules of this run out again; those of other workloads stay."""
+        if not self._wrote:
+            return
+        for _ in range(_TRIES):
+            record = self._record()
+            names = self._added or self._rules.keys()
+            kept = {name: rule for name, rule in record.rules.items() if name not in names} if record else {}
+            if not record or not kept:
+                self.remove()
+                return
+            live = self._config_map()
+            gone = [rule for name, rule in record.rules.items() if name not in kept]
+            text = adapter_rules.remove(self._text(live), gone)
+            try:
+                if text != self._text(live):
+                    self._writer.replace(self._edited(live, text))
+                self._save_record(replace(record, after_hash=fingerprint(text), rules=kept))
+            except ApiError as error:
+                if not error.conflict:
+                    raise
+                continue
+            self._restart(self._hash_of(self._config_map()))
+            self._verify(self._served)
+            return
+        raise self._busy()
 
     def remove(self) -> list[Change]:
         """Give the file, its ownership and the pod template back as they were; nothing when we never wrote.
@@ -111,7 +151,7 @@ class AdapterRules:
         record = self._record()
         if record is None:
             return []
-        served = listed(self._writer, self._adapter)
+        served = self._served or self._served_now()
         changes: list[Change] = []
         for _ in range(_TRIES):
             try:
@@ -128,7 +168,11 @@ class AdapterRules:
             ours = {kind + name for name in record.rules for kind in ("pods/", "namespaces/")}
             self._verify(served - ours)
             changes.append(self._restarted())
-        self._writer.delete(CONFIG_MAPS, self._adapter.namespace, RECORD)
+        try:
+            self._writer.delete(CONFIG_MAPS, self._adapter.namespace, RECORD, version=self._record_version)
+        except ApiError as error:
+            if not error.conflict:  # another `enable` has put rules of its own there meanwhile
+                raise
         return changes
 
     def rules_in_place(self) -> frozenset[str]:
@@ -142,9 +186,9 @@ class AdapterRules:
             text, wanted = self._text(live), self._with_rules(live)
             if wanted == text:
                 return None
-            self._save_record(self._next_record(live, wanted))
             try:
-                after = self._writer.replace({**live, "data": {**live["data"], self._adapter.key: wanted}})
+                self._save_record(self._next_record(live, wanted))
+                after = self._writer.replace(self._edited(live, wanted))
             except ApiError as error:
                 if not error.conflict:
                     raise
@@ -157,6 +201,7 @@ class AdapterRules:
         text = self._text(live)
         record = self._record()
         added = {name: rule for name, rule in self._rules.items() if rule not in self._present(text)}
+        self._added |= added.keys()
         if record is None:
             return Record(text, live["metadata"].get("managedFields") or [], fingerprint(wanted), added)
         rules = {**record.rules, **added}
@@ -178,7 +223,7 @@ class AdapterRules:
             if ownership.give_back(live, [], path) is None:  # another manager wrote it last: it is theirs
                 record = replace(record, former=live["metadata"].get("managedFields") or [])
                 self._save_record(record)
-            after = self._writer.replace({**live, "data": {**live["data"], self._adapter.key: wanted}})
+            after = self._writer.replace(self._edited(live, wanted))
             changes.append(self._config_change(live, after))
             live = after
         returned = ownership.give_back(live, record.former, path)
@@ -225,6 +270,18 @@ class AdapterRules:
             f"the rules are taken back; see: kubectl -n {self._adapter.namespace} logs deploy/{self._adapter.name}",
         )  # fmt: skip
 
+    def _served_now(self) -> set[str]:
+        """What is served, nothing while the adapter is down: its rules are taken back all the same."""
+        try:
+            return listed(self._writer, self._adapter)
+        except ApiError as error:
+            if error.unavailable or error.not_found:
+                return set()
+            raise
+
+    def _edited(self, live: Json, text: str) -> Json:
+        return {**live, "data": {**(live.get("data") or {}), self._adapter.key: text}}
+
     def _with_rules(self, live: Json) -> str:
         text = self._text(live)
         present = self._present(text)
@@ -244,28 +301,39 @@ class AdapterRules:
     def _deployment(self) -> Json:
         return self._writer.get(DEPLOYMENTS.path(self._adapter.namespace, self._adapter.name))
 
+    def _hash_of(self, config_map: Json) -> str:
+        """New with every write, so that a text that comes back after others dropped it is loaded too."""
+        return f"{fingerprint(self._text(config_map))}-{config_map['metadata']['resourceVersion']}"
+
     def _running_hash(self) -> str:
         annotations = self._deployment()["spec"]["template"]["metadata"].get("annotations") or {}
         return str(annotations.get(CONFIG_HASH, ""))
 
     def _record(self) -> Record | None:
         config_map = read(self._writer, CONFIG_MAPS, self._adapter.namespace, RECORD)
+        self._record_version = config_map["metadata"]["resourceVersion"] if config_map else ""
         return Record(**json.loads(config_map["data"][_KEY])) if config_map else None
 
     def _save_record(self, record: Record) -> None:
-        self._writer.apply(
-            {
-                "apiVersion": CONFIG_MAPS.api_version,
-                "kind": CONFIG_MAPS.kind,
-                "metadata": {
-                    "name": RECORD,
-                    "namespace": self._adapter.namespace,
-                    "labels": {MANAGED_BY: MANAGER},
-                    "annotations": {VERSION_ANNOTATION: __version__},
-                },
-                "data": {_KEY: json.dumps(asdict(record), sort_keys=True)},
-            }
-        )
+        """Write the record unless another run has written it since `_record` (ApiError.conflict)."""
+        metadata: Json = {
+            "name": RECORD,
+            "namespace": self._adapter.namespace,
+            "labels": {MANAGED_BY: MANAGER},
+            "annotations": {VERSION_ANNOTATION: __version__},
+        }
+        config_map = {
+            "apiVersion": CONFIG_MAPS.api_version,
+            "kind": CONFIG_MAPS.kind,
+            "metadata": metadata,
+            "data": {_KEY: json.dumps(asdict(record), sort_keys=True)},
+        }
+        if self._record_version:
+            metadata["resourceVersion"] = self._record_version
+            after = self._writer.replace(config_map)
+        else:
+            after = self._writer.create(config_map)
+        self._record_version = after["metadata"]["resourceVersion"]
 
     def _config_change(self, before: Json, after: Json) -> Change:
         return Change(

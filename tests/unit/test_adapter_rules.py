@@ -66,11 +66,34 @@ def test_counts_survive_two_scrape_jobs_and_ratios_are_never_added_up() -> None:
 
 @pytest.mark.parametrize(
     ("text", "key"),
-    [("rules:\n- seriesQuery: a\n  descripton: b\n", "descripton"), ("ruls: []\n", "ruls")],
+    [
+        ("rules:\n- seriesQuery: a\n  descripton: b\n", "descripton"),
+        ("ruls: []\n", "ruls"),
+        ("rules:\n- seriesQuery: a\n  name: {match: b}\n", "match"),
+        ("rules:\n- resources: {overrides: {ns: {resources: namespace}}}\n", "resources"),
+        ("resourceRules:\n  cpu: {containerquery: q}\n", "containerquery"),
+        ("rules: {}\n", "rules is not a list"),
+        ("externalRules: [a]\n", "an entry of externalRules is not a mapping"),
+    ],
 )
 def test_a_key_that_the_adapter_does_not_know_is_refused(text: str, key: str) -> None:
     with pytest.raises(LlmHpaError, match=key):
         adapter_rules.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("rule", "name"),
+    [
+        ({"seriesQuery": 'a:b{pod!=""}'}, "a:b"),
+        ({"seriesQuery": "a:b", "name": {"as": "c"}}, "c"),
+        ({"seriesQuery": "a:b", "name": {"matches": "^a:(.*)$"}}, "b"),
+        ({"seriesQuery": "a:b", "name": {"matches": "^(.*):(.*)$", "as": "${1}_$2"}}, "a_b"),
+        ({"seriesQuery": "a:b", "name": {"matches": "^c"}}, None),
+        ({"seriesQuery": '{__name__=~"^a"}'}, None),
+    ],
+)
+def test_the_served_name_is_read_off_where_one_series_is_named(rule: Json, name: str | None) -> None:
+    assert adapter_rules.served_name(rule) == name
 
 
 _words = st.text(st.characters(min_codepoint=32, max_codepoint=0x2FF), max_size=20)
