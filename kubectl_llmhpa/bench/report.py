@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timezone
 from typing import Any
 
 from kubectl_llmhpa import engines, quantities
@@ -90,7 +91,7 @@ def document(outcome: Outcome) -> dict[str, Any]:
     code, sentence = verdict(outcome)
     content = {
         "run": plan.run.run,
-        "startedAt": outcome.started or None,
+        "startedAt": _rfc3339(outcome.started) if outcome.started else None,
         "namespace": plan.workload.namespace,
         "workload": plan.workload.reference,
         "engine": {
@@ -183,6 +184,14 @@ def timeline(outcome: Outcome) -> str:
 def stamp(seconds: float) -> str:
     """`+14.2s`, `-3.0s`."""
     return f"{seconds:+.1f}s"
+
+
+def _rfc3339(seconds: float) -> str:
+    return (
+        datetime.fromtimestamp(seconds, timezone.utc)
+        .isoformat(timespec="milliseconds")
+        .replace("+00:00", "Z")
+    )
 
 
 def _autoscaler(outcome: Outcome) -> str:

@@ -258,6 +258,7 @@ def test_the_text_says_what_happened_and_no_escape_sequence_passes() -> None:
 def test_the_document_is_json_and_says_what_is_unknown() -> None:
     made = json.loads(json.dumps(report.document(outcome(first=None))))
     assert made["kind"] == "Bench"
+    assert made["startedAt"] == "1970-01-01T00:01:40.000Z"
     assert made["firstRescaleSeconds"] is None
     assert made["result"]["latencies"]["itl"]["p50"] is None
     assert made["timeline"] == [{"seconds": 14.2, "kind": "desired", "text": "desired replicas 1 -> 3"}]
