@@ -55,6 +55,7 @@ class Plan:
     metrics: tuple[str, ...]
     journal: Journal
     adopted: bool
+    """What others made, or changed of ours, is taken over (it was asked for, or an earlier run began it)."""
     notes: tuple[str, ...]
     reasons: tuple[str, ...]
 
@@ -84,7 +85,7 @@ def check_rivals(workload: Workload, around: Surroundings, wishes: Wishes) -> Js
         raise LlmHpaError(
             attempted, f"several HPAs already target it ({names}), so none of them works", "keep one"
         )
-    known = around.journal is not None and around.journal.hpa == names
+    known = around.journal is not None and around.journal.adopts(rivals[0])
     if not hpa.is_ours(rivals[0]) and not wishes.adopt and not known:
         raise LlmHpaError(
             attempted, f"HorizontalPodAutoscaler {names} already scales it and was not made by {MANAGER}",
@@ -133,7 +134,7 @@ def make(
         adopted=live if adopted else None,
     )  # fmt: skip
     return Plan(
-        workload, scaler, monitor, selection, rules, metrics, book.merged(around.journal), adopted,
+        workload, scaler, monitor, selection, rules, metrics, book.merged(around.journal), adopted or wishes.adopt,
         tuple(notes), tuple(reasons),
     )  # fmt: skip
 
@@ -248,14 +249,27 @@ def _monitor(
         around.prometheuses, workload.namespace, around.namespace_labels, wanted=wishes.prometheus,
         serving=around.server_pods, serving_namespace=around.server.namespace if around.server else "",
     )  # fmt: skip
-    live_interval = ours["spec"]["podMetricsEndpoints"][0].get("interval") if ours else None
-    keep = live_interval if not wishes.reset_defaults else None
     monitor = prometheus_operator.pod_monitor(
         name=name, namespace=workload.namespace, selector=workload.object["spec"]["selector"], port=port,
-        path=sight.path, interval=wishes.scrape_interval or keep or DEFAULT_INTERVAL,
+        path=sight.path, interval=wishes.scrape_interval or DEFAULT_INTERVAL,
         labels={**selection.labels, **journal.labels_for(workload)}, annotations={VERSION_ANNOTATION: __version__},
     )  # fmt: skip
+    if ours and not wishes.reset_defaults:
+        _keep_endpoints(monitor, ours, wishes)
     return monitor, f"prometheus {selection.reference}"
+
+
+def _keep_endpoints(monitor: Json, live: Json, wishes: Wishes) -> None:
+    """Day 2: what somebody added to our PodMonitor stays; port and path follow the engine."""
+    first, *others = live["spec"]["podMetricsEndpoints"] or [{}]
+    endpoint = monitor["spec"]["podMetricsEndpoints"][0]
+    timing = ("interval", "scrapeTimeout")
+    if not wishes.scrape_interval:
+        for key in timing:
+            endpoint.pop(key, None)
+        endpoint |= {key: first[key] for key in timing if key in first}
+    kept = {key: value for key, value in first.items() if key not in (*timing, "port", "portNumber")}
+    monitor["spec"]["podMetricsEndpoints"] = [{**kept, **endpoint}, *others]
 
 
 def _rules(sight: EngineSight, around: Surroundings, metrics: tuple[str, ...]) -> dict[str, Json]:

@@ -42,12 +42,21 @@ class Journal:
         """This journal with everything that an earlier run may have made and this one does not name."""
         if earlier is None:
             return self
+        adopted = self.adopted or earlier.adopted
+        if earlier.adopts(self.adopted):  # half given back already: the first look at it is the right one
+            adopted = earlier.adopted
         return Journal(
             pod_monitor=self.pod_monitor or earlier.pod_monitor,
             hpa=self.hpa or earlier.hpa,
             metrics=tuple(sorted({*self.metrics, *earlier.metrics})),
-            adopted=earlier.adopted or self.adopted,
+            adopted=adopted,
         )
+
+    def adopts(self, scaler: Json | None) -> bool:
+        """Whether the adopted HPA is this very object, not a later one of the same name."""
+        if self.adopted is None or scaler is None:
+            return False
+        return bool(self.adopted["metadata"]["uid"] == scaler["metadata"]["uid"])
 
 
 def name_for(workload: Workload) -> str:

@@ -8,6 +8,7 @@ from kubectl_llmhpa.hpa import is_ours
 from kubectl_llmhpa.plan.steps import Change
 
 #: Set by the server, and so no part of a comparison or of a shown object.
+_TRIES = 5
 _SERVER_FIELDS = ("managedFields", "resourceVersion", "uid", "creationTimestamp", "generation", "selfLink")
 
 
@@ -29,16 +30,51 @@ def read(reader: Reader, resource: Resource, namespace: str, name: str) -> Json 
         raise
 
 
+def restore(writer: Writer, resource: Resource, before: Json) -> None:
+    """Make an object again what it was, with the owners that its fields had; the status stays.
+
+    Raises ApiError, and LlmHpaError when somebody else writes it all the time.
+    """
+    namespace, name = before["metadata"]["namespace"], before["metadata"]["name"]
+    path = resource.path(namespace, name)
+    for _ in range(_TRIES):
+        live = writer.get(path)
+        metadata = {**before["metadata"], "resourceVersion": live["metadata"]["resourceVersion"]}
+        try:
+            writer.replace({**before, "metadata": metadata, "status": live.get("status", {})})
+            after = writer.get(path)
+            entries = [
+                one for one in after["metadata"]["managedFields"] if one.get("subresource") == "status"
+            ]
+            entries += [
+                one for one in before["metadata"]["managedFields"] if one.get("subresource") != "status"
+            ]
+            after["metadata"]["managedFields"] = entries
+            writer.replace(after)
+            return
+        except ApiError as error:
+            if not error.conflict:
+                raise
+    raise LlmHpaError(
+        f"give {resource.full_name} {namespace}/{name} back as it was",
+        f"somebody else wrote it between our read and our write, {_TRIES} times", "try again",
+    )  # fmt: skip
+
+
 class OwnObject:
     """Applies one object under our field manager."""
 
-    def __init__(self, writer: Writer, resource: Resource, wanted: Json, *, adopt: bool = False) -> None:
-        """`adopt` takes over an object that is not ours."""
+    def __init__(
+        self, writer: Writer, resource: Resource, wanted: Json, *, adopt: bool = False, force: bool = False
+    ) -> None:
+        """`adopt` takes over an object that is not ours, `force` fields of ours that others changed."""
         self._writer = writer
         self._resource = resource
         self._wanted = wanted
         self._adopt = adopt
-        self._created_uid = ""
+        self._force = adopt or force
+        self._before: Json | None = None
+        self._after: Json | None = None
 
     @property
     def _place(self) -> tuple[str, str]:
@@ -59,14 +95,17 @@ class OwnObject:
         """See `Step.do`."""
         before = self._checked()
         after = self._apply(dry_run=False)
-        if before is None:
-            self._created_uid = after["metadata"]["uid"]
+        self._before, self._after = before, after
         return [Change(self._resource, *self._place, presentable(before), presentable(after))]
 
     def undo(self) -> None:
-        """Delete the object if this run created it."""
-        if self._created_uid:
-            self._writer.delete(self._resource, *self._place, uid=self._created_uid)
+        """Delete the object if this run created it, else make it what it was."""
+        if self._after is None:
+            return
+        if self._before is None:
+            self._writer.delete(self._resource, *self._place, uid=self._after["metadata"]["uid"])
+        elif presentable(self._before) != presentable(self._after):
+            restore(self._writer, self._resource, self._before)
 
     def _checked(self) -> Json | None:
         live = read(self._writer, self._resource, *self._place)
@@ -80,4 +119,10 @@ class OwnObject:
         return live
 
     def _apply(self, *, dry_run: bool) -> Json:
-        return self._writer.apply(self._wanted, force=self._adopt, dry_run=dry_run)
+        try:
+            return self._writer.apply(self._wanted, force=self._force, dry_run=dry_run)
+        except ApiError as error:
+            if not error.conflict:
+                raise
+            remedy = "--adopt overrules them; flags left out keep what they wrote"
+            raise LlmHpaError(error.attempted, error.message, remedy) from error

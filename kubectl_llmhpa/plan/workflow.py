@@ -79,7 +79,7 @@ class Enabling:
         plan, around = self._prepared.plan, self._prepared.around
         result: list[Step] = []
         if plan.monitor:
-            result.append(_Scrape(self._writer, plan.monitor, self._sampled))
+            result.append(_Scrape(self._writer, plan.monitor, self._sampled, force=plan.adopted))
         result.append(
             AdapterRules(
                 self._writer,
@@ -163,8 +163,8 @@ class Enabling:
 class _Scrape(objects.OwnObject):
     """The PodMonitor, and the wait for its first samples."""
 
-    def __init__(self, writer: Writer, monitor: Json, sampled: Callable[[], None]) -> None:
-        super().__init__(writer, POD_MONITORS, monitor)
+    def __init__(self, writer: Writer, monitor: Json, sampled: Callable[[], None], *, force: bool) -> None:
+        super().__init__(writer, POD_MONITORS, monitor, force=force)
         self._sampled = sampled
 
     def do(self) -> list[Change]:
@@ -195,20 +195,13 @@ def disable(writer: Writer, workload: Workload, report: Callable[[Change], None]
 def _drop_hpa(
     writer: Writer, workload: Workload, book: journal.Journal, report: Callable[[Change], None]
 ) -> None:
-    if book.adopted is None:
+    live = objects.read(writer, HPAS, workload.namespace, book.hpa)
+    if not book.adopts(live):
         _drop(writer, HPAS, workload.namespace, book.hpa, report)
         return
-    live = objects.read(writer, HPAS, workload.namespace, book.hpa)
-    if live is None:
-        return
     before = book.adopted
-    metadata = {**before["metadata"], "resourceVersion": live["metadata"]["resourceVersion"]}
-    after = writer.replace({**before, "metadata": metadata, "status": live.get("status", {})})
-    after = writer.get(HPAS.path(workload.namespace, book.hpa))
-    entries = [one for one in after["metadata"]["managedFields"] if one.get("subresource") == "status"]
-    entries += [one for one in before["metadata"]["managedFields"] if one.get("subresource") != "status"]
-    after["metadata"]["managedFields"] = entries
-    writer.replace(after)
+    assert before is not None
+    objects.restore(writer, HPAS, before)
     report(Change(HPAS, workload.namespace, book.hpa, objects.presentable(live), objects.presentable(before)))
 
 
@@ -299,6 +292,6 @@ def preview_disable(reader: Writer, workload: Workload) -> list[Change]:
     for resource, name in ((HPAS, book.hpa), (POD_MONITORS, book.pod_monitor)):
         live = objects.read(reader, resource, workload.namespace, name) if name else None
         if live is not None and is_ours(live):
-            after = objects.presentable(book.adopted) if resource is HPAS else None
+            after = objects.presentable(book.adopted) if book.adopts(live) else None
             changes.append(Change(resource, workload.namespace, name, objects.presentable(live), after))
     return changes
