@@ -27,12 +27,22 @@ class LlmHpaError(Exception):
     exit_code: ExitCode = ExitCode.ERROR
 
     def __init__(
-        self, attempted: str, problem: str, remedy: str = "", *, exit_code: ExitCode | None = None
+        self,
+        attempted: str,
+        problem: str,
+        remedy: str = "",
+        *,
+        detail: str = "",
+        exit_code: ExitCode | None = None,
     ) -> None:
-        """`attempted` names the action and the object, `problem` the cause, `remedy` what to do."""
+        """`attempted` names the action and the object, `problem` the cause, `remedy` what to do.
+
+        `detail` holds lines to copy (YAML), shown below the sentence.
+        """
         self.attempted = attempted
         self.problem = problem
         self.remedy = remedy
+        self.detail = detail
         if exit_code is not None:
             self.exit_code = exit_code
         super().__init__(str(self))

@@ -123,8 +123,11 @@ def enable(
 
     if preset and signals:
         raise click.UsageError("--policy and --signal exclude each other")
+    if scrape_interval == 0:
+        raise click.UsageError("--scrape-interval must be 1s or more")
     wishes = Wishes(
-        preset=preset, targets=dict(signals), scrape_interval=f"{scrape_interval}s" if scrape_interval else None,
+        preset=preset, targets=dict(signals),
+        scrape_interval=None if scrape_interval is None else f"{scrape_interval}s",
         scale_down=None if scale_down is None else scale_down == "enabled",
         edit_adapter={"auto": None, "yes": True, "no": False}[edit_adapter], **_plain(flags),
     )  # fmt: skip
@@ -132,7 +135,7 @@ def enable(
     with connect(connection, read_only=not writes and dry_run != "server") as cluster:
         target = resolve(cluster, workload, cluster.namespace)
         prepared = workflow.prepare(cluster, target, wishes)
-        if warm and prepared.sight.facts.armed:
+        if warm and writes and prepared.sight.facts.armed:
             workflow.warm_up(cluster, prepared)
             prepared = workflow.prepare(cluster, target, wishes)
         _warn(prepared)
@@ -149,15 +152,25 @@ def _write(cluster: Cluster, prepared: Prepared, *, wait: bool, timeout: int, ou
 
     written: list[Change] = []
 
+    progress = HopLines()
+
     def report(change: Change) -> None:
+        progress.clear()
         written.append(change)
         if output is None:
             click.echo(success_line(change, "none"))
         elif output == "name":
             click.echo(f"{change.resource.full_name}/{change.name}")
 
-    run = workflow.Enabling(cluster, prepared, wait=wait, timeout=timeout, progress=HopLines())
-    outcome = run.run(report)
+    run = workflow.Enabling(cluster, prepared, wait=wait, timeout=timeout, progress=progress)
+    try:
+        outcome = run.run(report)
+    except KeyboardInterrupt:
+        progress.clear()
+        click.echo("enable again goes on from here, disable takes back what was written", err=True)
+        raise
+    finally:
+        progress.clear()
     if output == "yaml":
         click.echo(
             documents([one.after for one in written if one.after and "apiVersion" in one.after]), nl=False
@@ -208,7 +221,7 @@ def _warn(prepared: Prepared) -> None:
     for finding in prepared.findings:
         click.echo(f"{finding.severity}: {printable(str(finding))}", err=True)
     for note in prepared.plan.notes:
-        click.echo(f"note: {note}", err=True)
+        click.echo("\n".join(printable(line) for line in f"note: {note}".splitlines()), err=True)
 
 
 def _plain(flags: dict[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import sys
 import traceback
 
@@ -19,6 +20,8 @@ COMMANDS = {
     "bench": ("kubectl_llmhpa.cli.bench", "Load a workload from inside the cluster and watch it scale"),
     "disable": ("kubectl_llmhpa.cli.disable", "Remove exactly what enable added"),
 }
+
+_SHORT_WITH_VALUE = re.compile(r"(-[A-Za-z])=(.*)", re.DOTALL)
 
 _GENERAL_HELP = """Autoscale LLM inference pods from queue depth, running requests and KV-cache use.
 
@@ -67,7 +70,7 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with a documented code."""
-    words = sys.argv[1:] if arguments is None else arguments
+    words = unfolded(sys.argv[1:] if arguments is None else arguments)
     try:
         outcome = cli.main(args=words, prog_name="kubectl llm-hpa", standalone_mode=False)
         code = outcome if isinstance(outcome, int) else ExitCode.OK
@@ -86,6 +89,8 @@ def main(arguments: list[str] | None = None) -> None:
     except LlmHpaError as error:
         _show_traceback(words)
         click.echo(f"error: {printable(str(error))}", err=True)
+        for line in error.detail.splitlines():
+            click.echo(printable(line), err=True)
         code = error.exit_code
     except Exception as error:  # noqa: BLE001 a defect of ours still ends in one sentence
         _show_traceback(words)
@@ -96,6 +101,15 @@ def main(arguments: list[str] | None = None) -> None:
         )
         code = ExitCode.ERROR
     sys.exit(int(code))
+
+
+def unfolded(words: list[str]) -> list[str]:
+    """The words with kubectl's `-o=yaml` and `-v=8` as two each, which is how click reads them."""
+    result: list[str] = []
+    for word in words:
+        match = _SHORT_WITH_VALUE.fullmatch(word)
+        result += match.groups() if match else (word,)
+    return result
 
 
 def printable(text: str) -> str:
@@ -111,9 +125,11 @@ def _show_traceback(words: list[str]) -> None:
 
 
 def wants_traceback(words: list[str]) -> bool:
-    """Whether the command line holds `-v N` or `--v=N` with N of 8 or more."""
+    """Whether the command line holds `-v N`, `-vN` or `--v=N` with N of 8 or more."""
     for position, word in enumerate(words):
         name, _, value = word.partition("=")
+        if name.startswith("-v") and name[2:].isdigit():
+            name, value = "-v", name[2:]
         if name in ("-v", "--v") and not value and position + 1 < len(words):
             value = words[position + 1]
         if name in ("-v", "--v") and value.isdigit() and int(value) >= 8:

@@ -11,6 +11,7 @@ import click
 import yaml
 
 from kubectl_llmhpa.api import Json
+from kubectl_llmhpa.cli.main import printable
 from kubectl_llmhpa.plan.steps import Change
 
 _SUFFIX = {"none": "", "client": " (dry run)", "server": " (server dry run)"}
@@ -48,18 +49,19 @@ class HopLines:
 
     def __call__(self, name: str, text: str, seconds: float, good: bool) -> None:
         """See `plan.hops.Progress`."""
-        line = f"{name:<14} {text}"
+        line = printable(f"{name:<14} {text}")
         if good:
-            self._clear()
+            self.clear()
             click.echo(f"{'✓' if self._live else 'ok'} {line}  ({seconds:.1f} s)", err=True)
             self._last = ""
         elif self._live:
-            self._clear()
+            self.clear()
             click.echo(f"… {line}"[: shutil.get_terminal_size().columns - 1], nl=False, err=True)
         elif line != self._last:
             click.echo(f"-- {line}  ({seconds:.1f} s)", err=True)
             self._last = line
 
-    def _clear(self) -> None:
+    def clear(self) -> None:
+        """Wipe the line that is rewritten in place."""
         if self._live:
             click.echo("\r\x1b[K", nl=False, err=True)

@@ -310,7 +310,8 @@ def _adapter_notes(around: Surroundings, rules: Mapping[str, Json], wishes: Wish
         kind = f"it belongs to {owner[0]} ({owner[1]})" if owner else "it may not be edited"
         raise LlmHpaError(
             f"add {len(rules)} rules to {where}", kind,
-            f"add these to its source and run enable again, or force the edit with --edit-adapter=yes:\n{fragment}",
+            "add the lines below to its source and run enable again, or force the edit with --edit-adapter=yes",
+            detail=fragment,
         )  # fmt: skip
     if owner and owner[0] == "Helm":
         return [
