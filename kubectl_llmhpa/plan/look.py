@@ -139,7 +139,11 @@ def around(reader: Reader, workload: Workload) -> Surroundings:
     if isinstance(book, ApiError) and not book.not_found:
         raise book
     return Surroundings(
-        namespace_labels=labels["metadata"].get("labels") or {},
+        # the server sets this one on every namespace: it is known without the right to read namespaces
+        namespace_labels={
+            "kubernetes.io/metadata.name": namespace,
+            **(labels["metadata"].get("labels") or {}),
+        },
         hpas=_items(answers[1]),
         scaled_objects=_items(answers[2]),
         pod_monitors=_items(answers[3]),

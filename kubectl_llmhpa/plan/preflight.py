@@ -91,12 +91,13 @@ def _capacity(reader: Reader, workload: Workload, found: Sequence[Json], max_rep
             ),
             Decimal(0),
         )
-        room = int((there - used) // each)
+        free = max(Decimal(0), there - used)
+        room = int(free // each)
         if room < max_replicas:
             result.append(
                 Finding(
                     "gpu-capacity", "warning", workload.reference,
-                    f"{max_replicas} replicas need {each * max_replicas} {name}; {there - used} are free or its own",
+                    f"{max_replicas} replicas need {each * max_replicas} {name}; {free} are free or its own",
                     f"replicas above {room} will stay Pending until nodes are added",
                     "lower --max or make sure that nodes are added",
                 )
@@ -125,7 +126,7 @@ def _quota(reader: Reader, workload: Workload, found: Sequence[Json], max_replic
                         "quota", "warning", f"resourcequota {workload.namespace}/{quota['metadata']['name']}",
                         f"{name}: {quantities.show(left)} left, {max_replicas} replicas need "
                         f"{quantities.show(each * more)} more",
-                        f"replicas above {len(found) + int(left // each)} cannot be created",
+                        f"replicas above {len(found) + max(0, int(left // each))} cannot be created",
                         "raise the quota or lower --max",
                     )
                 )  # fmt: skip

@@ -62,6 +62,10 @@ def gpu_requests(container: Json) -> dict[str, Decimal]:
     found: dict[str, Decimal] = {}
     for name, amount in limits.items():
         domain, _, what = name.partition("/")
-        if what and ("gpu" in what or domain in ("amd.com", "habana.ai", "google.com", "aws.amazon.com")):
+        if (
+            quantities.parse(amount)
+            and what
+            and ("gpu" in what or domain in ("amd.com", "habana.ai", "google.com", "aws.amazon.com"))
+        ):
             found[name] = quantities.parse(amount)
     return found

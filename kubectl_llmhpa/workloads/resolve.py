@@ -85,6 +85,8 @@ def resolve(reader: Reader, words: tuple[str, ...] | str, namespace: str) -> Wor
         if not found.not_found:
             raise found
         raise LlmHpaError(attempted, *_why_absent(reader, resource, namespace)) from found
+    if isinstance(scale, ApiError) and not scale.not_found:
+        raise scale
     if isinstance(scale, ApiError):
         raise LlmHpaError(
             attempted, f"it has no readable scale subresource ({scale.message})", "an HPA cannot scale it"
