@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
@@ -17,6 +18,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 Json = dict[str, Any]
+TEST_NAMESPACE = "t-"
 
 
 @dataclass(frozen=True)
@@ -84,13 +86,20 @@ def llm_hpa() -> Plugin:
     return run
 
 
-@pytest.fixture
-def namespace(kubectl: Kubectl) -> Iterator[str]:
-    """A namespace for one test."""
-    name = f"t-{uuid.uuid4().hex[:8]}"
+@contextlib.contextmanager
+def fresh_namespace(kubectl: Kubectl) -> Iterator[str]:
+    """A namespace that goes away at the end; nobody waits for that."""
+    name = f"{TEST_NAMESPACE}{uuid.uuid4().hex[:8]}"
     kubectl.run("create", "namespace", name)
     yield name
     kubectl.run("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def namespace(kubectl: Kubectl) -> Iterator[str]:
+    """A namespace for one test."""
+    with fresh_namespace(kubectl) as name:
+        yield name
 
 
 def assert_one_sentence(outcome: Outcome, *words: str) -> None:

@@ -10,7 +10,7 @@ import copy
 import json
 from typing import Any
 
-from tests.cluster.conftest import Kubectl
+from tests.cluster.conftest import TEST_NAMESPACE, Kubectl
 
 Json = dict[str, Any]
 
@@ -23,8 +23,11 @@ _COUNTERS = ("resourceVersion", "generation")
 _REVISION = "deployment.kubernetes.io/revision"
 
 
-def dump(kubectl: Kubectl) -> dict[str, Json]:
-    """`resource namespace/name` to the normalised object, for everything that can be listed."""
+def dump(kubectl: Kubectl, own: str) -> dict[str, Json]:
+    """`resource namespace/name` to the normalised object, for everything that can be listed.
+
+    `own` is the test's namespace; those of other tests, which may be going away just now, are left out.
+    """
     listable = kubectl.run("api-resources", "--verbs=list", "-o", "name", check=False).stdout.split()
     kinds = sorted({name for name in listable if name not in _CONTROLLERS_OWN and not _is_metric(name)})
     answer = kubectl.run(
@@ -33,6 +36,9 @@ def dump(kubectl: Kubectl) -> dict[str, Json]:
     found: dict[str, Json] = {}
     for item in json.loads(answer.stdout)["items"]:
         metadata = item["metadata"]
+        place = metadata["name"] if item["kind"] == "Namespace" else metadata.get("namespace", "")
+        if place.startswith(TEST_NAMESPACE) and place != own:
+            continue
         if any(owner.get("controller") for owner in metadata.get("ownerReferences") or []):
             continue
         key = f"{item['apiVersion']} {item['kind']} {metadata.get('namespace', '')}/{metadata['name']}"

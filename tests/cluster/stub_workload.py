@@ -48,6 +48,10 @@ class Stub:
         """Make a pod fail, see the stub's admin API."""
         self._admin(pod, "fail", values)
 
+    def speak(self, body: str, pod: int = 0) -> None:
+        """Make a pod speak another recorded body."""
+        self._admin(pod, "body", {"name": body})
+
     def replicas(self) -> int:
         """`spec.replicas` now."""
         return int(self.kubectl.get("sts", self.name, "-n", self.namespace)["spec"]["replicas"])

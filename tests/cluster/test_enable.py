@@ -114,12 +114,12 @@ def test_day_two_keeps_what_no_flag_speaks_of(llm_hpa: Plugin, stub: Stub, kubec
 def test_looking_first_writes_nothing(
     llm_hpa: Plugin, stub: Stub, kubectl: Kubectl, how: tuple[str, ...]
 ) -> None:
-    before = dump(kubectl)
+    before = dump(kubectl, stub.namespace)
     outcome = llm_hpa("enable", *stub.reference, "--max", "3", *how)
     assert outcome.code == 0, outcome.stderr
     for word in ("podmonitor", "configmap", "horizontalpodautoscaler"):
         assert word in outcome.stdout.lower()
-    assert differences(before, dump(kubectl)) == []
+    assert differences(before, dump(kubectl, stub.namespace)) == []
 
 
 def test_yaml_of_a_dry_run_can_be_applied(llm_hpa: Plugin, stub: Stub, kubectl: Kubectl) -> None:

@@ -29,19 +29,19 @@ def killed_after(write: int, *arguments: str) -> int:
 
 
 def test_enable_then_disable(llm_hpa: Plugin, kubectl: Kubectl, stub: Stub) -> None:
-    before = dump(kubectl)
+    before = dump(kubectl, stub.namespace)
     assert any(key.startswith("keda.sh") or "keda-operator" in key for key in before), "KEDA is to be there"
     outcome = llm_hpa("enable", *stub.reference, "--max", "3")
     assert outcome.code == 0, outcome.stderr
-    assert differences(before, dump(kubectl)) != []
+    assert differences(before, dump(kubectl, stub.namespace)) != []
     outcome = llm_hpa("disable", *stub.reference)
     assert outcome.code == 0, outcome.stderr
-    assert differences(before, dump(kubectl)) == []
+    assert differences(before, dump(kubectl, stub.namespace)) == []
 
 
 def test_killed_after_each_write_of_enable(llm_hpa: Plugin, kubectl: Kubectl, stub: Stub) -> None:
     """Killed, then enabled again, then disabled; and killed, then disabled at once."""
-    before = dump(kubectl)
+    before = dump(kubectl, stub.namespace)
     flags = (*stub.reference, "--max", "3", "--no-wait")
     for write in range(1, 30):
         code = killed_after(write, "enable", *flags)
@@ -52,11 +52,13 @@ def test_killed_after_each_write_of_enable(llm_hpa: Plugin, kubectl: Kubectl, st
         assert again.code == 0, f"after write {write}: {again.stderr}"
         outcome = llm_hpa("disable", *stub.reference)
         assert outcome.code == 0, f"after write {write}: {outcome.stderr}"
-        assert differences(before, dump(kubectl)) == [], f"after write {write}"
+        assert differences(before, dump(kubectl, stub.namespace)) == [], f"after write {write}"
         assert killed_after(write, "enable", *flags) == -signal.SIGKILL
         outcome = llm_hpa("disable", *stub.reference)
         assert outcome.code == 0, f"killed after write {write}, then disabled: {outcome.stderr}"
-        assert differences(before, dump(kubectl)) == [], f"killed after write {write}, then disabled"
+        assert differences(before, dump(kubectl, stub.namespace)) == [], (
+            f"killed after write {write}, then disabled"
+        )
     else:
         pytest.fail("enable never ended by itself")
     assert write > 5, "enable writes at least a journal, a PodMonitor, a record, a file, a restart and an HPA"
@@ -64,14 +66,14 @@ def test_killed_after_each_write_of_enable(llm_hpa: Plugin, kubectl: Kubectl, st
 
 
 def test_killed_after_each_write_of_disable(llm_hpa: Plugin, kubectl: Kubectl, stub: Stub) -> None:
-    before = dump(kubectl)
+    before = dump(kubectl, stub.namespace)
     for write in range(1, 30):
         enabled = llm_hpa("enable", *stub.reference, "--max", "3", "--no-wait")
         assert enabled.code == 0, enabled.stderr
         code = killed_after(write, "disable", *stub.reference)
         outcome = llm_hpa("disable", *stub.reference)
         assert outcome.code == 0, f"after write {write}: {outcome.stderr}"
-        assert differences(before, dump(kubectl)) == [], f"after write {write}"
+        assert differences(before, dump(kubectl, stub.namespace)) == [], f"after write {write}"
         if code == 0:
             break
     assert write > 4
@@ -80,12 +82,12 @@ def test_killed_after_each_write_of_disable(llm_hpa: Plugin, kubectl: Kubectl, s
 def test_an_adopted_hpa_is_given_back(llm_hpa: Plugin, kubectl: Kubectl, stub: Stub) -> None:
     """The vendor's recipe by hand: status explains it, enable refuses it, --adopt takes and disable returns it."""
     kubectl.apply(*vendor_recipe(stub.namespace))
-    before = dump(kubectl)
+    before = dump(kubectl, stub.namespace)
     refused = llm_hpa("enable", *stub.reference, "--max", "3")
     assert refused.code == 1
     assert "llm-inference-hpa already scales it" in refused.stderr
     assert "--adopt" in refused.stderr
-    assert differences(before, dump(kubectl)) == []
+    assert differences(before, dump(kubectl, stub.namespace)) == []
     shown = llm_hpa("status", *stub.reference)
     assert shown.code == 0, shown.stderr
     assert "vllm:num_requests_waiting" in shown.stdout
@@ -95,4 +97,4 @@ def test_an_adopted_hpa_is_given_back(llm_hpa: Plugin, kubectl: Kubectl, stub: S
     assert len(spec["metrics"]) == 3
     outcome = llm_hpa("disable", *stub.reference)
     assert outcome.code == 0, outcome.stderr
-    assert differences(before, dump(kubectl)) == []
+    assert differences(before, dump(kubectl, stub.namespace)) == []

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cluster.conftest import ROOT, Json, Kubectl, Plugin, assert_one_sentence
+from tests.cluster.conftest import ROOT, Json, Kubectl, Plugin, assert_one_sentence, fresh_namespace
 from tests.cluster.dump import differences, dump
 from tests.cluster.stub_workload import Stub
 
@@ -26,21 +26,37 @@ def stub(kubectl: Kubectl, namespace: str) -> Stub:
     return workload
 
 
-@pytest.fixture
-def untouched(kubectl: Kubectl, stub: Stub) -> Iterator[None]:
-    """The whole cluster is the same after the test as before."""
-    before = dump(kubectl)
-    yield
-    assert differences(before, dump(kubectl)) == []
+@pytest.fixture(scope="module")
+def idle(kubectl: Kubectl) -> Iterator[Stub]:
+    """One stub for all the tests that change nothing."""
+    with fresh_namespace(kubectl) as name:
+        workload = Stub(kubectl, name)
+        workload.start()
+        yield workload
 
 
-@pytest.mark.usefixtures("untouched")
+def written(kubectl: Kubectl) -> list[str]:
+    """What the plugin has in the cluster, and the versions of what it would change there."""
+    ours = kubectl.get("hpa,podmonitor,configmap", "-A", "-l", "app.kubernetes.io/managed-by=kubectl-llm-hpa")
+    adapter = kubectl.get("configmap,deployment", "-n", "monitoring")["items"]
+    return [
+        *(one["metadata"]["uid"] for one in ours["items"]),
+        *(str(one["metadata"].get("generation", one["metadata"]["resourceVersion"])) for one in adapter),
+    ]
+
+
 class TestEngine:
-    def test_metrics_switched_off(self, llm_hpa: Plugin, kubectl: Kubectl, stub: Stub) -> None:
-        path = f"/api/v1/namespaces/{stub.namespace}/pods/{stub.name}-0:8000/proxy/admin/body"
-        kubectl.run(
-            "create", "--raw", path, "-f", "-", stdin=json.dumps({"name": "vllm-0.20.2-nostats-busy"})
-        )
+    @pytest.fixture
+    def stub(self, idle: Stub, kubectl: Kubectl) -> Iterator[Stub]:
+        """The idle stub, as it was at first; and the test writes nothing."""
+        before = written(kubectl)
+        yield idle
+        idle.fail(rate=0.0)
+        idle.speak("vllm-0.20.2")
+        assert written(kubectl) == before
+
+    def test_metrics_switched_off(self, llm_hpa: Plugin, stub: Stub) -> None:
+        stub.speak("vllm-0.20.2-nostats-busy")
         assert_one_sentence(
             llm_hpa("enable", *stub.reference, "--max", "3"), "detect the engine", "port 8000/metrics"
         )
@@ -163,7 +179,7 @@ def test_a_rule_that_empties_the_list_is_taken_back(kubectl: Kubectl, stub: Stub
                 print(error)
         """
     )
-    before = dump(kubectl)
+    before = dump(kubectl, stub.namespace)
     listed = json.loads(kubectl.run("get", "--raw", "/apis/custom.metrics.k8s.io/v1beta1").stdout)[
         "resources"
     ]
@@ -172,7 +188,7 @@ def test_a_rule_that_empties_the_list_is_taken_back(kubectl: Kubectl, stub: Stub
     )
     assert "no longer serves" in done.stdout
     assert "undoing failed" not in done.stdout
-    assert differences(before, dump(kubectl)) == []
+    assert differences(before, dump(kubectl, stub.namespace)) == []
     after = json.loads(kubectl.run("get", "--raw", "/apis/custom.metrics.k8s.io/v1beta1").stdout)["resources"]
     assert {one["name"] for one in after} >= {one["name"] for one in listed}
 

@@ -23,7 +23,7 @@ def test_a_real_vllm_scales_from_1_to_3_under_bench(
     manifest = vllm(vllm_runtime.ensure(SMALL), namespace=namespace)
     kubectl.run("apply", "-f", "-", stdin=manifest)
     kubectl.run("rollout", "status", *target, "--timeout=300s", timeout=330)
-    before = dump(kubectl)
+    before = dump(kubectl, namespace)
     enabled = llm_hpa("enable", *target, "--min", "1", "--max", "3")
     assert enabled.code == 0, enabled.stderr
     loaded = llm_hpa("bench", *target, "--concurrency", "20", "--duration", "150s", "-o", "json", timeout=600)
@@ -32,13 +32,13 @@ def test_a_real_vllm_scales_from_1_to_3_under_bench(
     events = kubectl.get("events", "-n", namespace, "--field-selector", "reason=SuccessfulRescale")["items"]
     messages = [event["message"] for event in events]
     assert any(message.startswith("New size: 3; reason: pods metric vllm:") for message in messages), messages
-    assert report["schemaVersion"].startswith("kubectl-llm-hpa/bench/")
+    assert report["kind"] == "Bench"
     assert kubectl.get("jobs", "-n", namespace)["items"] == []
     disabled = llm_hpa("disable", *target)
     assert disabled.code == 0, disabled.stderr
     left = [
         line
-        for line in differences(before, dump(kubectl))
+        for line in differences(before, dump(kubectl, namespace))
         if f"{namespace}/vllm-inference: .spec.replicas" not in line
         and f"{namespace}/vllm-inference: .metadata.managedFields" not in line
     ]

@@ -59,5 +59,13 @@ def test_a_refused_connection_names_the_address() -> None:
     assert "127.0.0.1:6443" in str(error)
 
 
+def test_an_engines_401_does_not_send_anybody_to_log_in_to_the_cluster() -> None:
+    path = "/api/v1/namespaces/ml/pods/x:8000/proxy/v1/completions"
+    error = failures.from_answer("POST", path, 401, b'{"error":"Unauthorized"}', lambda: "")
+    assert not error.forbidden
+    assert error.message == 'HTTP 401: {"error":"Unauthorized"}'
+    assert "log in" not in str(error)
+
+
 def test_an_engines_plain_500_is_not_taken_for_ours() -> None:
     assert answer(500, "Internal Server Error").code == 500
