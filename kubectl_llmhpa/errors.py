@@ -56,8 +56,11 @@ class ApiError(LlmHpaError):
     """An answer of the API server that is not a success.
 
     `code` is the HTTP status (0 when there was no answer), `reason` the server's machine word
-    (`NotFound`, `Forbidden`, `Conflict`, ...), `message` its own sentence.
+    (`NotFound`, `Forbidden`, `Conflict`, ...; `BACKEND` where a program behind its proxy answered), `message` its
+    own sentence.
     """
+
+    BACKEND = "Backend"
 
     def __init__(self, attempted: str, code: int, reason: str, message: str, remedy: str = "") -> None:
         self.code = code
@@ -71,7 +74,7 @@ class ApiError(LlmHpaError):
 
     @property
     def forbidden(self) -> bool:
-        return self.code in (401, 403)
+        return self.code in (401, 403) and self.reason != self.BACKEND
 
     @property
     def conflict(self) -> bool:

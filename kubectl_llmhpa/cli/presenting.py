@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ import yaml
 
 from kubectl_llmhpa.api import Json
 from kubectl_llmhpa.cli.main import printable
+from kubectl_llmhpa.output import terminal
 from kubectl_llmhpa.plan.steps import Change
 
 _SUFFIX = {"none": "", "client": " (dry run)", "server": " (server dry run)"}
@@ -44,7 +46,7 @@ class HopLines:
     """Progress on stderr: a line per hop when it turns good, rewritten in place on a terminal till then."""
 
     def __init__(self) -> None:
-        self._live = sys.stderr.isatty()
+        self._live = terminal.live(sys.stderr, os.environ)
         self._last = ""
 
     def __call__(self, name: str, text: str, seconds: float, good: bool) -> None:

@@ -71,6 +71,8 @@ def from_answer(method: str, path: str, code: int, body: bytes, said: Said) -> A
             "connect to the cluster", 0, "NoConnection", text, "check --context and the server's address"
         )
     first = text.splitlines()[0][:300] if text else f"HTTP {code}"
+    if re.search(r"/(pods|services)/[^/]+/proxy\b", path):
+        return ApiError(attempted, code, ApiError.BACKEND, f"HTTP {code}: {first}" if text else first)
     return from_status(attempted, code, "", first)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from collections.abc import Mapping
@@ -77,6 +78,15 @@ def check_rivals(workload: Workload, around: Surroundings, wishes: Wishes) -> Js
                 attempted, f"KEDA's ScaledObject {scaled['metadata']['name']} already scales it, and two autoscalers "
                 "on one workload stop each other", "delete the ScaledObject first, or leave the workload to KEDA",
             )  # fmt: skip
+    owner = next(
+        (one for one in workload.object["metadata"].get("ownerReferences") or () if one.get("controller")),
+        None,
+    )
+    if owner and owner["kind"] == "Deployment":
+        raise LlmHpaError(
+            attempted, f"Deployment {owner['name']} owns it and would take every change of its replicas back",
+            f"enable deploy/{owner['name']} instead",
+        )  # fmt: skip
     rivals = [one for one in around.hpas if workload.is_target_of(one["spec"]["scaleTargetRef"])]
     if not rivals:
         return None
@@ -129,6 +139,10 @@ def make(
     monitor, selection = _monitor(workload, sight, around, wishes, scraped)
     rules = _rules(sight, around, metrics)
     notes += _adapter_notes(around, rules, wishes)
+    ignored = {"--scrape-interval": wishes.scrape_interval, "--prometheus": wishes.prometheus}
+    if monitor is None and any(ignored.values()):
+        flags = " and ".join(flag for flag, value in ignored.items() if value)
+        notes.append(f"{flags}: not applied, the pods are scraped already by {selection}, which is not ours")
     book = Journal(
         pod_monitor=monitor["metadata"]["name"] if monitor else "", hpa=name, metrics=tuple(sorted(metrics)),
         adopted=live if adopted else None,
@@ -166,6 +180,12 @@ def _policy(
                 f"kept the live targets ({now}); this version's are {new}: --reset-defaults applies them"
             )
             reasons = [f"{metric} {value.normalize():f}: kept" for metric, value in kept.items()]
+    if not (
+        live is None or wishes.reset_defaults or _behavior(live, wanted.behavior, wishes) == wanted.behavior
+    ):
+        notes.append(
+            "kept the live behavior, which is not this version's default: --reset-defaults applies that"
+        )
     return wanted, [*reasons, *wanted.reasons], notes
 
 
@@ -206,16 +226,19 @@ def _keep_live(scaler: Json, live: Json, wishes: Wishes) -> None:
         return
     if not wishes.preset and not wishes.targets:
         scaler["spec"]["metrics"] = live["spec"]["metrics"]
-    behavior = live["spec"].get("behavior")
-    if behavior is None:
-        return
-    wanted = scaler["spec"]["behavior"]
-    kept = json.loads(json.dumps(behavior))
+    scaler["spec"]["behavior"] = _behavior(live, scaler["spec"]["behavior"], wishes)
+
+
+def _behavior(live: Json, wanted: Json, wishes: Wishes) -> Json:
+    """The live behavior with what flags speak of."""
+    kept: Json | None = copy.deepcopy(live["spec"].get("behavior"))
+    if kept is None:
+        return wanted
     if wishes.scale_down_window is not None:
         kept["scaleDown"]["stabilizationWindowSeconds"] = wanted["scaleDown"]["stabilizationWindowSeconds"]
     if wishes.scale_down is not None:
         kept["scaleDown"]["selectPolicy"] = wanted["scaleDown"]["selectPolicy"]
-    scaler["spec"]["behavior"] = kept
+    return kept
 
 
 def _monitor(

@@ -51,13 +51,22 @@ def prepare(reader: Reader, workload: Workload, wishes: Wishes) -> Prepared:
 
 
 def warm_up(writer: Writer, prepared: Prepared) -> None:
-    """Send the pod one token's worth of work, so that it exposes its series. Raises ApiError."""
+    """Send the pod one token's worth of work, so that it exposes its series. Raises LlmHpaError."""
     models = prepared.sight.facts.models
     pod = prepared.sight.pod["metadata"]["name"]
     namespace = prepared.plan.workload.namespace
     root = PODS.path(namespace, f"{pod}:{prepared.sight.port}", "proxy")
-    model = models[0] if models else writer.get(f"{root}/v1/models")["data"][0]["id"]
-    writer.post(f"{root}/v1/completions", {"model": model, "prompt": "hello", "max_tokens": 1})
+    try:
+        model = models[0] if models else writer.get(f"{root}/v1/models")["data"][0]["id"]
+        writer.post(f"{root}/v1/completions", {"model": model, "prompt": "hello", "max_tokens": 1})
+    except (ApiError, LookupError, TypeError) as error:
+        if isinstance(error, ApiError) and error.forbidden:
+            raise
+        problem = error.message if isinstance(error, ApiError) else "its list of models is empty"
+        raise LlmHpaError(
+            f"send one token to pod {pod} in namespace {namespace!r}", problem,
+            "send it a request yourself, or leave out --warm: the HPA starts with the first request",
+        ) from error  # fmt: skip
 
 
 class Enabling:
