@@ -21,8 +21,12 @@ if TYPE_CHECKING:
     "--dry-run", type=click.Choice(["none", "client", "server"]), default="none", show_default=True,
     help="Print what would be removed",
 )  # fmt: skip
+@click.option("--diff", "show_diff", is_flag=True, help="Print the changes as a diff and remove nothing")
+@click.option("-o", "--output", type=click.Choice(["name"]), help="Print only the names of what is changed")
 @connection_options
-def disable(connection: Connection, workload: tuple[str, ...], dry_run: str) -> int:
+def disable(
+    connection: Connection, workload: tuple[str, ...], dry_run: str, show_diff: bool, output: str | None
+) -> int:
     """Remove exactly what enable added, also when it was interrupted.
 
     Replicas stay as they are. An adopted HPA is given back as it was. The adapter's rules stay as long as another
@@ -33,28 +37,36 @@ def disable(connection: Connection, workload: tuple[str, ...], dry_run: str) -> 
       # Give the cluster back as it was
       kubectl llm-hpa disable sts/vllm-inference
     """
-    from kubectl_llmhpa.cli.presenting import success_line
+    from kubectl_llmhpa.cli.main import printable
+    from kubectl_llmhpa.cli.presenting import diff, success_line
     from kubectl_llmhpa.plan import workflow
     from kubectl_llmhpa.workloads import Workload, parse, resolve
 
     def report(change: Change) -> None:
-        click.echo(success_line(change, dry_run))
+        if show_diff:
+            click.echo(diff(change), nl=False)
+        else:
+            click.echo(change.reference if output == "name" else success_line(change, dry_run))
 
     seen: set[str] = set()
 
     def say(text: str) -> None:
         if text not in seen:
             seen.add(text)
-            click.echo(text, err=True)
+            click.echo(printable(text), err=True)
 
-    with connect(connection, read_only=dry_run != "none") as cluster:
+    look_only = dry_run != "none" or show_diff
+    with connect(connection, read_only=look_only) as cluster:
         resource, name = parse(workload)
         target = Workload(resource, cluster.namespace, name, {}, 0, "")
-        if dry_run != "none":
-            for change in workflow.preview_disable(cluster, target):
+        if look_only:
+            changes = workflow.preview_disable(cluster, target, say)
+            for change in changes:
                 report(change)
-            return ExitCode.OK
-        if not workflow.disable(cluster, target, report, say):
+            found = bool(changes)
+        else:
+            found = workflow.disable(cluster, target, report, say)
+        if not found:
             resolve(cluster, workload, cluster.namespace)  # a workload that does not exist is an error
             click.echo(f"nothing to remove: {target.reference} was not enabled", err=True)
     return ExitCode.OK

@@ -160,7 +160,7 @@ def _write(cluster: Cluster, prepared: Prepared, *, wait: bool, timeout: int, ou
         if output is None:
             click.echo(success_line(change, "none"))
         elif output == "name":
-            click.echo(f"{change.resource.full_name}/{change.name}")
+            click.echo(change.reference)
 
     run = workflow.Enabling(cluster, prepared, wait=wait, timeout=timeout, progress=progress)
     try:
@@ -206,11 +206,7 @@ def _preview(
         )
     else:
         for change in changes:
-            click.echo(
-                f"{change.resource.full_name}/{change.name}"
-                if output == "name"
-                else success_line(change, dry_run)
-            )
+            click.echo(change.reference if output == "name" else success_line(change, dry_run))
 
 
 def _warn(prepared: Prepared) -> None:

@@ -78,7 +78,7 @@ def engine_of(reader: Reader, workload: Workload) -> EngineSight:
     ready = ready_pods(found)
     attempted = f"detect the engine of {workload.reference} in namespace {workload.namespace!r}"
     if not ready:
-        states = f"{len(found)} pods, none ready" if found else "it has no pods"
+        states = f"none of its pods is ready ({len(found)} there)" if found else "it has no pods"
         raise LlmHpaError(
             attempted, states, f"wait for: kubectl -n {workload.namespace} rollout status "
             f"{workload.resource.kind.lower()}/{workload.name}",

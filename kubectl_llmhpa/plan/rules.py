@@ -175,6 +175,18 @@ class AdapterRules:
                 raise
         return changes
 
+    def removal(self) -> list[Change]:
+        """What `remove` would change."""
+        record = self._record()
+        if record is None:
+            return []
+        live = self._config_map()
+        wanted = self._without(record, self._text(live))
+        changes = (
+            [self._config_change(live, self._edited(live, wanted))] if wanted != self._text(live) else []
+        )
+        return [*changes, *([self._restarted()] if self._running_hash() else [])]
+
     def rules_in_place(self) -> frozenset[str]:
         """The names of the rules that are ours in this adapter's file."""
         record = self._record()
@@ -210,13 +222,17 @@ class AdapterRules:
         before = adapter_rules.remove(text, record.rules.values())  # somebody edited the file since
         return Record(before, live["metadata"].get("managedFields") or [], fingerprint(wanted), rules)
 
+    @staticmethod
+    def _without(record: Record, text: str) -> str:
+        """The file as it was before us; where others have edited it since, theirs without our rules."""
+        if fingerprint(text) == record.after_hash:
+            return record.before
+        return adapter_rules.remove(text, record.rules.values())
+
     def _restore(self, record: Record) -> list[Change]:
         live = self._config_map()
         text = self._text(live)
-        if fingerprint(text) == record.after_hash:
-            wanted = record.before
-        else:
-            wanted = adapter_rules.remove(text, record.rules.values())
+        wanted = self._without(record, text)
         path = ("f:data", f"f:{self._adapter.key}")
         changes: list[Change] = []
         if wanted != text:

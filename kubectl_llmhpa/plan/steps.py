@@ -30,9 +30,14 @@ class Change:
         return "unchanged" if self.before == self.after else "configured"
 
     @property
+    def reference(self) -> str:
+        """`horizontalpodautoscaler.autoscaling/x`."""
+        return f"{self.resource.full_name}/{self.name}"
+
+    @property
     def line(self) -> str:
         """`horizontalpodautoscaler.autoscaling/x created`."""
-        return f"{self.resource.full_name}/{self.name} {self.verb}"
+        return f"{self.reference} {self.verb}"
 
 
 class UndoError(LlmHpaError):

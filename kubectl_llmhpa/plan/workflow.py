@@ -221,31 +221,35 @@ def _drop_rules(
     report: Callable[[Change], None],
     say: steps.Report,
 ) -> None:
+    rules = _unused_rules(writer, workload, book, say)
+    for change in rules.remove() if rules else []:
+        report(change)
+
+
+def _unused_rules(
+    writer: Writer, workload: Workload, book: journal.Journal, say: steps.Report
+) -> AdapterRules | None:
+    """The adapter's rules if they may go: None, with the reason said, while another HPA anywhere uses them."""
     try:
         adapter = prometheus_adapter.find(writer, even_down=True)
     except ApiError:
         raise
     except LlmHpaError as error:
         say(f"the adapter's rules could not be looked at: {error}")
-        return
+        return None
     rules = AdapterRules(writer, adapter, {}, report=say)
     names = rules.rules_in_place()
-    if not names:
-        rules.remove()
-        return
     users = [
         f"{one['metadata']['namespace']}/{one['metadata']['name']}"
-        for one in writer.get(HPAS.path()).get("items") or []
+        for one in (writer.get(HPAS.path()).get("items") or [] if names else [])
         if (one["metadata"]["namespace"], one["metadata"]["name"]) != (workload.namespace, book.hpa)
         and names & set(_pod_metrics(one))
     ]
     if users:
-        say(
-            f"{len(names)} adapter rules stay: {', '.join(users[:5])} use{'s' if len(users) == 1 else ''} them"
-        )
-        return
-    for change in rules.remove():
-        report(change)
+        use = "uses" if len(users) == 1 else "use"
+        say(f"{len(names)} adapter rules stay: {', '.join(users[:5])} {use} them")
+        return None
+    return rules
 
 
 def _drop(
@@ -292,8 +296,8 @@ def preview(writer: Writer, prepared: Prepared, *, server: bool) -> list[Change]
     return changes
 
 
-def preview_disable(reader: Writer, workload: Workload) -> list[Change]:
-    """What `disable` would remove; shared rules are not looked into."""
+def preview_disable(reader: Writer, workload: Workload, say: steps.Report) -> list[Change]:
+    """What `disable` would remove, in its order."""
     book = journal.load(reader, workload)
     if book is None:
         return []
@@ -303,4 +307,7 @@ def preview_disable(reader: Writer, workload: Workload) -> list[Change]:
         if live is not None and is_ours(live):
             after = objects.presentable(book.adopted) if book.adopts(live) else None
             changes.append(Change(resource, workload.namespace, name, objects.presentable(live), after))
+        if resource is HPAS:
+            rules = _unused_rules(reader, workload, book, say)
+            changes += rules.removal() if rules else []
     return changes

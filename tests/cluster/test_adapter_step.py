@@ -104,7 +104,12 @@ def test_two_runs_side_by_side_are_both_remembered(world: World) -> None:
     world.step(WAITING, Overtaken()).do()
     assert world.queries == ["theirs", "running", "waiting"]
     assert world.recorded == ["running", "waiting"]
+    shown, restart = world.step({}).removal()
+    assert restart.line == "deployment.apps/adapter restarted"
+    assert shown.after is not None
+    assert shown.after["data"]["config.yaml"] == TEXT
     world.step({}).remove()
+    assert world.step({}).removal() == []
     assert (world.text, world.recorded, world.restarted_for) == (TEXT, [], "")
 
 
