@@ -181,12 +181,14 @@ def _without_items(text: str, items: list[Json], ours: list[Json]) -> str:
 
 
 def values_fragment(rules: Sequence[Json]) -> str:
-    """The Helm values of the community chart that keep these rules over a `helm upgrade`."""
-    return _dump({"rules": {"custom": list(rules)}})
+    """The Helm values of the community chart that keep these rules over a `helm upgrade`, a line each."""
+    return "rules:\n  custom:\n" + "".join(f"  - {_dump(rule, flow=True)}" for rule in rules)
 
 
-def _dump(value: object) -> str:
-    text: str = yaml.dump(value, Dumper=_Plain, sort_keys=False, width=10_000, allow_unicode=True)
+def _dump(value: object, *, flow: bool = False) -> str:
+    text: str = yaml.dump(
+        value, Dumper=_Plain, sort_keys=False, width=10_000, allow_unicode=True, default_flow_style=flow
+    )
     return text
 
 
