@@ -38,9 +38,13 @@ def main(argv: Sequence[str]) -> int:
         layout = Layout(arguments.name or os.environ.get(NAME_VARIABLE) or DEFAULT_NAME)
         if arguments.command in PASSED_ON:
             _exec(layout, arguments.command, argv[_end_of_own(argv) :])
-        return int(arguments.run(layout, arguments) or 0)
+        status = int(arguments.run(layout, arguments) or 0)
+        sys.stdout.flush()
+        return status
     except GroundError as problem:
         print(f"cluster: {problem}", file=sys.stderr)
+    except BrokenPipeError:  # the reader has seen enough; Python's own flush at exit must not complain
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         print("cluster: interrupted; `up` goes on from here and `down` clears it away", file=sys.stderr)
     return 1
