@@ -17,7 +17,8 @@ Json = dict[str, Any]
 _CONTROLLERS_OWN = {
     "pods", "replicasets.apps", "events", "events.events.k8s.io", "leases.coordination.k8s.io", "endpoints",
     "endpointslices.discovery.k8s.io", "controllerrevisions.apps", "componentstatuses", "podmetrics.metrics.k8s.io",
-    "nodes", "csinodes.storage.k8s.io", "leasecandidates.coordination.k8s.io",
+    "nodes",
+    "ipaddresses.networking.k8s.io", "csinodes.storage.k8s.io", "leasecandidates.coordination.k8s.io",
 }  # fmt: skip
 _COUNTERS = ("resourceVersion", "generation")
 _REVISION = "deployment.kubernetes.io/revision"
