@@ -16,6 +16,7 @@ from kubectl_llmhpa.api import (
     SERVICES,
     Json,
     Reader,
+    Resource,
 )
 from kubectl_llmhpa.backends import adapter_rules, prometheus_adapter
 from kubectl_llmhpa.backends.prometheus_adapter import Adapter
@@ -144,10 +145,10 @@ def around(reader: Reader, workload: Workload) -> Surroundings:
             "kubernetes.io/metadata.name": namespace,
             **(labels["metadata"].get("labels") or {}),
         },
-        hpas=_items(answers[1]),
-        scaled_objects=_items(answers[2]),
-        pod_monitors=_items(answers[3]),
-        prometheuses=_items(answers[4]),
+        hpas=_items(answers[1], HPAS),
+        scaled_objects=_items(answers[2], SCALED_OBJECTS),
+        pod_monitors=_items(answers[3], POD_MONITORS),
+        prometheuses=_items(answers[4], PROMETHEUSES),
         journal=None if isinstance(book, ApiError) else journal.read(book),
         adapter=adapter,
         served=frozenset(prometheus_adapter.listed(reader, adapter)),
@@ -188,14 +189,14 @@ def _recorded(reader: Reader, adapter: Adapter) -> Mapping[str, Json]:
     return record.rules if record else {}
 
 
-def _items(answer: Json | ApiError) -> list[Json]:
-    """The items of a list; none where the kind does not exist in this cluster."""
+def _items(answer: Json | ApiError, resource: Resource) -> list[Json]:
+    """The items of a list as whole objects (a list leaves out their kind); none where the kind does not exist."""
     if isinstance(answer, ApiError):
         if answer.not_found:
             return []
         raise answer
-    items: list[Json] = answer.get("items") or []
-    return items
+    named = {"apiVersion": resource.api_version, "kind": resource.kind}
+    return [{**named, **item} for item in answer.get("items") or []]
 
 
 def _service_selector(reader: Reader, server: prometheus.Server | None) -> Mapping[str, str]:
