@@ -96,10 +96,19 @@ def test_an_engine_that_refuses_makes_the_measurement_invalid(
     assert left_over(kubectl, stub.namespace) == []
 
 
+def interruptible(command: list[str], stream: int | None = None) -> subprocess.Popen[str]:
+    """A process that Ctrl-C reaches even where the tests run in the background, with SIGINT ignored."""
+
+    def listen() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    return subprocess.Popen(command, text=True, preexec_fn=listen, stdout=stream, stderr=stream)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
 def test_interrupted_it_leaves_nothing(stub: Stub, kubectl: Kubectl, number: signal.Signals) -> None:
     command = ["kubectl", "llm-hpa", "bench", *stub.reference, "--duration", "120s"]
-    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    running = interruptible(command, subprocess.PIPE)
     until = time.monotonic() + 60
     while time.monotonic() < until and not left_over(kubectl, stub.namespace):
         time.sleep(0.5)
@@ -137,7 +146,7 @@ def test_a_quota_that_forbids_the_pod_is_named(llm_hpa: Plugin, stub: Stub, kube
 
 
 def test_a_second_benchmark_is_refused(llm_hpa: Plugin, stub: Stub, kubectl: Kubectl) -> None:
-    first = subprocess.Popen(["kubectl", "llm-hpa", "bench", *stub.reference, "--duration", "60s"], text=True)
+    first = interruptible(["kubectl", "llm-hpa", "bench", *stub.reference, "--duration", "60s"])
     until = time.monotonic() + 30
     while time.monotonic() < until and not left_over(kubectl, stub.namespace):
         time.sleep(0.5)

@@ -105,6 +105,7 @@ def test_a_scaled_object(llm_hpa: Plugin, kubectl: Kubectl, stub: Stub) -> None:
             "metadata": {"name": "by-keda", "namespace": stub.namespace},
             "spec": {
                 "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": stub.name},
+                "minReplicaCount": 1,
                 "triggers": [{"type": "cron", "metadata": {
                     "timezone": "UTC", "start": "0 1 * * *", "end": "0 2 * * *", "desiredReplicas": "1",
                 }}],
