@@ -265,12 +265,13 @@ class AdapterRules:
         """
         began = time.monotonic()
         limit = self._adapter.relist + _SLACK_SECONDS
-        missing, problem = names, ""
+        missing, problem, waiting = names, "", "its new pod"
         while time.monotonic() - began < limit:
             try:
                 if rolled_out(self._deployment()):
                     missing = names - listed(self._writer, self._adapter)
                     problem = f"it no longer serves {', '.join(sorted(missing)[:5])}"
+                    waiting = f"its list ({len(missing)} names missing)"
                     if not missing:
                         return
                 else:
@@ -279,7 +280,7 @@ class AdapterRules:
                 if not error.unavailable:
                     raise
                 problem = str(error)
-            self._report(f"adapter {self._adapter.name} restarts: {problem}")
+            self._report(f"{self._adapter.name} restarts to read its rules anew; waiting for {waiting}")
             time.sleep(1.0)
         raise LlmHpaError(
             f"restart deployment {self._adapter.namespace}/{self._adapter.name} with changed rules", problem,
