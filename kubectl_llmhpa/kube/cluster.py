@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from kubectl_llmhpa import api
 from kubectl_llmhpa.api import Json, Resource, WatchEvent
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
-from kubectl_llmhpa.kube import proxy, watching
-from kubectl_llmhpa.kube.transport import Transport
+from kubectl_llmhpa.kube import proxy, watching, without_socket
+from kubectl_llmhpa.kube.transport import SocketTransport, Transport
 
 if TYPE_CHECKING:
     from kubectl_llmhpa.kube.writing import Writing
@@ -35,7 +35,7 @@ class Cluster:
         self.connection = connection
         self._view = None if connection.namespace else proxy.config_view(connection, "{..namespace}")
         self._namespace = connection.namespace or ""
-        self._proxy = proxy.Proxy(connection, read_only=read_only)
+        self._proxy = None if without_socket.needed() else proxy.Proxy(connection, read_only=read_only)
         self._transport: Transport | None = None
         self._writing: Writing | None = None
         self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="read")
@@ -56,7 +56,8 @@ class Cluster:
         for connections in (self._transport, self._writing):
             if connections is not None:
                 connections.close()
-        self._proxy.stop()
+        if self._proxy is not None:
+            self._proxy.stop()
 
     @property
     def namespace(self) -> str:
@@ -152,15 +153,22 @@ class Cluster:
         return _KNOWN[key]
 
     def _open(self) -> Transport:
-        if self._transport is None:
+        if self._transport is None and self._proxy is None:
+            self._transport = without_socket.KubectlTransport(self.connection)
+        elif self._transport is None:
+            assert self._proxy is not None
             self._proxy.ready()
-            self._transport = Transport(self._proxy.socket, self._proxy.said)
+            self._transport = SocketTransport(self._proxy.socket, self._proxy.said)
+        assert self._transport is not None
         return self._transport
 
     def _writer(self) -> Writing:
         if self._writing is None:
             self._open()
-            from kubectl_llmhpa.kube.writing import Writing
+            from kubectl_llmhpa.kube.writing import Writing, socket_client
 
-            self._writing = Writing(self._proxy.socket, self._proxy.said)
+            if self._proxy is None:
+                self._writing = Writing(without_socket.configured_client(self.connection), str)
+            else:
+                self._writing = Writing(socket_client(self._proxy.socket), self._proxy.said)
         return self._writing

@@ -1,7 +1,8 @@
-"""HTTP over the proxy's unix socket: kept alive, one connection a thread, several reads at once."""
+"""Requests to the API server: HTTP over the proxy's unix socket, kept alive, one connection a thread."""
 
 from __future__ import annotations
 
+import abc
 import http.client
 import json
 import socket
@@ -28,46 +29,25 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock.connect(str(self._path))
 
 
-class Transport:
+class Transport(abc.ABC):
     """Requests to the API server, as bytes and JSON; every failure is an `ApiError`."""
 
-    def __init__(self, path: Path, plugin_said: failures.Said, *, timeout: float = 60.0) -> None:
-        """`plugin_said` gives what kubectl's stderr said, for the message of a failed credential plugin."""
-        self._path = path
-        self._said = plugin_said
-        self._timeout = timeout
-        self._local = threading.local()
-        self._connections: list[UnixConnection] = []
-
-    def close(self) -> None:
-        """Close the connections of all threads."""
-        for connection in self._connections:
-            connection.close()
-
+    @abc.abstractmethod
     def request(
         self, method: str, path: str, *, accept: str = "application/json", content: bytes | None = None
     ) -> bytes:
-        """The body of a successful answer; `content` is JSON.
+        """The body of a successful answer; `content` is JSON. Raises ApiError."""
 
-        A kept-alive connection that the server closed in between is opened anew once.
-        Raises ApiError.
+    @abc.abstractmethod
+    def lines(self, path: str, timeout: float) -> Iterator[Any]:
+        """The JSON lines of a watch.
+
+        Ends when the server ends it or when nothing came for `timeout` seconds. Raises ApiError.
         """
-        headers = {"Accept": accept} | ({"Content-Type": "application/json"} if content else {})
-        for attempt in (1, 2):
-            connection = self._connection()
-            try:
-                connection.request(method, path, body=content, headers=headers)
-                answer = connection.getresponse()
-                body = answer.read()
-                break
-            except (OSError, http.client.HTTPException) as error:
-                connection.close()
-                self._local.connection = None
-                if attempt == 2 or isinstance(error, TimeoutError):
-                    raise failures.no_answer(method, path, error) from error
-        if answer.status >= 400:
-            raise failures.from_answer(method, path, answer.status, body, self._said)
-        return body
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Close the connections of all threads."""
 
     def get_json(self, path: str, accept: str = "application/json") -> Json:
         """The JSON object at `path`."""
@@ -87,11 +67,46 @@ class Transport:
             raise ApiError(f"read {path}", 0, "BadAnswer", "the answer is not a JSON object")
         return value
 
-    def lines(self, path: str, timeout: float) -> Iterator[Any]:
-        """The JSON lines of a watch, on a connection of its own.
 
-        Ends when the server ends it or when nothing came for `timeout` seconds. Raises ApiError.
-        """
+class SocketTransport(Transport):
+    """Over a unix socket on which `kubectl proxy` serves."""
+
+    def __init__(self, path: Path, plugin_said: failures.Said, *, timeout: float = 60.0) -> None:
+        """`plugin_said` gives what kubectl's stderr said, for the message of a failed credential plugin."""
+        self._path = path
+        self._said = plugin_said
+        self._timeout = timeout
+        self._local = threading.local()
+        self._connections: list[UnixConnection] = []
+
+    def close(self) -> None:
+        """See `Transport.close`."""
+        for connection in self._connections:
+            connection.close()
+
+    def request(
+        self, method: str, path: str, *, accept: str = "application/json", content: bytes | None = None
+    ) -> bytes:
+        """See `Transport.request`; a kept-alive connection that the server closed is opened anew once."""
+        headers = {"Accept": accept} | ({"Content-Type": "application/json"} if content else {})
+        for attempt in (1, 2):
+            connection = self._connection()
+            try:
+                connection.request(method, path, body=content, headers=headers)
+                answer = connection.getresponse()
+                body = answer.read()
+                break
+            except (OSError, http.client.HTTPException) as error:
+                connection.close()
+                self._local.connection = None
+                if attempt == 2 or isinstance(error, TimeoutError):
+                    raise failures.no_answer(method, path, error) from error
+        if answer.status >= 400:
+            raise failures.from_answer(method, path, answer.status, body, self._said)
+        return body
+
+    def lines(self, path: str, timeout: float) -> Iterator[Any]:
+        """See `Transport.lines`; on a connection of its own."""
         connection = UnixConnection(self._path, timeout)
         try:
             try:

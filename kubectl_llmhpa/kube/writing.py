@@ -1,4 +1,4 @@
-"""Writes, through the `kubernetes` package's dynamic client on the same socket.
+"""Writes, through the `kubernetes` package's dynamic client on the same connection.
 
 Imported only when something is written: the package costs a fifth of a second to import. Objects are
 plain dicts; discovery is not needed, since `api.Resource` names the REST resource.
@@ -25,12 +25,7 @@ from kubectl_llmhpa.kube import failures
 class Writing:
     """Creates, applies, replaces and deletes under the field manager `MANAGER`."""
 
-    def __init__(self, path: Path, said: failures.Said) -> None:
-        configuration = client.Configuration()
-        configuration.host = "http://localhost"
-        configuration.proxy = None
-        api_client = client.ApiClient(configuration)
-        api_client.rest_client.pool_manager.pool_classes_by_scheme = {"http": _pool_class(path)}
+    def __init__(self, api_client: client.ApiClient, said: failures.Said) -> None:
         self._client = DynamicClient(api_client, discoverer=lambda *_: None)
         self._said = said
 
@@ -109,6 +104,16 @@ class Writing:
     def _failure(self, method: str, path: str, error: DynamicApiError) -> ApiError:
         body = error.body if isinstance(error.body, bytes) else str(error.body or "").encode()
         return failures.from_answer(method, path, int(error.status), body, self._said)
+
+
+def socket_client(path: Path) -> client.ApiClient:
+    """The package's client on the unix socket of the proxy."""
+    configuration = client.Configuration()
+    configuration.host = "http://localhost"
+    configuration.proxy = None
+    api_client = client.ApiClient(configuration)
+    api_client.rest_client.pool_manager.pool_classes_by_scheme = {"http": _pool_class(path)}
+    return api_client
 
 
 def _pool_class(path: Path) -> type[urllib3.HTTPConnectionPool]:
