@@ -114,8 +114,9 @@ def unfolded(words: list[str]) -> list[str]:
 
 def printable(text: str) -> str:
     """Text from the cluster on one line, with control characters made visible."""
-    one_line = " ".join(text.split("\n"))
-    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in one_line)
+    from kubectl_llmhpa.output.terminal import escape
+
+    return escape(" ".join(text.split("\n")))
 
 
 def _show_traceback(words: list[str]) -> None:

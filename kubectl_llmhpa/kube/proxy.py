@@ -20,7 +20,7 @@ from pathlib import Path
 
 from kubectl_llmhpa.errors import LlmHpaError
 
-_KEEPER = '"$@" & pid=$!; exec >&- 2>&-; read -r _; kill $pid'
+_KEEPER = 'folder=$1; shift; "$@" & pid=$!; exec >&- 2>&-; read -r _; kill $pid; rm -rf "$folder"'
 _START_SECONDS = 30.0
 _KLOG = re.compile(r"^[EWIF]\d{4} [\d:.]+\s+\d+ \S+\] ?")
 
@@ -72,7 +72,7 @@ class Proxy:
         self._said: list[str] = []
         self._up = threading.Event()
         command = [
-            "sh", "-c", _KEEPER, "sh", kubectl(), *connection.arguments(),
+            "sh", "-c", _KEEPER, "sh", str(self._folder), kubectl(), *connection.arguments(),
             "proxy", f"--unix-socket={self.socket}",
         ]  # fmt: skip
         if read_only:  # POST stays: access reviews
