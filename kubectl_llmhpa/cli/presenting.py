@@ -47,6 +47,7 @@ class HopLines:
 
     def __init__(self) -> None:
         self._live = terminal.live(sys.stderr, os.environ)
+        self._mark = click.style("✓", fg="green") if terminal.colour(sys.stderr, os.environ) else "✓"
         self._last = ""
 
     def __call__(self, name: str, text: str, seconds: float, good: bool) -> None:
@@ -54,7 +55,7 @@ class HopLines:
         line = printable(f"{name:<14} {text}")
         if good:
             self.clear()
-            click.echo(f"{'✓' if self._live else 'ok'} {line}  ({seconds:.1f} s)", err=True)
+            click.echo(f"{self._mark if self._live else 'ok'} {line}  ({seconds:.1f} s)", err=True)
             self._last = ""
         elif self._live:
             self.clear()
