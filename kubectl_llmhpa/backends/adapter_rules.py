@@ -30,7 +30,8 @@ _SCHEMA = {
 }  # fmt: skip
 _ATTEMPT = "read the adapter's configuration"
 _REMEDY = "repair it first: with it the adapter does not start again"
-_SERIES_NAME = re.compile(r"^\s*([a-zA-Z_:][a-zA-Z0-9_:]*)")
+_SELECTOR = re.compile(r"^\s*(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*)?\s*(?:\{(?P<matchers>.*)\})?\s*$", re.DOTALL)
+_NAME_MATCHER = re.compile(r"""__name__\s*(=~|!~|!=|=)\s*["']((?:[^"'\\]|\\.)*)["']""")
 
 
 def rule_for(source: SignalSource, *, namespace_label: str = "namespace", pod_label: str = "pod") -> Json:
@@ -57,19 +58,44 @@ def rule_for(source: SignalSource, *, namespace_label: str = "namespace", pod_la
     }
 
 
-def served_name(rule: Mapping[str, Any]) -> str | None:
-    """The API name of a rule's metric where it can be read off: its query names one plain series.
+def serves(rule: Mapping[str, Any], metric: str) -> bool:
+    """Whether a rule serves `metric`, be it a rule for one series or a catch-all such as the community chart's.
 
-    pkg/naming/metric_namer.go: `matches` is `.*` unless given, `as` its only group or else the whole match.
+    pkg/naming/metric_namer.go: the series query selects, `seriesFilters` sift, `name` renames. A catch-all is taken
+    at its word for `__name__`; other matchers hold for every series of a pod.
     """
-    series = _SERIES_NAME.match(str(rule.get("seriesQuery", "")))
-    name = rule.get("name") or {}
-    if series is None:
-        return None
+    query = _SELECTOR.match(str(rule.get("seriesQuery", "")))
+    if query is None or not (query["name"] or query["matchers"]):
+        return False
+    series = query["name"] or metric
+    matchers = _NAME_MATCHER.finditer(query["matchers"] or "")
     try:
-        match = re.search(str(name.get("matches") or ".*"), series.group(1))
+        return (
+            all(_accepts(one[1], one[2], series) for one in matchers)
+            and all(_passes(one, series) for one in rule.get("seriesFilters") or [])
+            and _api_name(rule, series) == metric
+        )
     except re.error:
-        return None
+        return False
+
+
+def _passes(sieve: Mapping[str, str], series: str) -> bool:
+    """One entry of `seriesFilters`; its regular expressions are not anchored."""
+    if sieve.get("is"):
+        return re.search(sieve["is"], series) is not None
+    return not sieve.get("isNot") or re.search(sieve["isNot"], series) is None
+
+
+def _accepts(operator: str, value: str, name: str) -> bool:
+    """One matcher of PromQL on `__name__`; its regular expressions are anchored."""
+    equal = re.fullmatch(value, name) is not None if "~" in operator else value == name
+    return equal != operator.startswith("!")
+
+
+def _api_name(rule: Mapping[str, Any], series: str) -> str | None:
+    """The API name that a rule gives to a series: `matches` is `.*` unless given, `as` its only group or all of it."""
+    name = rule.get("name") or {}
+    match = re.search(str(name.get("matches") or ".*"), series)
     if match is None:
         return None
     form = str(name.get("as") or ("$1" if match.re.groups == 1 else "$0"))

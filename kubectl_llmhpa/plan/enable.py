@@ -303,9 +303,12 @@ def _rules(sight: EngineSight, around: Surroundings, metrics: tuple[str, ...]) -
     sources: dict[str, SignalSource] = {one.metric: one for one in sight.facts.signals.values()}
     ours = {name: adapter_rules.rule_for(sources[name]) for name in metrics if name in sources}
     theirs = {
-        adapter_rules.served_name(rule)
+        name
+        for name in ours
         for rule in around.rules
-        if rule not in ours.values() and rule not in around.recorded.values()
+        if rule not in ours.values()
+        and rule not in around.recorded.values()
+        and adapter_rules.serves(rule, name)
     }
     return {
         name: rule

@@ -87,19 +87,43 @@ def test_a_key_that_the_adapter_does_not_know_is_refused(text: str, key: str) ->
         adapter_rules.parse(text)
 
 
+METRIC = "vllm:num_requests_running"
+
+
 @pytest.mark.parametrize(
-    ("rule", "name"),
+    ("rule", "served"),
     [
-        ({"seriesQuery": 'a:b{pod!=""}'}, "a:b"),
-        ({"seriesQuery": "a:b", "name": {"as": "c"}}, "c"),
-        ({"seriesQuery": "a:b", "name": {"matches": "^a:(.*)$"}}, "b"),
-        ({"seriesQuery": "a:b", "name": {"matches": "^(.*):(.*)$", "as": "${1}_$2"}}, "a_b"),
-        ({"seriesQuery": "a:b", "name": {"matches": "^c"}}, None),
-        ({"seriesQuery": '{__name__=~"^a"}'}, None),
+        ({"seriesQuery": METRIC + '{pod!=""}'}, True),
+        ({"seriesQuery": METRIC, "name": {"as": "c"}}, False),
+        ({"seriesQuery": "a", "name": {"as": METRIC}}, True),
+        ({"seriesQuery": "x_" + METRIC, "name": {"matches": "^x_(.*)$"}}, True),
+        ({"seriesQuery": "a:b", "name": {"matches": "^c"}}, False),
+        ({"seriesQuery": '{__name__=~"^a"}'}, False),
+        ({"seriesQuery": '{__name__=~"^container_.*",container!="POD",pod!=""}'}, False),
+        ({"seriesQuery": '{namespace!="",__name__!~"^container_.*"}'}, True),
+        (
+            {
+                "seriesQuery": '{namespace!="",__name__!~"^container_.*"}',
+                "seriesFilters": [{"isNot": ".*_total$"}],
+                "name": {"matches": "", "as": ""},
+            },
+            True,
+        ),
+        (
+            {
+                "seriesQuery": '{namespace!="",__name__!~"^container_.*"}',
+                "seriesFilters": [{"isNot": ".*_seconds_total"}],
+                "name": {"matches": "^(.*)_total$", "as": ""},
+            },
+            False,
+        ),
+        ({"seriesQuery": '{pod!=""}', "seriesFilters": [{"is": "^sglang"}]}, False),
+        ({"seriesQuery": '{__name__=~"["}'}, False),
+        ({"seriesQuery": ""}, False),
     ],
 )
-def test_the_served_name_is_read_off_where_one_series_is_named(rule: Json, name: str | None) -> None:
-    assert adapter_rules.served_name(rule) == name
+def test_who_serves_a_metric_already(rule: Json, served: bool) -> None:
+    assert adapter_rules.serves(rule, METRIC) is served
 
 
 _words = st.text(st.characters(min_codepoint=32, max_codepoint=0x2FF), max_size=20)
