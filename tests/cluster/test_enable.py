@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 
 import pytest
 import yaml
 
-from tests.cluster.conftest import Json, Kubectl, Plugin
+from tests.cluster.conftest import ROOT, Json, Kubectl, Plugin
 from tests.cluster.dump import differences, dump
 from tests.cluster.stub_workload import Stub
 
@@ -24,6 +25,28 @@ def stub(kubectl: Kubectl, namespace: str, llm_hpa: Plugin) -> Iterator[Stub]:
     workload.start()
     yield workload
     llm_hpa("disable", *workload.reference)
+
+
+@pytest.fixture
+def helm() -> Callable[..., None]:
+    """`helm upgrade` of the adapter's release, until its new pod is ready."""
+
+    def upgrade(*flags: str) -> None:
+        chart = str(ROOT / "tests/cluster/charts/prometheus-adapter")
+        command = [
+            "helm",
+            "upgrade",
+            "prometheus-adapter",
+            chart,
+            "-n",
+            "monitoring",
+            "--reuse-values",
+            "--wait",
+            *flags,
+        ]
+        subprocess.run(command, check=True, capture_output=True, timeout=180)
+
+    return upgrade
 
 
 def until(condition: Callable[[], bool], limit: float, what: str) -> None:
@@ -169,3 +192,24 @@ def test_an_engine_that_shows_no_series_yet_is_armed(
         assert "scales between" in warmed.stderr
     finally:
         llm_hpa("disable", *workload.reference)
+
+
+def test_a_catch_all_rule_of_the_chart_is_enough(
+    llm_hpa: Plugin, stub: Stub, kubectl: Kubectl, helm: Callable[..., None]
+) -> None:
+    """The community chart serves every gauge by default: no rule of ours, no restart, the same HPA."""
+    helm("--set", "rules.default=true")
+    try:
+        before = config(kubectl)
+        generation = kubectl.get("deployment", "prometheus-adapter", "-n", "monitoring")["metadata"][
+            "generation"
+        ]
+        outcome = llm_hpa("enable", *stub.reference, "--max", "3")
+        assert outcome.code == 0, outcome.stderr
+        assert "scales between" in outcome.stderr
+        assert config(kubectl) == before
+        after = kubectl.get("deployment", "prometheus-adapter", "-n", "monitoring")["metadata"]["generation"]
+        assert after == generation
+        assert llm_hpa("disable", *stub.reference).code == 0
+    finally:
+        helm("--set", "rules.default=false")
