@@ -183,9 +183,11 @@ def _write(cluster: Cluster, prepared: Prepared, *, wait: bool, timeout: int, ou
             "it (--warm sends one token now)", err=True,
         )  # fmt: skip
     elif outcome == "active":
+        target = prepared.plan.workload
+        where = f" -n {target.namespace}" if cluster.connection.namespace else ""
         click.echo(
-            f"{prepared.plan.workload.reference} scales between {spec['minReplicas']} and {spec['maxReplicas']} "
-            f"replicas by hpa/{name}; watch it: kubectl llm-hpa status {prepared.plan.workload.reference} -w", err=True,
+            f"{target.reference} scales between {spec['minReplicas']} and {spec['maxReplicas']} replicas by hpa/{name}; "
+            f"watch it: kubectl llm-hpa status {target.reference}{where} -w", err=True,
         )  # fmt: skip
     return ExitCode.OK
 
