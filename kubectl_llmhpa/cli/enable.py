@@ -186,8 +186,8 @@ def _write(cluster: Cluster, prepared: Prepared, *, wait: bool, timeout: int, ou
         target = prepared.plan.workload
         where = f" -n {target.namespace}" if cluster.connection.namespace else ""
         click.echo(
-            f"{target.reference} scales between {spec['minReplicas']} and {spec['maxReplicas']} replicas by hpa/{name}; "
-            f"watch it: kubectl llm-hpa status {target.reference}{where} -w", err=True,
+            f"{target.reference} scales between {spec['minReplicas']} and {spec['maxReplicas']} replicas by "
+            f"hpa/{name}; watch it: kubectl llm-hpa status {target.reference}{where} -w", err=True,
         )  # fmt: skip
     return ExitCode.OK
 
