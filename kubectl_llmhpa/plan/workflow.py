@@ -28,7 +28,6 @@ class Prepared:
     around: Surroundings
     plan: Plan
     findings: tuple[Finding, ...]
-    scraped: Mapping[str, float] | None
 
 
 def prepare(reader: Reader, workload: Workload, wishes: Wishes) -> Prepared:
@@ -47,7 +46,7 @@ def prepare(reader: Reader, workload: Workload, wishes: Wishes) -> Prepared:
     limit = plan.hpa["spec"]["maxReplicas"]
     longest = engines.longest_generation(sight.body)
     findings = preflight.findings(reader, workload, found, limit, longest)
-    return Prepared(sight, around, plan, tuple(findings), samples)
+    return Prepared(sight, around, plan, tuple(findings))
 
 
 def warm_up(writer: Writer, prepared: Prepared) -> None:
@@ -93,18 +92,13 @@ class Enabling:
             AdapterRules(
                 self._writer,
                 around.adapter,
-                self.rules,
-                expected=frozenset(self.rules if self._can_see else ()),
+                plan.rules,
+                expected=frozenset(plan.rules if self._can_see else ()),
                 report=lambda text: self._progress("adapter", text, time.monotonic() - self._began, False),
             )
         )
         result.append(objects.OwnObject(self._writer, HPAS, plan.hpa, adopt=plan.adopted))
         return result
-
-    @property
-    def rules(self) -> dict[str, Json]:
-        """Rules for the names that nobody serves, and ours once more where the file has lost them."""
-        return dict(self._prepared.plan.rules)
 
     def run(self, report: Callable[[Change], None]) -> str:
         """Write the journal, do the steps, wait for the rest of the chain.
@@ -292,7 +286,7 @@ def preview(writer: Writer, prepared: Prepared, *, server: bool) -> list[Change]
             name = wanted["metadata"]["name"]
             live = objects.read(writer, resource, plan.workload.namespace, name)
             changes.append(Change(resource, plan.workload.namespace, name, objects.presentable(live), wanted))
-    changes[-1:-1] = AdapterRules(writer, prepared.around.adapter, run.rules).changes()
+    changes[-1:-1] = AdapterRules(writer, prepared.around.adapter, plan.rules).changes()
     return changes
 
 
