@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from kubectl_llmhpa.api import Json
-from kubectl_llmhpa.engines import Kind, SignalSource
+from kubectl_llmhpa.engines import SignalSource, per_pod
 from kubectl_llmhpa.errors import LlmHpaError
 
 #: The keys that the adapter knows (pkg/config/config.go): a list of one is a list, `*` is any key, None a scalar.
@@ -35,27 +35,27 @@ _NAME_MATCHER = re.compile(r"""__name__\s*(=~|!~|!=|=)\s*["']((?:[^"'\\]|\\.)*)[
 
 
 def rule_for(source: SignalSource, *, namespace_label: str = "namespace", pod_label: str = "pod") -> Json:
-    """The rule that serves one signal of an engine, for every workload of the cluster.
+    """The rule that serves one signal of an engine, for every workload of the cluster and every name it has had.
 
-    Counts add up the ranks of a pod after taking the largest of equal series, which survives two scrape
-    jobs and a pair of Prometheis; ratios take the pod's fullest rank.
+    Whichever of the names is live finds the rule (`seriesQuery`), the query takes all of them, and the name in the
+    metrics API is one: a rollout to a version with other names changes nothing for the HPA.
     """
-    series = "<<.Series>>{<<.LabelMatchers>>}"
-    if source.kind is Kind.COUNT and source.rank_labels:
-        by = ",".join(("<<.GroupBy>>", *source.rank_labels))
-        metrics_query = f"sum by (<<.GroupBy>>) (max by ({by}) ({series}))"
-    else:
-        metrics_query = f"max by (<<.GroupBy>>) ({series})"
-    return {
-        "seriesQuery": f'{source.metric}{{{namespace_label}!="",{pod_label}!=""}}',
+    names = source.spec.metrics
+    there = f'{namespace_label}!="",{pod_label}!=""'
+    one = len(names) == 1
+    rule: Json = {
+        "seriesQuery": f"{names[0]}{{{there}}}" if one else f'{{__name__=~"^({"|".join(names)})$",{there}}}',
         "resources": {
             "overrides": {
                 namespace_label: {"resource": "namespace"},
                 pod_label: {"resource": "pod"},
             }
         },
-        "metricsQuery": metrics_query,
+        "metricsQuery": per_pod(source.spec, by="<<.GroupBy>>", matchers="<<.LabelMatchers>>"),
     }
+    if not one or source.api_name != names[0]:
+        rule["name"] = {"as": source.api_name}
+    return rule
 
 
 def serves(rule: Mapping[str, Any], metric: str) -> bool:

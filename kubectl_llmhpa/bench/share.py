@@ -84,4 +84,4 @@ def finished(body: str) -> float | None:
         total = parsed.total(name)
         if total is not None:
             return total
-    return 0.0 if any(parsed.has(engine.prefix) for engine in engines.ENGINES) else None
+    return 0.0 if engines.speaks(parsed) else None

@@ -1,29 +1,46 @@
 """What does an engine expose? One file an engine, the exposition reader and the registry."""
 
+from kubectl_llmhpa.engines.evidence import Endpoint, expect, listening, missing_switch
+from kubectl_llmhpa.engines.evidence import read as clues
 from kubectl_llmhpa.engines.history import longest_generation
 from kubectl_llmhpa.engines.model import (
     SIGNALS,
+    Engine,
     EngineFacts,
+    Info,
     Kind,
     NotAnEngine,
     Seats,
     Signal,
     SignalSource,
+    Source,
 )
-from kubectl_llmhpa.engines.registry import ENGINES, engine_of, identify, listening, signal_of
+from kubectl_llmhpa.engines.promql import per_pod
+from kubectl_llmhpa.engines.registry import assume, engine_of, identify, signal_of, speaks
+from kubectl_llmhpa.engines.rows import ENGINES
 
 __all__ = [
     "ENGINES",
     "SIGNALS",
+    "Endpoint",
+    "Engine",
     "EngineFacts",
+    "Info",
     "Kind",
     "NotAnEngine",
     "Seats",
     "Signal",
     "SignalSource",
+    "Source",
+    "assume",
+    "clues",
     "engine_of",
+    "expect",
     "identify",
     "listening",
     "longest_generation",
+    "missing_switch",
+    "per_pod",
     "signal_of",
+    "speaks",
 ]

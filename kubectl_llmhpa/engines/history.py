@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from kubectl_llmhpa.engines import exposition
-from kubectl_llmhpa.engines.registry import ENGINES
+from kubectl_llmhpa.engines.rows import ENGINES
 
 _SHARE = 0.99
 

@@ -9,14 +9,19 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from kubectl_llmhpa.engines import promql
 from kubectl_llmhpa.engines.exposition import Exposition
+from kubectl_llmhpa.engines.model import HPA_FORMS, NotAnEngine, Signal, SignalSource
 
 _NOT_YET = "this version cannot scale it yet"
 
 
 @dataclass(frozen=True)
 class Lookalike:
-    """`prefixes`: any family that begins so; `label`: (prefix, label) of a telling sample; `command`: start line."""
+    """`prefixes`: any family that begins so; `label`: (prefix, label) of a telling sample; `command`: start line.
+
+    `signals` of a queue upstream of the engines serve External metrics, one series for each `by`.
+    """
 
     title: str
     reason: str
@@ -24,6 +29,8 @@ class Lookalike:
     prefixes: tuple[str, ...] = ()
     label: tuple[str, str] | None = None
     command: str = ""
+    signals: tuple[Signal, ...] = ()
+    by: str = "namespace, pod"
 
     def matches(self, body: Exposition) -> bool:
         if any(body.has(prefix) for prefix in self.prefixes):
@@ -96,6 +103,25 @@ LOOKALIKES = (
         "Text Generation Inference", _NOT_YET, prefixes=("tgi_",), command=r"\btext-generation-launcher\b"
     ),
 )
+
+
+def refusal(row: Lookalike, body: Exposition) -> NotAnEngine:
+    """The refusal for a body of this row, with the signals that External metrics can use."""
+    upstream = {}
+    for signal in row.signals:
+        metric, samples = promql.live(signal, body)
+        if metric:
+            upstream[signal.name] = SignalSource(
+                signal.name,
+                signal.kind,
+                metric,
+                promql.value(signal, body),
+                len(samples),
+                signal,
+                promql.per_pod(signal, by=row.by),
+                tuple(form for form in HPA_FORMS[signal.kind] if form.startswith("External")),
+            )
+    return NotAnEngine(f"this is {row.title}: {row.reason}", row.remedy, seen=row.title, upstream=upstream)
 
 
 def by_body(body: Exposition) -> Lookalike | None:

@@ -1,17 +1,20 @@
 """The words of this folder: what a signal is, what an engine said, and how an engine is described as data.
 
-An engine is one `Engine` row in a file of its own (`vllm.py`): names of its metrics, newest first, how its command
-line and image look, and three small functions for what no table can hold (dialect, seats, defects).
+An engine is one `Engine` row in a file of its own (`vllm.py`): how its command line and image look, one `Form` for
+each shape of its body with the names of its metrics, newest first, and small functions for what no table can hold
+(role, seats, defects). `docs/adding-an-engine.md` walks through one.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from kubectl_llmhpa.engines.exposition import Exposition
 from kubectl_llmhpa.errors import LlmHpaError
+from kubectl_llmhpa.findings import Finding
 
 
 class Kind(enum.Enum):
@@ -40,24 +43,76 @@ SIGNALS: Mapping[str, Kind] = {
     "generation-tokens": Kind.RATE,
 }
 
+#: The sound forms of an HPA metric by kind. A ratio as External is the sum of the pods' ratios, a latency only a guard.
+HPA_FORMS: Mapping[Kind, tuple[str, ...]] = {
+    Kind.COUNT: ("Pods AverageValue", "External AverageValue"),
+    Kind.RATIO: ("Pods AverageValue", "External AverageValue"),
+    Kind.LATENCY: ("External Value",),
+    Kind.RATE: ("Pods AverageValue", "External AverageValue"),
+}
+
+
+@dataclass(frozen=True)
+class Signal:
+    """One signal of one form of an engine.
+
+    `metrics` are all the names that one quantity has had, newest first: series of an older name count only where a
+    newer one has none. `ranks` are the labels that tell the parts of one pod apart that add up (data-parallel ranks).
+    `where` keeps only series with these labels: (label, anchored regular expression), an absent label being "".
+    `plus` are other counts that are added, each under every name it has had (no two of which live side by side); one
+    that is not there counts as nothing. `minus` is one count, under its names, that is taken off. `over` makes a
+    ratio of a count. `served_as` is the name in the metrics API, the newest of `metrics` unless given: it must be
+    given where the number is not that of the metric alone.
+    """
+
+    name: str
+    metrics: tuple[str, ...]
+    ranks: tuple[str, ...] = ()
+    where: tuple[tuple[str, str], ...] = ()
+    plus: tuple[str, ...] = ()
+    minus: tuple[str, ...] = ()
+    over: tuple[str, ...] = ()
+    served_as: str = ""
+
+    @property
+    def kind(self) -> Kind:
+        return SIGNALS[self.name]
+
+    @property
+    def api_name(self) -> str:
+        """What an HPA calls it."""
+        return self.served_as or self.metrics[0]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every metric that it is made from."""
+        return (*self.metrics, *self.plus, *self.minus, *self.over)
+
 
 @dataclass(frozen=True)
 class SignalSource:
     """Where a pod's signal comes from, and its value in the body that was read.
 
-    `metric` is the name that is live in this body, `aliases` every name the signal has had (newest first, `metric`
-    among them), `rank_labels` the labels that tell one pod's series apart, `series` how many there are. `value` is in
-    the unit of the kind: requests for counts (sum of the ranks), 0..1 for ratios (the fullest rank). It is None for
-    latencies and rates, which one body cannot tell, and wherever a series is NaN or infinite: never 0.
+    `metric` is the name that is live in this body, `series` how many series of it there are. `value` is in the unit
+    of the kind: requests for counts (sum of the ranks), 0..1 for ratios (the fullest rank). It is None for latencies
+    and rates, which one body cannot tell, and wherever a series is NaN or infinite: never 0. `spec` is the row that
+    this came from; `query` the PromQL for all pods, by namespace and pod, which accepts every name of the row.
+    `forms` are the sound forms of an HPA metric.
     """
 
     signal: str
     kind: Kind
     metric: str
-    aliases: tuple[str, ...]
-    rank_labels: tuple[str, ...]
     value: float | None
     series: int
+    spec: Signal
+    query: str
+    forms: tuple[str, ...]
+
+    @property
+    def api_name(self) -> str:
+        """What an HPA calls it."""
+        return self.spec.api_name
 
 
 @dataclass(frozen=True)
@@ -74,83 +129,187 @@ class Seats:
     ceiling: int | None = None
 
 
+class Source(enum.Enum):
+    """What made us believe that a pod runs an engine, strongest first."""
+
+    BODY = "metrics body"
+    SERIES = "series in Prometheus"
+    METRICS_API = "metrics API"
+    COMMAND = "command line"
+    LABEL = "label"
+    IMAGE = "image"
+    USER = "--engine"
+
+
 @dataclass(frozen=True)
 class EngineFacts:
     """What one pod's engine is and says.
 
-    `engine` is the name of the row (`vllm`), `dialect` the versions that share its names, `version` what the image
-    tag says (a hint, never a decision), `evidence` what made us believe it, `models` the served names, `signals` only
-    those with live series. `armed`: the right engine by its command line, but no series yet; its signals are those of
-    the TYPE lines or of the newest version, without series and value. `notes`: defects of the dialect that a number
-    read here suffers from.
+    `engine` is the name of the row (`vllm`), `form` and `role` which of its shapes (`frontend`, `prefill`, ... or
+    empty), `dialect` the versions that share its names, `version` what `version_source` says (a hint, never a
+    decision), `source` and `evidence` what made us believe it, `models` the served names, `signals` only those with
+    live series. `armed`: the right engine by other evidence, and it answered, but without series yet; its signals are
+    those of the TYPE lines or of the newest version, without series and value. `findings`: defects that a number
+    read here suffers from, without their object.
     """
 
     engine: str
     version: str | None
     dialect: str
+    source: Source
     evidence: str
     models: tuple[str, ...]
     signals: Mapping[str, SignalSource]
     seats: Seats | None
     armed: bool
-    notes: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    form: str = ""
+    role: str = ""
+    version_source: str = ""
+
+    @property
+    def live(self) -> bool:
+        """Whether series were seen, so that names are known and not assumed."""
+        return not self.armed and self.source in (Source.BODY, Source.SERIES, Source.METRICS_API)
 
 
 class NotAnEngine(LlmHpaError):
     """The body is of no engine that this version can scale.
 
-    `seen` is the name of what it is instead (`SGLang`), empty when that is not known; `reason` and `remedy` are
-    sentences without a full stop.
+    `seen` is the name of what it is instead (`the SGLang router`), empty when that is not known; `reason` and `remedy`
+    are sentences without a full stop. `upstream` are signals of a router that External metrics can use.
     """
 
-    def __init__(self, reason: str, remedy: str = "", *, seen: str = "") -> None:
+    def __init__(
+        self,
+        reason: str,
+        remedy: str = "",
+        *,
+        seen: str = "",
+        upstream: Mapping[str, SignalSource] | None = None,
+    ) -> None:
         self.reason = reason
         self.seen = seen
+        self.upstream = upstream or {}
         super().__init__("", reason, remedy)
 
 
 @dataclass(frozen=True)
-class Signal:
-    """One signal of an engine: its names newest first, and the labels that tell one pod's series apart."""
+class Clues:
+    """What is known of a pod besides its body: words of its command line, environment, image and labels."""
 
-    name: str
-    metrics: tuple[str, ...]
-    rank_labels: tuple[str, ...]
-
-    @property
-    def kind(self) -> Kind:
-        return SIGNALS[self.name]
+    words: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    image: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """A range of versions, told by families that are in the body and families that are not."""
+    """A range of versions, told by families that are in the body and families that are not.
+
+    `since` is the first version of the range (`0.9.2`), for pods whose body cannot be read.
+    """
 
     name: str
     present: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
+    since: str = ""
+
+    def fits(self, body: Exposition) -> bool:
+        return all(body.live(name) for name in self.present) and not any(
+            body.live(name) for name in self.absent
+        )
+
+
+@dataclass(frozen=True)
+class Form:
+    """One shape of an engine's body, with its signals.
+
+    It fits a body when some family begins with `prefix`, for each entry of `live` one of its names has series, none
+    of `absent` is a family, and the pod's role is one of `roles` (empty: any). `external_only`: its numbers are not
+    those of one pod, so no Pods metric is sound. `role` is the role of a pod with this form when nothing else says.
+    """
+
+    name: str
+    prefix: str
+    live: tuple[tuple[str, ...], ...]
+    signals: tuple[Signal, ...]
+    roles: tuple[str, ...] = ()
+    role: str = ""
+    absent: tuple[str, ...] = ()
+    external_only: bool = False
+    model_label: str = "model_name"
+
+
+@dataclass(frozen=True)
+class Info:
+    """What an engine's information endpoint says: version, model names, seats (each empty when it does not)."""
+
+    version: str | None = None
+    models: tuple[str, ...] = ()
+    seats: Seats | None = None
+
+
+def _no_role(_body: Exposition, _clues: Clues) -> str:
+    return ""
+
+
+def _no_seats(_body: Exposition, _clues: Clues) -> Seats | None:
+    return None
+
+
+def _no_findings(_body: Exposition, _clues: Clues, _dialect: str) -> tuple[Finding, ...]:
+    return ()
+
+
+def _no_info(_answer: Any) -> Info:
+    return Info()
 
 
 @dataclass(frozen=True)
 class Engine:
     """One engine as data.
 
-    `prefix` begins all its family names. `commands` and `images` are regular expressions searched in the joined
-    command line and in the image. `live` are the metrics without which no body is taken for this engine.
-    `hides_metrics` are flags that switch its metrics off. `dialect_of`, `seats_of` and `notes_of` get the body, the
-    words of the command line and (notes) the dialect's name.
+    `commands` and `images` are regular expressions searched in the joined command line and in the image; `labels` the
+    values of engine labels (`llm-d.ai/engine-type`) that mean it. `forms` are tried in order, most telling first;
+    `forms_of` makes them from the body where names can be configured. `dialects` are newest first. `switch_on`: flags
+    (or environment variables) without which there are no metrics; `switch_off`: flags that hide them; `no_http`:
+    flags that rule a metrics endpoint out. `lazy`: series appear with the first request, so families alone tell the
+    engine. `port_flags`, `port_env`, `default_port`, `path` and `tls_flags` say where
+    the metrics are. `info_path` is a JSON page on the same port that `info_of` reads.
     """
 
     name: str
     title: str
-    prefix: str
+    forms: tuple[Form, ...]
+    dialects: tuple[Dialect, ...]
     commands: tuple[str, ...]
     images: tuple[str, ...]
-    live: tuple[str, ...]
-    signals: tuple[Signal, ...]
-    hides_metrics: tuple[str, ...]
     default_port: int
-    path: str
-    dialect_of: Callable[[Exposition], str]
-    seats_of: Callable[[Exposition, Sequence[str]], Seats | None]
-    notes_of: Callable[[Exposition, Sequence[str], str], tuple[str, ...]]
+    labels: tuple[str, ...] = ()
+    path: str = "/metrics"
+    port_flags: tuple[str, ...] = ("--port",)
+    port_env: tuple[str, ...] = ()
+    tls_flags: tuple[str, ...] = ("--ssl-certfile", "--ssl-keyfile")
+    switch_on: tuple[str, ...] = ()
+    switch_off: tuple[str, ...] = ()
+    no_http: tuple[str, ...] = ()
+    lazy: bool = False
+    forms_of: Callable[[Exposition], tuple[Form, ...]] | None = None
+    dialect_of: Callable[[Exposition, Form], str] | None = None
+    role_of: Callable[[Exposition, Clues], str] = _no_role
+    seats_of: Callable[[Exposition, Clues], Seats | None] = _no_seats
+    findings_of: Callable[[Exposition, Clues, str], tuple[Finding, ...]] = _no_findings
+    info_path: str = ""
+    info_of: Callable[[Any], Info] = _no_info
+
+    @property
+    def signals(self) -> tuple[Signal, ...]:
+        """The signals of all forms."""
+        return tuple(signal for form in self.forms for signal in form.signals)
+
+    @property
+    def prefixes(self) -> tuple[str, ...]:
+        """How family names of its forms begin."""
+        return tuple(dict.fromkeys(form.prefix for form in self.forms))

@@ -1,178 +1,237 @@
 """Which engine is this pod, and what does it say? All engines, and the judgement over them.
 
-Evidence in order: the live body, then the command line, then the image. A body of no known engine is refused with
-the reason; names are chosen from the body alone, never from a version.
+Evidence in order: the live body, series in Prometheus or the metrics API, the command line, labels, the image, the
+user's word. A body of no known engine is refused with the reason; names are chosen from the body alone, never from a
+version.
 """
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Mapping, Sequence
+from kubectl_llmhpa.engines import evidence as clue
+from kubectl_llmhpa.engines import exposition, lookalikes, promql
+from kubectl_llmhpa.engines.evidence import Expected
+from kubectl_llmhpa.engines.exposition import Exposition
+from kubectl_llmhpa.engines.model import (
+    HPA_FORMS,
+    Clues,
+    Engine,
+    EngineFacts,
+    Form,
+    NotAnEngine,
+    Signal,
+    SignalSource,
+    Source,
+)
+from kubectl_llmhpa.engines.rows import ENGINES
 
-from kubectl_llmhpa.engines import commands, exposition, lookalikes
-from kubectl_llmhpa.engines.exposition import Exposition, Sample
-from kubectl_llmhpa.engines.model import Engine, EngineFacts, Kind, NotAnEngine, Signal, SignalSource
-from kubectl_llmhpa.engines.vllm import VLLM
-
-ENGINES: tuple[Engine, ...] = (VLLM,)
+_EMPTY = Exposition(frozenset(), {})
+UNLISTED = "unlisted"
 
 
-def identify(body: str, *, command: Sequence[str] = (), image: str = "") -> EngineFacts:
+def identify(
+    body: str | Exposition, clues: Clues | None = None, *, hint: str = "", source: Source = Source.BODY
+) -> EngineFacts:
     """What the pod's engine is and says.
 
-    `body` is the text of its metrics endpoint ("" when it answered with nothing, or does not answer yet), `command`
-    the container's command and args, `image` its image. Raises NotAnEngine when no engine of this version fits.
+    `body` is the text of its metrics endpoint ("" when it answered with nothing), or the same series from elsewhere
+    (`source`). `hint` is the user's `vllm@0.20`. Raises NotAnEngine when no engine of this version fits.
     """
-    words = commands.words(command)
-    expected = _by_command(" ".join(words), image)
+    clues = clues or Clues()
+    expected = clue.expect(clues, hint)
     try:
-        parsed = exposition.read(body)
+        parsed = exposition.read(body) if isinstance(body, str) else body
     except ValueError as error:
-        raise _unreadable(body, error) from error
+        raise _unreadable(str(body), error) from error
     if found := lookalikes.by_body(parsed):
-        raise NotAnEngine(f"this is {found.title}: {found.reason}", found.remedy, seen=found.title)
+        raise lookalikes.refusal(found, parsed)
     for engine in ENGINES:
-        if not parsed.has(engine.prefix):
+        role = clue.role_of(engine, parsed, clues)
+        for form in _forms(engine, parsed, role):
+            if sign := _sign(form, parsed):
+                return _facts(engine, form, parsed, clues, hint, source, f"{sign} in its metrics", role)
+    for engine in ENGINES:
+        role = clue.role_of(engine, parsed, clues)
+        begun = [form for form in _forms(engine, parsed, role) if parsed.has(form.prefix)]
+        if not begun:
             continue
-        if all(parsed.of(metric) for metric in engine.live):
-            return _facts(engine, parsed, words, image, f"{engine.live[0]} in its metrics")
-        if expected is not None and expected[0] is engine:
-            return _facts(engine, parsed, words, image, f"{expected[1]}; no series yet", armed=True)
-        missing = ", ".join(metric for metric in engine.live if not parsed.of(metric))
-        raise NotAnEngine(f"the metrics have {engine.prefix} families but no series of {missing}")
-    if expected is not None:
-        engine, evidence = expected
-        hidden = next((word for name in engine.hides_metrics if (word := commands.switch(words, name))), None)
-        if hidden:
-            raise NotAnEngine(
-                f"{engine.title} runs with {hidden}, which hides all its metrics",
-                f"remove {hidden} from the command line",
-                seen=engine.title,
+        form = begun[0]
+        if engine.lazy or (expected is not None and expected.engine is engine):
+            evidence = (
+                f"{expected.evidence}; no series yet"
+                if expected is not None and expected.engine is engine
+                else f"{form.prefix} families in its metrics; no series yet"
             )
-        if not parsed.families:
-            return _facts(engine, parsed, words, image, f"{evidence}; no metrics yet", armed=True)
-    raise _unknown(parsed, expected, " ".join(words))
+            return _facts(engine, form, parsed, clues, hint, source, evidence, role, armed=True)
+        missing = ", ".join(names[0] for names in form.live if not any(map(parsed.live, names)))
+        raise NotAnEngine(f"the metrics have {form.prefix} families but no series of {missing}")
+    if expected is None:
+        raise _unknown(parsed, expected, clues)
+    if flag := clue.hidden_by(expected.engine, clues):
+        raise NotAnEngine(
+            f"{expected.engine.title} runs with {flag}, which hides all its metrics",
+            f"remove {flag} from the command line",
+            seen=expected.engine.title,
+        )
+    if parsed.families:
+        raise _unknown(parsed, expected, clues)
+    form = _assumed_form(expected.engine, clues)
+    evidence = f"{expected.evidence}; no metrics yet"
+    return _facts(expected.engine, form, parsed, clues, hint, source, evidence, armed=True)
 
 
-def listening(command: Sequence[str], env: Mapping[str, str] | None = None) -> list[tuple[int, str]]:
-    """Candidate (port, path) of the metrics, most likely first; empty when the command line rules HTTP out.
+def assume(clues: Clues, hint: str = "") -> EngineFacts:
+    """The engine of a pod whose metrics cannot be read: from its command line, labels, image or the user's word.
 
-    `env` fills variables of the command line. Engines' own port variables are not read: a Service called `vllm`
-    injects `VLLM_PORT=tcp://...` (vllm-project/vllm#34199).
+    The signals are those of its newest version. Raises NotAnEngine when nothing speaks for an engine.
     """
-    words = commands.words(command, env)
-    expected = _by_command(" ".join(words), "")
-    engine = expected[0] if expected else ENGINES[0]
-    if commands.switch(words, "--headless"):
-        return []
-    port = commands.whole(commands.flag(words, "--port"))
-    if port is not None and port < 65536:
-        return [(port, engine.path)]
-    return [(engine.default_port, engine.path)]
+    expected = clue.expect(clues, hint)
+    if expected is None:
+        raise _unknown(_EMPTY, None, clues)
+    form = _assumed_form(expected.engine, clues)
+    return _facts(expected.engine, form, _EMPTY, clues, hint, expected.source, expected.evidence)
+
+
+def speaks(body: Exposition) -> bool:
+    """Whether any family of any engine is in the body."""
+    return any(body.has(prefix) for engine in ENGINES for prefix in engine.prefixes)
 
 
 def signal_of(metric: str) -> tuple[Engine, Signal] | None:
     """The engine and signal that a metric name belongs to, as the engine or an adapter (`:` as `_`) spells it."""
+    spelt = metric.replace(":", "_")
     for engine in ENGINES:
         for signal in engine.signals:
-            for name in signal.metrics:
-                if metric in (name, name.replace(":", "_")):
-                    return engine, signal
+            if any(spelt == name.replace(":", "_") for name in (signal.api_name, *signal.metrics)):
+                return engine, signal
     return None
 
 
 def engine_of(metric: str) -> str | None:
     """The name of the engine (or the title of the look-alike) that a metric name belongs to; None for others."""
+    if row := lookalikes.by_metric(metric):
+        return row.title
+    if found := signal_of(metric):
+        return found[0].name
     for engine in ENGINES:
-        if metric.startswith((engine.prefix, engine.prefix.replace(":", "_"))):
-            row = lookalikes.by_metric(metric)
-            return row.title if row else engine.name
-    row = lookalikes.by_metric(metric)
-    return row.title if row else None
-
-
-def _by_command(line: str, image: str) -> tuple[Engine, str] | None:
-    """The engine that the command line (or, when that names no program, the image) stands for, and the evidence."""
-    if lookalikes.by_command(line):
-        return None
-    for engine in ENGINES:
-        for pattern in engine.commands:
-            if match := re.search(pattern, line):
-                return engine, f"`{match[0].strip()}` on its command line"
-    for engine in ENGINES:
-        if any(re.search(pattern, image) for pattern in engine.images):
-            return engine, f"image {image}"
+        spellings = [spelt for prefix in engine.prefixes for spelt in (prefix, prefix.replace(":", "_"))]
+        if metric.startswith(tuple(filter(None, spellings))):
+            return engine.name
     return None
+
+
+def _forms(engine: Engine, body: Exposition, role: str) -> list[Form]:
+    forms = engine.forms_of(body) if engine.forms_of else engine.forms
+    return [form for form in forms if not form.roles or role in form.roles]
+
+
+def _sign(form: Form, body: Exposition) -> str:
+    """The metric that tells the form, empty when it does not fit."""
+    if not body.has(form.prefix) or any(body.has(name) for name in form.absent):
+        return ""
+    signs = [next((name for name in names if body.live(name)), "") for names in form.live]
+    return signs[0] if signs and all(signs) else ""
+
+
+def _assumed_form(engine: Engine, clues: Clues) -> Form:
+    role = clue.role_of(engine, _EMPTY, clues)
+    fitting = [form for form in engine.forms if role in form.roles or (role and role == form.role)]
+    return (fitting or [form for form in engine.forms if not form.roles] or list(engine.forms))[0]
 
 
 def _facts(
-    engine: Engine, body: Exposition, words: Sequence[str], image: str, evidence: str, *, armed: bool = False
+    engine: Engine,
+    form: Form,
+    body: Exposition,
+    clues: Clues,
+    hint: str,
+    source: Source,
+    evidence: str,
+    role: str = "",
+    *,
+    armed: bool = False,
 ) -> EngineFacts:
-    dialect = "" if armed else engine.dialect_of(body)
-    if armed:
-        sources = {signal.name: _expected(signal, body) for signal in engine.signals}
+    version, version_source = clue.version_of(clues, hint)
+    seen = source in (Source.BODY, Source.SERIES, Source.METRICS_API)
+    live = seen and not armed
+    if live:
+        dialect = engine.dialect_of(body, form) if engine.dialect_of else _dialect(engine, body)
+        sources = {signal.name: one for signal in form.signals if (one := _live_source(signal, form, body))}
     else:
-        sources = {signal.name: source for signal in engine.signals if (source := _source(signal, body))}
-    models = sorted({name for metric in engine.live for name in body.label_values(metric, "model_name")})
-    version = re.search(r":v?(\d+\.\d+\.\d+(\.post\d+|rc\d+)?)\b", image)
+        dialect = clue.dialect_since(engine, version) if version else ""
+        sources = {signal.name: _expected_source(signal, form, body) for signal in form.signals}
     return EngineFacts(
         engine=engine.name,
-        version=version[1] if version else None,
+        version=version,
         dialect=dialect,
+        source=source,
         evidence=evidence,
-        models=tuple(models),
+        models=_models(form, body) or clue.models_of(clues),
         signals=sources,
-        seats=engine.seats_of(body, words),
+        seats=engine.seats_of(body, clues),
         armed=armed,
-        notes=() if armed else engine.notes_of(body, words, dialect),
+        findings=engine.findings_of(body, clues, dialect) if live else (),
+        form=form.name,
+        role=role or clue.role_of(engine, body, clues) or form.role,
+        version_source=version_source,
     )
 
 
-def _expected(signal: Signal, body: Exposition) -> SignalSource:
+def _dialect(engine: Engine, body: Exposition) -> str:
+    return next((dialect.name for dialect in engine.dialects if dialect.fits(body)), UNLISTED)
+
+
+def _models(form: Form, body: Exposition) -> tuple[str, ...]:
+    names = {name for signal in form.signals for name in signal.names}
+    names |= {f"{name}_count" for name in names}
+    models = {model for name in names for model in body.label_values(name, form.model_label)}
+    if not models:
+        models = {
+            sample.labels[form.model_label]
+            for name, samples in body.samples.items()
+            if name.startswith(form.prefix)
+            for sample in samples
+            if form.model_label in sample.labels
+        }
+    return tuple(sorted(models - {""}))
+
+
+def _expected_source(signal: Signal, form: Form, body: Exposition) -> SignalSource:
     """A signal before its first series: the name of a TYPE line, else the newest name."""
     typed = (name for name in signal.metrics if {name, name.removesuffix("_total")} & body.families)
-    metric = next(typed, signal.metrics[0])
-    return SignalSource(signal.name, signal.kind, metric, signal.metrics, signal.rank_labels, None, 0)
+    return source_for(signal, form, next(typed, signal.metrics[0]), None, 0)
 
 
-def _source(signal: Signal, body: Exposition) -> SignalSource | None:
-    for metric in signal.metrics:
-        samples = body.live(metric)
-        if samples:
-            value = _combined(signal, body.of(metric))
-            return SignalSource(
-                signal.name, signal.kind, metric, signal.metrics, signal.rank_labels, value, len(samples)
-            )
-    return None
-
-
-def _combined(signal: Signal, samples: Sequence[Sample]) -> float | None:
-    """This pod's number: the highest per rank, then the sum of ranks (counts) or the fullest rank (ratios)."""
-    if signal.kind not in (Kind.COUNT, Kind.RATIO) or not samples:
+def _live_source(signal: Signal, form: Form, body: Exposition) -> SignalSource | None:
+    metric, samples = promql.live(signal, body)
+    if not metric:
         return None
-    if not all(math.isfinite(sample.value) for sample in samples):
-        return None
-    ranks: dict[tuple[str, ...], float] = {}
-    for sample in samples:
-        rank = tuple(sample.labels.get(label, "") for label in signal.rank_labels)
-        ranks[rank] = max(ranks.get(rank, sample.value), sample.value)
-    return sum(ranks.values()) if signal.kind is Kind.COUNT else max(ranks.values())
+    return source_for(signal, form, metric, promql.value(signal, body), len(samples))
+
+
+def source_for(signal: Signal, form: Form, metric: str, value: float | None, series: int) -> SignalSource:
+    """A signal of a form as a source."""
+    forms = HPA_FORMS[signal.kind]
+    if form.external_only:
+        forms = tuple(one for one in forms if one.startswith("External"))
+    return SignalSource(
+        signal.name, signal.kind, metric, value, series, signal, promql.per_pod(signal), forms
+    )
 
 
 def _unreadable(body: str, error: ValueError) -> NotAnEngine:
     start = body.lstrip()[:1]
     if start in ("{", "["):
         return NotAnEngine(
-            "the answer is JSON, not a metrics text", "trtllm-serve has it at /prometheus/metrics"
+            "the answer is JSON, not a metrics text",
+            "trtllm-serve has it at /prometheus/metrics; every read of its /metrics takes statistics away",
         )
     if start == "<":
         return NotAnEngine("the answer is an HTML page, not a metrics text", "name the port of the engine")
     return NotAnEngine(f"the answer is no Prometheus text: {error}")
 
 
-def _unknown(body: Exposition, expected: tuple[Engine, str] | None, line: str) -> NotAnEngine:
-    row = lookalikes.by_command(line)
+def _unknown(body: Exposition, expected: Expected | None, clues: Clues) -> NotAnEngine:
+    row = lookalikes.by_command(" ".join(clues.words))
     if row is not None:
         return NotAnEngine(
             f"this is {row.title} by its command line: {row.reason}", row.remedy, seen=row.title
@@ -180,10 +239,13 @@ def _unknown(body: Exposition, expected: tuple[Engine, str] | None, line: str) -
     names = ", ".join(exposition.first_names(body))
     known = ", ".join(engine.title for engine in ENGINES)
     if expected is not None:
-        engine, evidence = expected
+        engine = expected.engine
+        wanted = " or ".join(filter(None, engine.prefixes)) or engine.title
+        hint = f" and that {engine.switch_off[0]} is not set" if engine.switch_off else ""
         return NotAnEngine(
-            f"{engine.title} was expected ({evidence}), but no {engine.prefix} family is among its metrics ({names})",
-            f"check that this is the port of the engine and that {engine.hides_metrics[0]} is not set",
+            f"{engine.title} was expected ({expected.evidence}), but no {wanted} family is among its metrics "
+            f"({names})",
+            f"check that this is the port of the engine{hint}",
             seen=engine.title,
         )
     if not body.families:

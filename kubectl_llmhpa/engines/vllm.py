@@ -8,11 +8,14 @@ name in X.Y, hides it in X.Y+1 and removes it in X.Y+2 (docs/usage/metrics.md), 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from kubectl_llmhpa.engines import commands
 from kubectl_llmhpa.engines.exposition import Exposition
-from kubectl_llmhpa.engines.model import Dialect, Engine, Seats, Signal
+from kubectl_llmhpa.engines.model import Clues, Dialect, Engine, Form, Info, Seats, Signal
+from kubectl_llmhpa.findings import Finding, found
 
 WAITING = "vllm:num_requests_waiting"
 RUNNING = "vllm:num_requests_running"
@@ -25,15 +28,48 @@ DEFAULT_MAX_NUM_SEQS = 256
 #: Fewer finished requests than this say nothing about the mean length of a request.
 ENOUGH_REQUESTS = 10
 
-SIGNALS = (
-    Signal("waiting", (WAITING,), RANKS),
-    Signal("running", (RUNNING,), RANKS),
-    Signal("kv-cache", ("vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc"), RANKS),
-    Signal("ttft", ("vllm:time_to_first_token_seconds",), RANKS),
-    Signal("itl", ("vllm:inter_token_latency_seconds", "vllm:time_per_output_token_seconds"), RANKS),
-    Signal("e2e", ("vllm:e2e_request_latency_seconds",), RANKS),
-    Signal("prompt-tokens", ("vllm:prompt_tokens_total",), RANKS),
-    Signal("generation-tokens", ("vllm:generation_tokens_total",), RANKS),
+_KV = ("vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc")
+_ITL = ("vllm:inter_token_latency_seconds", "vllm:time_per_output_token_seconds")
+
+
+def signals(rename: Callable[[str], tuple[str, ...]], ranks: tuple[str, ...]) -> tuple[Signal, ...]:
+    """The signals under other spellings of vLLM's names (`rename`, newest first), with other rank labels."""
+
+    def all_of(*names: str) -> tuple[str, ...]:
+        return tuple(spelt for name in names for spelt in rename(name))
+
+    return (
+        Signal("waiting", all_of(WAITING), ranks),
+        Signal("running", all_of(RUNNING), ranks),
+        Signal(
+            "in-flight", all_of(RUNNING), ranks, plus=all_of(WAITING),
+            served_as=rename("vllm:num_requests_in_flight")[0],
+        ),
+        Signal("kv-cache", all_of(*_KV), ranks),
+        Signal("ttft", all_of("vllm:time_to_first_token_seconds"), ranks),
+        Signal("itl", all_of(*_ITL), ranks),
+        Signal("e2e", all_of("vllm:e2e_request_latency_seconds"), ranks),
+        Signal("prompt-tokens", all_of("vllm:prompt_tokens_total"), ranks),
+        Signal("generation-tokens", all_of("vllm:generation_tokens_total"), ranks),
+    )  # fmt: skip
+
+
+def _plain(name: str) -> tuple[str, ...]:
+    return (name,)
+
+
+def _by_ray(name: str) -> tuple[str, ...]:
+    """vllm/v1/metrics/ray_wrappers.py: every non-alphanumeric becomes `_` from 0.11 on; Ray adds `ray_`."""
+    return f"ray_{name.replace(':', '_')}", f"ray_{name}"
+
+
+PLAIN = Form("", "vllm:", ((RUNNING,), (WAITING,)), signals(_plain, RANKS))
+#: Ray's agent serves the actors of a node; `WorkerId` and `ReplicaId` tell them apart.
+BY_RAY = Form(
+    "ray",
+    "ray_vllm",
+    (_by_ray(RUNNING), _by_ray(WAITING)),
+    signals(_by_ray, (*RANKS, "WorkerId", "ReplicaId")),
 )
 
 V0 = "V0 engine (0.8 to 0.10)"
@@ -41,38 +77,41 @@ _LAST_RANK_ONLY = ("V1 0.8 to 0.9.1", "V1 0.9.2 to 0.10.1")
 
 #: Newest first; the first that fits names the dialect.
 DIALECTS = (
-    Dialect("V1 0.20 and newer", present=("vllm:num_requests_waiting_by_reason",)),
+    Dialect("V1 0.20 and newer", present=("vllm:num_requests_waiting_by_reason",), since="0.20"),
     Dialect(
         "V1 0.12 to 0.19",
         present=("vllm:kv_cache_usage_perc", "vllm:inter_token_latency_seconds"),
         absent=("vllm:gpu_cache_usage_perc", "vllm:time_per_output_token_seconds"),
+        since="0.12",
     ),
     Dialect(
-        "V1 0.11 to 0.14", present=("vllm:kv_cache_usage_perc", "vllm:request_time_per_output_token_seconds")
+        "V1 0.11 to 0.14",
+        present=("vllm:kv_cache_usage_perc", "vllm:request_time_per_output_token_seconds"),
+        since="0.11",
     ),
-    Dialect("V1 0.10.2", present=("vllm:kv_cache_usage_perc", "vllm:inter_token_latency_seconds")),
-    Dialect(_LAST_RANK_ONLY[1], present=("vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc")),
-    Dialect(_LAST_RANK_ONLY[0], present=("vllm:gpu_cache_usage_perc",)),
+    Dialect(
+        "V1 0.10.2", present=("vllm:kv_cache_usage_perc", "vllm:inter_token_latency_seconds"), since="0.10.2"
+    ),
+    Dialect(_LAST_RANK_ONLY[1], present=_KV, since="0.9.2"),
+    Dialect(_LAST_RANK_ONLY[0], present=("vllm:gpu_cache_usage_perc",), since="0.8"),
 )
 
 
-def dialect_of(body: Exposition) -> str:
+def dialect_of(body: Exposition, form: Form) -> str:
     """The range of versions that shares the names of this body; `unlisted` for names no known version had."""
+    if form is BY_RAY:
+        return "Ray-wrapped 0.11 and newer" if body.of(_by_ray(RUNNING)[0]) else "Ray-wrapped up to 0.10"
     if body.of(RUNNING) and not body.label_values(RUNNING, "engine"):
         return V0
-    for dialect in DIALECTS:
-        if all(body.live(name) for name in dialect.present) and not any(
-            body.live(name) for name in dialect.absent
-        ):
-            return dialect.name
-    return "unlisted"
+    return next((dialect.name for dialect in DIALECTS if dialect.fits(body)), "unlisted")
 
 
-def seats_of(body: Exposition, words: Sequence[str]) -> Seats | None:
+def seats_of(body: Exposition, clues: Clues) -> Seats | None:
     """min(max-num-seqs x ranks, KV tokens / mean(prompt + output / 2)); never below what runs right now.
 
     None when the flag is not a number and the KV cache's size or the requests' mean length is not known yet.
     """
+    words = clues.words
     ranks = _ranks(body, words)
     text = commands.flag(words, "--max-num-seqs")
     flag = commands.whole(text)
@@ -107,35 +146,53 @@ def seats_of(body: Exposition, words: Sequence[str]) -> Seats | None:
     )
 
 
-def notes_of(body: Exposition, words: Sequence[str], dialect: str) -> tuple[str, ...]:
-    """Defects of the dialect that falsify numbers of this pod."""
-    notes = []
+def findings_of(body: Exposition, clues: Clues, dialect: str) -> tuple[Finding, ...]:
+    """Defects of the dialect that falsify numbers of this pod, and settings that bend them."""
+    result = []
     engines = body.label_values(RUNNING, "engine")
-    size = commands.whole(commands.flag(words, "--data-parallel-size", "-dp")) or 1
+    size = commands.whole(commands.flag(clues.words, "--data-parallel-size", "-dp")) or 1
     if dialect in _LAST_RANK_ONLY and (engines == ("1",) or len(engines) < size):
-        notes.append(
-            "with data parallelism this vLLM exposes its last rank only: the load is under-reported and no query can "
-            "repair it; vLLM 0.10.2 or newer exposes all ranks"
+        result.append(
+            found("last-rank-only", "", "with data parallelism this vLLM exposes its last rank only")
         )
-    by_process = sorted(
-        name
-        for signal in SIGNALS
-        for name in signal.metrics
-        if any("pid" in sample.labels for sample in body.of(name))
-    )
-    for name in by_process:
-        notes.append(f"{name} has a series per API server process (label pid); the highest one counts")
-    return tuple(notes)
+    names = (name for signal in PLAIN.signals for name in signal.metrics)
+    for name in sorted(set(names)):
+        if any("pid" in sample.labels for sample in body.of(name)):
+            result.append(
+                found("series-per-process", "", f"{name} has a series per API server process (label pid)")
+            )
+    bound = commands.flag(clues.words, "--max-num-queued-reqs")
+    if bound:
+        result.append(
+            found("bounded-queue", "", f"--max-num-queued-reqs {bound} turns requests beyond it away")
+        )
+    if role_of(body, clues) == "decode" and not body.live("vllm:num_requests_waiting_by_reason"):
+        result.append(
+            found("deferred-waiting", "", f"{WAITING} of a decode pod counts deferred requests too")
+        )
+    return tuple(result)
 
 
-def _ranks(body: Exposition, words: Sequence[str]) -> int:
+def role_of(_body: Exposition, clues: Clues) -> str:
+    """The side of a KV transfer: kv_producer is prefill, kv_consumer decode (vllm/config/kv_transfer.py)."""
+    match = re.search(r"kv_role\W+kv_(producer|consumer)", " ".join(clues.words))
+    return {"producer": "prefill", "consumer": "decode"}[match[1]] if match else ""
+
+
+def info_of(answer: Any) -> Info:
+    """`GET /version` (vllm/entrypoints/openai/api_server.py): {"version": "0.20.0"}."""
+    version = answer.get("version") if isinstance(answer, dict) else None
+    return Info(str(version) if version else None)
+
+
+def _ranks(body: Exposition, words: tuple[str, ...]) -> int:
     """Data-parallel ranks that this pod's body stands for."""
     seen = len(body.label_values(RUNNING, "engine"))
     local = commands.whole(commands.flag(words, "--data-parallel-size-local", "-dpl"))
     size = commands.whole(commands.flag(words, "--data-parallel-size", "-dp"))
     if seen > 1:
         return seen
-    if dialect_of(body) in _LAST_RANK_ONLY or seen == 0:
+    if dialect_of(body, PLAIN) in _LAST_RANK_ONLY or seen == 0:
         return local or size or 1
     return 1
 
@@ -200,16 +257,19 @@ def _whole_total(body: Exposition, metric: str) -> int:
 VLLM = Engine(
     name="vllm",
     title="vLLM",
-    prefix="vllm:",
+    forms=(PLAIN, BY_RAY),
+    dialects=DIALECTS,
     # dynamo.vllm is Dynamo's own worker around vLLM, told apart by its body.
     commands=(r"(^|[\s/])vllm\s+serve\b", r"\bvllm\.entrypoints\b"),
     images=(r"(^|/)vllm(-openai|-tpu|-ascend|-cpu)?[\w.-]*(:|@|$)", r"/rhaiis/vllm-", r"/llm-d-cuda(:|@|$)"),
-    live=(RUNNING, WAITING),
-    signals=SIGNALS,
-    hides_metrics=("--disable-log-stats",),
+    labels=("vllm",),
     default_port=8000,
-    path="/metrics",
+    switch_off=("--disable-log-stats",),
+    no_http=("--headless",),
     dialect_of=dialect_of,
+    role_of=role_of,
     seats_of=seats_of,
-    notes_of=notes_of,
+    findings_of=findings_of,
+    info_path="/version",
+    info_of=info_of,
 )

@@ -300,7 +300,7 @@ def _rules(sight: EngineSight, around: Surroundings, metrics: tuple[str, ...]) -
 
     A rule of somebody else's for such a name will serve it as soon as there are samples, so it gets no second one.
     """
-    sources: dict[str, SignalSource] = {one.metric: one for one in sight.facts.signals.values()}
+    sources: dict[str, SignalSource] = {one.api_name: one for one in sight.facts.signals.values()}
     ours = {name: adapter_rules.rule_for(sources[name]) for name in metrics if name in sources}
     theirs = {
         name

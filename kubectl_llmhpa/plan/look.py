@@ -37,6 +37,7 @@ class EngineSight:
     path: str
     body: str
     facts: engines.EngineFacts
+    scheme: str = "http"
 
     @property
     def port_name(self) -> str | int | None:
@@ -88,26 +89,35 @@ def engine_of(reader: Reader, workload: Workload) -> EngineSight:
     container = engine_container(pod)
     command = [*(container.get("command") or []), *(container.get("args") or [])]
     environment = {one["name"]: str(one.get("value", "")) for one in container.get("env") or []}
-    places = engines.listening(command, environment)
-    declared = [(int(port["containerPort"]), "/metrics") for port in container.get("ports") or []]
+    clues = engines.clues(
+        command,
+        image=str(container.get("image", "")),
+        labels=pod["metadata"].get("labels") or {},
+        env=environment,
+    )
+    places = engines.listening(clues)
+    declared = [
+        engines.Endpoint(int(port["containerPort"]), "/metrics") for port in container.get("ports") or []
+    ]
     name = pod["metadata"]["name"]
     refusals: list[str] = []
-    for port, path in dict.fromkeys([*places, *declared]):
+    for port, path, scheme in dict.fromkeys([*places, *declared]):
+        secure = "https:" if scheme == "https" else ""
         try:
-            body = reader.get_text(PODS.path(workload.namespace, f"{name}:{port}", f"proxy{path}"))
+            body = reader.get_text(PODS.path(workload.namespace, f"{secure}{name}:{port}", f"proxy{path}"))
         except ApiError as error:
             if error.forbidden:
                 raise
             refusals.append(f"port {port}{path}: {error.message}")
             continue
         try:
-            facts = engines.identify(body, command=command, image=container.get("image", ""))
+            facts = engines.identify(body, clues)
         except engines.NotAnEngine as error:
             refusals.append(
                 f"port {port}{path}: {error.problem}" + (f" ({error.remedy})" if error.remedy else "")
             )
             continue
-        return EngineSight(pod, container, port, path, body, facts)
+        return EngineSight(pod, container, port, path, body, facts, scheme)
     raise LlmHpaError(
         attempted, f"pod {name} shows no engine metrics ({'; '.join(refusals) or 'no port to ask'})",
         "switch the engine's metrics on, or declare the port that serves them",

@@ -9,7 +9,8 @@ from decimal import Decimal
 from kubectl_llmhpa import quantities
 from kubectl_llmhpa.api import NODES, PODS, RESOURCE_QUOTAS, Json, Reader
 from kubectl_llmhpa.errors import ApiError
-from kubectl_llmhpa.plan.findings import Finding
+from kubectl_llmhpa.findings import Finding
+from kubectl_llmhpa.findings import found as finding
 from kubectl_llmhpa.workloads import Workload, gpu_requests
 
 _SLOW_START_SECONDS = 180
@@ -33,13 +34,8 @@ def findings(
     slow = start_seconds(found)
     if slow and max(slow) > _SLOW_START_SECONDS:
         result.append(
-            Finding(
-                "slow-start", "warning", workload.reference,
-                f"a pod took {max(slow):.0f} s from scheduled to ready",
-                "a replica asked for during a burst serves only after that",
-                "keep a warm replica above the base load: --min 2 or more",
-            )
-        )  # fmt: skip
+            finding("slow-start", workload.reference, f"a pod took {max(slow):.0f} s from scheduled to ready")
+        )
     return result
 
 
@@ -95,11 +91,9 @@ def _capacity(reader: Reader, workload: Workload, found: Sequence[Json], max_rep
         room = int(free // each)
         if room < max_replicas:
             result.append(
-                Finding(
-                    "gpu-capacity", "warning", workload.reference,
-                    f"{max_replicas} replicas need {each * max_replicas} {name}; {free} are free or its own",
-                    f"replicas above {room} will stay Pending until nodes are added",
-                    "lower --max or make sure that nodes are added",
+                finding(
+                    "gpu-capacity", workload.reference,
+                    f"{max_replicas} replicas need {each * max_replicas} {name}; {free} are free or its own", room=room,
                 )
             )  # fmt: skip
     return result
@@ -122,12 +116,10 @@ def _quota(reader: Reader, workload: Workload, found: Sequence[Json], max_replic
             left = quantities.parse(hard) - quantities.parse((status.get("used") or {}).get(name, 0))
             if more > 0 and each > 0 and each * more > left:
                 result.append(
-                    Finding(
-                        "quota", "warning", f"resourcequota {workload.namespace}/{quota['metadata']['name']}",
+                    finding(
+                        "quota", f"resourcequota {workload.namespace}/{quota['metadata']['name']}",
                         f"{name}: {quantities.show(left)} left, {max_replicas} replicas need "
-                        f"{quantities.show(each * more)} more",
-                        f"replicas above {len(found) + max(0, int(left // each))} cannot be created",
-                        "raise the quota or lower --max",
+                        f"{quantities.show(each * more)} more", room=len(found) + max(0, int(left // each)),
                     )
                 )  # fmt: skip
     return result
@@ -157,20 +149,12 @@ def _grace(workload: Workload, pod: Json, longest: float | None) -> list[Finding
         seen = f"the grace period is {grace} s and no generation has been seen yet"
     else:
         return []
-    return [
-        Finding(
-            "grace-period", "warning", workload.reference, seen,
-            "a generation that is not done when its pod is scaled in is cut off",
-            "set terminationGracePeriodSeconds above the longest generation, or use --scale-down disabled",
-        )
-    ]  # fmt: skip
+    return [finding("grace-period", workload.reference, seen)]
 
 
 def _unseen(code: str, workload: Workload, what: str) -> Finding:
-    return Finding(
-        code, "info", workload.reference, f"{what} may not be read with these permissions",
-        "whether --max fits was not checked", "ask for the right to list them, or check by hand",
-    )  # fmt: skip
+    seen = f"{what} may not be read with these permissions"
+    return finding("not-checked", workload.reference, seen, what=f"{code}: whether --max fits")
 
 
 def _time(text: str) -> datetime.datetime:

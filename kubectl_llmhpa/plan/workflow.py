@@ -10,10 +10,10 @@ from kubectl_llmhpa import engines
 from kubectl_llmhpa.api import HPAS, POD_MONITORS, PODS, Json, Reader, Resource, Writer
 from kubectl_llmhpa.backends import prometheus_adapter
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
+from kubectl_llmhpa.findings import Finding
 from kubectl_llmhpa.hpa import is_ours
 from kubectl_llmhpa.plan import enable, hops, journal, look, objects, preflight, steps
 from kubectl_llmhpa.plan.enable import Plan, Wishes
-from kubectl_llmhpa.plan.findings import Finding
 from kubectl_llmhpa.plan.look import EngineSight, Surroundings
 from kubectl_llmhpa.plan.rules import AdapterRules
 from kubectl_llmhpa.plan.steps import Change, Step
@@ -153,7 +153,8 @@ class Enabling:
         self._hop(
             hops.scrape_target(self._writer, around.server, plan.workload, plan.monitor["metadata"]["name"])
         )
-        for metric in plan.metrics[:1]:
+        names = {one.api_name: one.metric for one in self._prepared.sight.facts.signals.values()}
+        for metric in [names.get(one, one) for one in plan.metrics[:1]]:
             self._hop(hops.sample(self._writer, around.server, plan.workload, metric))
 
     def _hop(self, hop: hops.Hop) -> None:

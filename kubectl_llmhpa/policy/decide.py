@@ -29,10 +29,10 @@ def decide(
     for an unknown preset or signal, for a signal that has no live series, and for a target that cannot work.
     """
     shape = behavior(scale_down_window, scale_down=scale_down)
-    reasons = list(facts.notes)
-    if facts.armed:
+    reasons = [str(finding) for finding in facts.findings]
+    if not facts.live:
         reasons.append(
-            f"{facts.engine} exposes no series yet ({facts.evidence}): its newest metric names are assumed"
+            f"no series of {facts.engine} seen ({facts.evidence}): its newest metric names are assumed"
         )
     if targets:
         chosen = tuple(_own(facts, signal, value) for signal, value in targets.items())
@@ -84,7 +84,7 @@ def _own(facts: EngineFacts, signal: str, value: Decimal) -> Target:
         raise LlmHpaError(attempted, "metrics have a resolution of 0.001")
     if signal == "running":
         _reachable(facts, attempted, value)
-    return Target(signal, source.metric, value, "given on the command line")
+    return Target(signal, source.api_name, value, "given on the command line")
 
 
 def _reachable(facts: EngineFacts, attempted: str, value: Decimal) -> None:

@@ -78,7 +78,7 @@ def targets_of(facts: EngineFacts, preset: Preset) -> tuple[tuple[Target, ...], 
         if source is None:
             missing.append(f"{signal} is left out: the engine exposes no series for it")
         else:
-            found.append(Target(signal, source.metric, value, reason))
+            found.append(Target(signal, source.api_name, value, reason))
     return tuple(found), tuple(missing)
 
 

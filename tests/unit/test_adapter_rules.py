@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import pytest
 import yaml
 from hypothesis import given, settings
@@ -9,11 +12,17 @@ from hypothesis import strategies as st
 
 from kubectl_llmhpa.api import Json
 from kubectl_llmhpa.backends import adapter_rules
-from kubectl_llmhpa.engines import Kind, SignalSource
+from kubectl_llmhpa.engines import Signal, SignalSource
 from kubectl_llmhpa.errors import LlmHpaError
 
-RUNNING = SignalSource("running", Kind.COUNT, "vllm:num_requests_running", (), ("engine",), 1.0, 1)
-CACHE = SignalSource("kv-cache", Kind.RATIO, "vllm:kv_cache_usage_perc", (), ("engine",), 0.5, 1)
+
+def source(signal: str, *metrics: str, **more: Any) -> SignalSource:
+    spec = Signal(signal, metrics, ("engine",), **more)
+    return SignalSource(signal, spec.kind, metrics[0], 1.0, 1, spec, "", ())
+
+
+RUNNING = source("running", "vllm:num_requests_running")
+CACHE = source("kv-cache", "vllm:kv_cache_usage_perc")
 OURS = [adapter_rules.rule_for(RUNNING), adapter_rules.rule_for(CACHE)]
 
 LAYOUTS = {
@@ -65,9 +74,34 @@ def test_the_values_for_helm_are_the_same_rules_a_line_each() -> None:
 
 def test_counts_survive_two_scrape_jobs_and_ratios_are_never_added_up() -> None:
     assert OURS[0]["metricsQuery"] == (
-        "sum by (<<.GroupBy>>) (max by (<<.GroupBy>>,engine) (<<.Series>>{<<.LabelMatchers>>}))"
+        "sum by (<<.GroupBy>>) (max by (<<.GroupBy>>, engine) (vllm:num_requests_running{<<.LabelMatchers>>}))"
     )
-    assert OURS[1]["metricsQuery"] == "max by (<<.GroupBy>>) (<<.Series>>{<<.LabelMatchers>>})"
+    assert OURS[1]["metricsQuery"] == "max by (<<.GroupBy>>) (vllm:kv_cache_usage_perc{<<.LabelMatchers>>})"
+
+
+def test_a_renamed_metric_is_served_under_its_newest_name_whichever_is_live() -> None:
+    rule = adapter_rules.rule_for(source("kv-cache", "vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc"))
+    assert rule["metricsQuery"] == (
+        "max by (<<.GroupBy>>) (vllm:kv_cache_usage_perc{<<.LabelMatchers>>} or "
+        "vllm:gpu_cache_usage_perc{<<.LabelMatchers>>})"
+    )
+    for live in ("vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc"):
+        assert re.search(r'__name__=~"([^"]*)"', rule["seriesQuery"])
+        assert adapter_rules._api_name(rule, live) == "vllm:kv_cache_usage_perc"
+    assert adapter_rules.serves(rule, "vllm:kv_cache_usage_perc")
+
+
+def test_counts_that_add_up_tolerate_one_that_is_not_there() -> None:
+    rule = adapter_rules.rule_for(
+        source(
+            "in-flight", "x:running", plus=("x:waiting",), where=(("priority", ""),), served_as="x:in_flight"
+        )
+    )
+    assert rule["name"] == {"as": "x:in_flight"}
+    assert rule["metricsQuery"] == (
+        "sum by (<<.GroupBy>>) (max by (<<.GroupBy>>, engine, __name__) "
+        '({__name__=~"x:running|x:waiting",<<.LabelMatchers>>,priority=""}))'
+    )
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from kubectl_llmhpa.engines import (
     EngineFacts,
     Kind,
     NotAnEngine,
+    clues,
     engine_of,
     identify,
     listening,
@@ -61,7 +62,7 @@ def test_every_vllm_body_gives_its_numbers(
     assert (signals["waiting"].value, signals["running"].value) == (waiting, running)
     assert (signals["kv-cache"].metric, signals["kv-cache"].value) == (kv, ratio)
     assert all(source.kind is SIGNALS[name] for name, source in signals.items())
-    assert all(source.metric in source.aliases for source in signals.values())
+    assert all(source.metric in source.spec.metrics for source in signals.values())
 
 
 def test_a_latency_and_a_rate_have_no_value_in_one_body() -> None:
@@ -106,20 +107,20 @@ def test_a_value_that_is_no_number_is_unknown_and_never_zero(word: str) -> None:
 
 @pytest.mark.parametrize("name", ["vllm-0.8.5-dp2-busy", "vllm-0.9.2-dp2-busy"])
 def test_the_versions_that_expose_their_last_rank_only_say_so(name: str) -> None:
-    assert "last rank only" in identify(body(name)).notes[0]
+    assert "last rank only" in identify(body(name)).findings[0].seen
 
 
 def test_a_rank_that_the_flag_promises_and_the_body_lacks_is_said() -> None:
     plain = body("vllm-0.9.2-busy")
-    assert identify(plain).notes == ()
-    assert "last rank only" in identify(plain, command=["vllm", "serve", "m", "-dp", "2"]).notes[0]
-    assert identify(body("vllm-0.20.2-busy"), command=["vllm", "serve", "m", "-dp", "2"]).notes == ()
+    assert identify(plain).findings == ()
+    assert "last rank only" in identify(plain, clues(["vllm", "serve", "m", "-dp", "2"])).findings[0].seen
+    assert identify(body("vllm-0.20.2-busy"), clues(["vllm", "serve", "m", "-dp", "2"])).findings == ()
 
 
 def test_series_per_api_server_process_are_said() -> None:
     facts = identify(body("vllm-0.9.2-apiservers2-busy"))
     assert facts.signals["kv-cache"].series == 2
-    assert "label pid" in facts.notes[0]
+    assert "label pid" in facts.findings[0].seen
 
 
 @pytest.mark.parametrize(
@@ -150,7 +151,7 @@ def test_series_per_api_server_process_are_said() -> None:
 def test_seats(
     name: str, flags: list[str], value: int, evidence: str, proved: bool, ceiling: int | None
 ) -> None:
-    seats = identify(body(name), command=["vllm", "serve", "m", *flags]).seats
+    seats = identify(body(name), clues(["vllm", "serve", "m", *flags])).seats
     assert seats is not None
     assert (seats.value, seats.proved, seats.ceiling) == (value, proved, ceiling)
     assert evidence in seats.evidence
@@ -158,7 +159,7 @@ def test_seats(
 
 def test_seats_are_unknown_when_neither_flag_nor_cache_says_a_number() -> None:
     assert (
-        identify(body("vllm-0.20.2-idle"), command=["vllm", "serve", "m", "--max-num-seqs", "$(SEATS)"]).seats
+        identify(body("vllm-0.20.2-idle"), clues(["vllm", "serve", "m", "--max-num-seqs", "$(SEATS)"])).seats
         is None
     )
 
@@ -167,7 +168,7 @@ def test_the_cache_size_in_tokens_is_preferred_to_blocks() -> None:
     text = body("vllm-0.20.2-busy").replace(
         'num_gpu_blocks="27512"', 'num_gpu_blocks="27512",kv_cache_size_tokens="57600"'
     )
-    seats = identify(text, command=["vllm", "serve", "m", "--max-num-seqs", "1024"]).seats
+    seats = identify(text, clues(["vllm", "serve", "m", "--max-num-seqs", "1024"])).seats
     assert seats is not None
     assert seats.value == 100
     assert seats.evidence.startswith("57600 KV tokens / mean")
@@ -188,7 +189,7 @@ def test_the_cache_size_in_tokens_is_preferred_to_blocks() -> None:
 )
 def test_lookalikes_are_refused_by_name(name: str, seen: str) -> None:
     with pytest.raises(NotAnEngine) as refused:
-        identify(body(name), command=["vllm", "serve", "m"], image="vllm/vllm-openai:v0.20.2")
+        identify(body(name), clues(["vllm", "serve", "m"], image="vllm/vllm-openai:v0.20.2"))
     assert refused.value.seen == seen
     assert seen in refused.value.reason
 
@@ -208,13 +209,13 @@ def test_lookalikes_are_refused_by_name(name: str, seen: str) -> None:
 )
 def test_other_answers_are_refused_with_a_reason(text: str, command: list[str], reason: str) -> None:
     with pytest.raises(NotAnEngine, match=re.escape(reason)):
-        identify(text, command=command)
+        identify(text, clues(command))
 
 
 def test_hidden_metrics_name_the_flag_to_remove() -> None:
     with pytest.raises(NotAnEngine) as refused:
         identify(
-            body("vllm-0.20.2-nostats-busy"), command=["sh", "-c", "exec vllm serve m --disable-log-stats"]
+            body("vllm-0.20.2-nostats-busy"), clues(["sh", "-c", "exec vllm serve m --disable-log-stats"])
         )
     assert refused.value.remedy == "remove --disable-log-stats from the command line"
     with pytest.raises(NotAnEngine, match="of no engine"):
@@ -233,27 +234,28 @@ def test_hidden_metrics_name_the_flag_to_remove() -> None:
     ],
 )
 def test_an_engine_without_series_is_armed(command: list[str], image: str) -> None:
-    facts = identify("", command=command, image=image)
+    facts = identify("", clues(command, image=image))
     assert (facts.engine, facts.armed) == ("vllm", True)
     assert facts.signals["kv-cache"].metric == KV_NEW
     assert {(source.value, source.series) for source in facts.signals.values()} == {(None, 0)}
 
 
 def test_an_armed_engine_takes_the_names_of_its_type_lines() -> None:
-    facts = identify("# TYPE vllm:gpu_cache_usage_perc gauge\n", command=["vllm", "serve", "m"])
+    facts = identify("# TYPE vllm:gpu_cache_usage_perc gauge\n", clues(["vllm", "serve", "m"]))
     assert (facts.armed, facts.signals["kv-cache"].metric) == (True, KV_OLD)
 
 
 def test_the_image_tag_is_a_hint_of_the_version() -> None:
-    facts = identify(body("vllm-0.20.2-busy"), image="vllm/vllm-openai:v0.20.2")
+    facts = identify(body("vllm-0.20.2-busy"), clues(image="vllm/vllm-openai:v0.20.2"))
     assert facts.version == "0.20.2"
-    assert identify(body("vllm-0.20.2-busy"), image="vllm/vllm-openai:latest").version is None
+    assert identify(body("vllm-0.20.2-busy"), clues(image="vllm/vllm-openai:latest")).version is None
 
 
 @pytest.mark.parametrize(
     ("command", "env", "expected"),
     [
-        ([], {}, [(8000, "/metrics")]),
+        ([], {}, []),
+        (["vllm", "serve", "m"], {}, [(8000, "/metrics")]),
         (["vllm", "serve", "m", "--port", "8001"], {}, [(8001, "/metrics")]),
         (["vllm", "serve", "m", "--port=8001"], {}, [(8001, "/metrics")]),
         (["sh", "-c", "vllm serve m \\\n  --port 8001 \\\n  --max-num-seqs 8"], {}, [(8001, "/metrics")]),
@@ -267,7 +269,7 @@ def test_the_image_tag_is_a_hint_of_the_version() -> None:
     ],
 )  # fmt: skip
 def test_listening(command: list[str], env: dict[str, str], expected: list[tuple[int, str]]) -> None:
-    assert listening(command, env) == expected
+    assert [(port, path) for port, path, _ in listening(clues(command, env=env))] == expected
 
 
 @pytest.mark.parametrize(

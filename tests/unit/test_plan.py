@@ -38,7 +38,7 @@ def sight() -> EngineSight:
         "metadata": {"name": "vllm-a", "labels": {"app": "vllm"}},
         "spec": {"containers": [container]},
     }
-    facts = engines.identify(body, command=COMMAND)
+    facts = engines.identify(body, engines.clues(COMMAND))
     return EngineSight(pod, container, 8000, "/metrics", body, facts)
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubectl_llmhpa.engines import EngineFacts, Kind, Seats, SignalSource, identify
+from kubectl_llmhpa.engines import EngineFacts, Kind, Seats, Signal, SignalSource, Source, clues, identify
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.policy import PRESETS, TOLERANCE, behavior, decide
 
@@ -26,11 +26,11 @@ METRICS = {
 
 def facts(seats: Seats | None, *, without: str = "") -> EngineFacts:
     signals = {
-        name: SignalSource(name, kind, metric, (metric,), ("engine",), 0.0, 1)
+        name: SignalSource(name, kind, metric, 0.0, 1, Signal(name, (metric,), ("engine",)), "", ())
         for name, (metric, kind) in METRICS.items()
         if name != without
     }
-    return EngineFacts("vllm", None, "", "", ("m",), signals, seats, armed=False)
+    return EngineFacts("vllm", None, "", Source.BODY, "", ("m",), signals, seats, armed=False)
 
 
 def chosen(policy_facts: EngineFacts, preset: str = "load") -> dict[str, str]:
@@ -72,11 +72,11 @@ def test_the_vendor_preset_is_waiting_five() -> None:
     assert chosen(facts(Seats(8, "seen", proved=True)), "vendor") == {"waiting": "5"}
 
 
-def test_targets_carry_the_live_metric_and_the_evidence() -> None:
+def test_targets_carry_the_newest_name_and_the_evidence() -> None:
     body = (BODIES / "vllm-0.8.5-busy.txt").read_text()
-    policy = decide(identify(body, command=["vllm", "serve", "m", "--max-num-seqs", "8"]))
+    policy = decide(identify(body, clues(["vllm", "serve", "m", "--max-num-seqs", "8"])))
     by_signal = {target.signal: target for target in policy.targets}
-    assert by_signal["kv-cache"].metric == "vllm:gpu_cache_usage_perc"
+    assert by_signal["kv-cache"].metric == "vllm:kv_cache_usage_perc"
     assert "--max-num-seqs 8" in by_signal["running"].reason
 
 
@@ -136,13 +136,13 @@ def test_targets_that_can_work_are_taken(seats: Seats | None, signal: str, value
 
 
 def test_an_armed_engine_is_given_its_newest_names() -> None:
-    policy = decide(identify("", command=["vllm", "serve", "m", "--max-num-seqs", "8"]))
+    policy = decide(identify("", clues(["vllm", "serve", "m", "--max-num-seqs", "8"])))
     assert [target.metric for target in policy.targets] == [
         "vllm:num_requests_running",
         "vllm:num_requests_waiting",
         "vllm:kv_cache_usage_perc",
     ]
-    assert any("exposes no series yet" in reason for reason in policy.reasons)
+    assert any("no series of vllm seen" in reason for reason in policy.reasons)
 
 
 def test_an_engine_without_a_single_signal_of_the_preset_is_refused() -> None:

@@ -1,0 +1,174 @@
+"""What speaks for an engine besides its body: command line, labels, image, and the user's word.
+
+Engines are started in many ways, so this is evidence, strongest first, and never decides which names exist.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from kubectl_llmhpa.engines import commands, lookalikes
+from kubectl_llmhpa.engines.exposition import Exposition
+from kubectl_llmhpa.engines.model import Clues, Engine, Source
+from kubectl_llmhpa.engines.rows import ENGINES
+from kubectl_llmhpa.errors import LlmHpaError
+
+#: Labels whose value names an engine: llm-d and the inference extension, AIBrix, Alibaba Cloud, the NIM operator.
+ENGINE_LABELS = (
+    "llm-d.ai/engine-type",
+    "inference.networking.k8s.io/engine-type",
+    "model.aibrix.ai/engine",
+    "alibabacloud.com/inference-backend",
+    "app.kubernetes.io/part-of",
+)
+#: Labels whose value may be a role: llm-d, Dynamo, DisaggregatedSet, RoleBasedGroup (two generations), AIBrix.
+ROLE_LABELS = (
+    "llm-d.ai/role",
+    "nvidia.com/dynamo-sub-component-type",
+    "nvidia.com/dynamo-component-type",
+    "disaggregatedset.x-k8s.io/role",
+    "rbg.workloads.x-k8s.io/role-name",
+    "rolebasedgroup.workloads.x-k8s.io/role",
+    "role-name",
+)
+ROLES = ("prefill", "decode")
+_TAG = re.compile(r":v?(\d+\.\d+(\.\d+)?(\.?post\d+|rc\d+)?)\b")
+
+
+class Endpoint(NamedTuple):
+    """Where metrics may be: port, path, and `http` or `https`."""
+
+    port: int
+    path: str
+    scheme: str = "http"
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The engine that other evidence than the body stands for."""
+
+    engine: Engine
+    source: Source
+    evidence: str
+
+
+def read(
+    command: Sequence[str] = (),
+    *,
+    image: str = "",
+    labels: Mapping[str, str] | None = None,
+    env: Mapping[str, str] | None = None,
+) -> Clues:
+    """The clues of one container: its command and args, image and environment, and its pod's labels."""
+    return Clues(tuple(commands.words(command, env)), dict(env or {}), image, dict(labels or {}))
+
+
+def expect(clues: Clues, hint: str = "") -> Expected | None:
+    """The engine that the clues stand for, None when they name none or a look-alike. `hint` is `vllm@0.20`.
+
+    Raises LlmHpaError when the hint names no engine.
+    """
+    if hint:
+        name = hint.partition("@")[0]
+        engine = next((one for one in ENGINES if one.name == name), None)
+        if engine is None:
+            known = ", ".join(one.name for one in ENGINES)
+            raise LlmHpaError(
+                f"read --engine {hint}", f"there is no engine {name!r}", f"choose one of {known}"
+            )
+        return Expected(engine, Source.USER, f"--engine {hint}")
+    line = " ".join(clues.words)
+    if lookalikes.by_command(line):
+        return None
+    for engine in ENGINES:
+        for pattern in engine.commands:
+            if match := re.search(pattern, line):
+                return Expected(engine, Source.COMMAND, f"`{match[0].strip()}` on its command line")
+    for label in ENGINE_LABELS:
+        for engine in ENGINES:
+            if (value := clues.labels.get(label, "")) and value.lower() in engine.labels:
+                return Expected(engine, Source.LABEL, f"label {label}={value}")
+    for engine in ENGINES:
+        if any(re.search(pattern, clues.image) for pattern in engine.images):
+            return Expected(engine, Source.IMAGE, f"image {clues.image}")
+    return None
+
+
+def role_of(engine: Engine, body: Exposition, clues: Clues) -> str:
+    """The role that the engine itself tells, else the one of the pod's labels; empty when neither says."""
+    own = engine.role_of(body, clues)
+    if own:
+        return own
+    values = (clues.labels.get(label, "").lower() for label in ROLE_LABELS)
+    return next((value for value in values if value in ROLES), "")
+
+
+def version_of(clues: Clues, hint: str = "") -> tuple[str | None, str]:
+    """The version and what says so: the user, else the image tag."""
+    _, _, version = hint.partition("@")
+    if version:
+        return version, "--engine"
+    tag = _TAG.search(clues.image)
+    return (tag[1], "image tag") if tag else (None, "")
+
+
+def dialect_since(engine: Engine, version: str) -> str:
+    """The newest dialect that begins at or before a version; empty when none is known to."""
+    wanted = _numbers(version)
+    for dialect in engine.dialects:
+        if dialect.since and _numbers(dialect.since) <= wanted:
+            return dialect.name
+    return ""
+
+
+def models_of(clues: Clues) -> tuple[str, ...]:
+    """The model of the command line, empty when it names none."""
+    name = commands.flag(
+        clues.words, "--served-model-name", "--model-name", "--model", "--model-path", "--model-id"
+    )
+    return (name,) if name else ()
+
+
+def hidden_by(engine: Engine, clues: Clues) -> str:
+    """The flag that hides the engine's metrics, empty when none does."""
+    found = (commands.switch(clues.words, name) for name in engine.switch_off)
+    return next(filter(None, found), "") or ""
+
+
+def missing_switch(engine: Engine, clues: Clues) -> str:
+    """The flag without which the engine exposes no metrics and that is not there; empty when nothing is missing.
+
+    A pod that shows no command of its own may have it in its image, so that tells nothing.
+    """
+    if not engine.switch_on or not clues.words:
+        return ""
+    given = any(commands.switch(clues.words, name) or clues.env.get(name) for name in engine.switch_on)
+    return "" if given else engine.switch_on[0]
+
+
+def listening(clues: Clues, hint: str = "") -> list[Endpoint]:
+    """Where the metrics are, most likely first; empty when the command line rules HTTP out or names no engine.
+
+    A port variable is read only where it is the engine's own contract: a Service called `vllm` injects
+    `VLLM_PORT=tcp://...` (vllm-project/vllm#34199).
+    """
+    expected = expect(clues, hint)
+    if expected is None:
+        return []
+    engine = expected.engine
+    if any(commands.switch(clues.words, name) for name in engine.no_http):
+        return []
+    scheme = "https" if any(commands.flag(clues.words, name) for name in engine.tls_flags) else "http"
+    texts = [
+        commands.flag(clues.words, *engine.port_flags),
+        *(clues.env.get(name) for name in engine.port_env),
+    ]
+    ports = [port for text in texts if (port := commands.whole(text)) is not None and port < 65536]
+    return [Endpoint((ports or [engine.default_port])[0], engine.path, scheme)]
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:3])

@@ -1,0 +1,122 @@
+"""A signal as PromQL, and the same arithmetic on one body.
+
+`per_pod` is the text for queries and for the adapter's rules; `value` does with samples what Prometheus does with that
+text (tests hold them together by asking a real Prometheus). Counts take the highest of equal series before ranks are
+added up, which survives two scrape jobs and pairs of Prometheis; ratios take the fullest rank.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+
+from kubectl_llmhpa.engines.exposition import Exposition, Sample
+from kubectl_llmhpa.engines.model import Kind, Signal
+
+QUANTILE = 0.95
+WINDOW = "1m"
+
+
+def per_pod(signal: Signal, *, by: str = "namespace, pod", matchers: str = "") -> str:
+    """The PromQL of a signal, one series for each `by`; `matchers` go into every selector (`namespace="x"`)."""
+    where = [matchers] if matchers else []
+    where += [_matcher(label, pattern) for label, pattern in signal.where]
+    if signal.kind is Kind.LATENCY:
+        buckets = _any([f"{name}_bucket" for name in signal.metrics], where, f"rate({{}}[{WINDOW}])")
+        return f"histogram_quantile({QUANTILE}, sum by ({by}, le) ({buckets})) >= 0"
+    if signal.kind is Kind.RATE:
+        return _added(_any(signal.metrics, where, f"rate({{}}[{WINDOW}])"), by, signal.ranks)
+    if signal.kind is Kind.RATIO:
+        part = f"max by ({by}) ({_any(signal.metrics, where)})"
+        return f"{part} / (max by ({by}) ({_any(signal.over, where)}) > 0)" if signal.over else part
+    if signal.plus:
+        names = "|".join((*signal.metrics, *signal.plus))
+        series = "{" + ",".join([f'__name__=~"{names}"', *where]) + "}"
+        return _added(series, by, (*signal.ranks, "__name__"))
+    count = _added(_any(signal.metrics, where), by, signal.ranks)
+    if signal.minus:
+        return f"clamp_min({count} - {_added(_any(signal.minus, where), by, signal.ranks)}, 0)"
+    return count
+
+
+def live(signal: Signal, body: Exposition) -> tuple[str, tuple[Sample, ...]]:
+    """The newest name that has series of this signal, and those series; ("", ()) when none has."""
+    for name in signal.metrics:
+        samples = _kept(signal, body.live(name))
+        if samples:
+            return name, samples
+    return "", ()
+
+
+def value(signal: Signal, body: Exposition) -> float | None:
+    """This pod's number; None for latencies and rates, without series, and where one is NaN or infinite."""
+    if signal.kind not in (Kind.COUNT, Kind.RATIO):
+        return None
+    if signal.kind is Kind.RATIO:
+        part, whole = _highest(signal, body, signal.metrics), _highest(signal, body, signal.over)
+        if part is None or not signal.over:
+            return part
+        return part / whole if whole is not None and whole > 0 else None
+    if signal.plus:
+        parts = [_total(signal, body.of(name)) for name in (*signal.metrics, *signal.plus) if body.of(name)]
+        known = [part for part in parts if part is not None]
+        return sum(known) if known and len(known) == len(parts) else None
+    count = _total(signal, _first_of(body, signal.metrics))
+    if count is None or not signal.minus:
+        return count
+    less = _total(signal, _first_of(body, signal.minus))
+    return max(0.0, count - less) if less is not None else None
+
+
+def _highest(signal: Signal, body: Exposition, names: Sequence[str]) -> float | None:
+    samples = _kept(signal, _first_of(body, names))
+    if not samples or not all(math.isfinite(sample.value) for sample in samples):
+        return None
+    return max(sample.value for sample in samples)
+
+
+def _total(signal: Signal, samples: Iterable[Sample]) -> float | None:
+    """The sum over ranks of the highest series of each."""
+    ranks: dict[tuple[str, ...], float] = {}
+    for sample in _kept(signal, samples):
+        if not math.isfinite(sample.value):
+            return None
+        rank = tuple(sample.labels.get(label, "") for label in signal.ranks)
+        ranks[rank] = max(ranks.get(rank, sample.value), sample.value)
+    return sum(ranks.values()) if ranks else None
+
+
+def _first_of(body: Exposition, names: Sequence[str]) -> list[Sample]:
+    """`a or b` of PromQL: the series of each name whose labels no name before it has."""
+    seen: set[frozenset[tuple[str, str]]] = set()
+    found: list[Sample] = []
+    for name in names:
+        fresh = [(frozenset(sample.labels.items()), sample) for sample in body.of(name)]
+        found += [sample for labels, sample in fresh if labels not in seen]
+        seen |= {labels for labels, _ in fresh}
+    return found
+
+
+def _kept(signal: Signal, samples: Iterable[Sample]) -> tuple[Sample, ...]:
+    return tuple(
+        sample
+        for sample in samples
+        if all(re.fullmatch(pattern, sample.labels.get(label, "")) for label, pattern in signal.where)
+    )
+
+
+def _matcher(label: str, pattern: str) -> str:
+    plain = re.fullmatch(r"[\w-]*", pattern)
+    return f'{label}="{pattern}"' if plain else f'{label}=~"{pattern}"'
+
+
+def _any(names: Sequence[str], where: Sequence[str], form: str = "{}") -> str:
+    labels = "{" + ",".join(where) + "}" if where else ""
+    return " or ".join(form.format(f"{name}{labels}") for name in names)
+
+
+def _added(series: str, by: str, ranks: Sequence[str]) -> str:
+    if not ranks:
+        return f"max by ({by}) ({series})"
+    return f"sum by ({by}) (max by ({', '.join((by, *ranks))}) ({series}))"
