@@ -4,6 +4,7 @@ from kubectl_llmhpa.engines.evidence import Endpoint, expect, listening, missing
 from kubectl_llmhpa.engines.evidence import read as clues
 from kubectl_llmhpa.engines.history import longest_generation
 from kubectl_llmhpa.engines.model import (
+    HPA_FORMS,
     SIGNALS,
     Engine,
     EngineFacts,
@@ -21,6 +22,7 @@ from kubectl_llmhpa.engines.rows import ENGINES
 
 __all__ = [
     "ENGINES",
+    "HPA_FORMS",
     "SIGNALS",
     "Endpoint",
     "Engine",

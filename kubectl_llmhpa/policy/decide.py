@@ -13,6 +13,7 @@ from kubectl_llmhpa.policy.presets import PRESETS, targets_of
 
 #: The controller acts only on a ratio beyond 1 +- 0.1 (horizontal-pod-autoscaler-tolerance).
 TOLERANCE = Decimal("0.1")
+_PODS = "Pods AverageValue"
 
 
 def decide(
@@ -28,6 +29,7 @@ def decide(
     `targets` (signal -> target per pod) replaces the preset's list as a whole. Raises LlmHpaError, with the reason,
     for an unknown preset or signal, for a signal that has no live series, and for a target that cannot work.
     """
+    _per_pod(facts)
     shape = behavior(scale_down_window, scale_down=scale_down)
     reasons = [str(finding) for finding in facts.findings]
     if not facts.live:
@@ -43,7 +45,15 @@ def decide(
         )
     chosen, missing = targets_of(facts, PRESETS[preset])
     if not chosen:
-        raise LlmHpaError(f"policy {preset}", "; ".join(missing))
+        usable = _offered(facts)
+        remedy = (
+            f"name a target of your own, for example --signal {usable.partition(', ')[0]}=N"
+            if usable
+            else (
+                "use a version or a setting of the engine that exposes a queue, or scale by another system's metric"
+            )
+        )
+        raise LlmHpaError(f"policy {preset} for {facts.engine}", "; ".join(missing), remedy)
     if facts.seats is None:
         reasons.append("seats unknown, uncalibrated: run bench")
     if not scale_down:
@@ -51,11 +61,25 @@ def decide(
     return Policy(preset, chosen, shape, (*reasons, *missing))
 
 
+def _per_pod(facts: EngineFacts) -> None:
+    """Refuse an engine whose numbers are not those of one pod: a mean over its pods means nothing."""
+    if facts.signals and not any(_PODS in source.forms for source in facts.signals.values()):
+        raise LlmHpaError(
+            f"choose targets for a {facts.form} of {facts.engine}",
+            "it counts the requests of all engines behind it, which do not become fewer per pod when it is scaled",
+            "name the workload of the engines behind it",
+        )
+
+
 def _own(facts: EngineFacts, signal: str, value: Decimal) -> Target:
     attempted = f"--signal {signal}={value}"
     kind = SIGNALS.get(signal)
     if kind is None:
-        raise LlmHpaError(attempted, f"there is no signal {signal!r}", f"choose one of {_offered(facts)}")
+        raise LlmHpaError(
+            attempted,
+            f"there is no signal {signal!r}",
+            f"choose one of {_offered(facts) or ', '.join(SIGNALS)}",
+        )
     if kind is Kind.LATENCY:
         raise LlmHpaError(
             attempted,
@@ -72,7 +96,7 @@ def _own(facts: EngineFacts, signal: str, value: Decimal) -> Target:
         raise LlmHpaError(
             attempted,
             f"{facts.engine} exposes no live series for {signal}",
-            f"choose one of {_offered(facts)}" if facts.signals else "wait until a pod is ready",
+            f"choose one of {_offered(facts)}" if _offered(facts) else "wait until a pod is ready",
         )
     if not value.is_finite() or value <= 0:
         raise LlmHpaError(attempted, "the target must be above 0")
@@ -108,5 +132,8 @@ def _reachable(facts: EngineFacts, attempted: str, value: Decimal) -> None:
 
 
 def _offered(facts: EngineFacts) -> str:
-    usable = [name for name, source in facts.signals.items() if source.kind in (Kind.COUNT, Kind.RATIO)]
-    return ", ".join(usable or [name for name, kind in SIGNALS.items() if kind in (Kind.COUNT, Kind.RATIO)])
+    return ", ".join(
+        name
+        for name, source in facts.signals.items()
+        if source.kind in (Kind.COUNT, Kind.RATIO) and _PODS in source.forms
+    )

@@ -31,7 +31,12 @@ class Preset:
 
 
 def load(facts: EngineFacts) -> tuple[Wish, ...]:
-    """Running 0.6 S, waiting S/4 (1 to 16), KV cache 0.8, S being the seats of one pod."""
+    """What one pod can carry: running 0.6 S, waiting S/4 (1 to 16), KV cache 0.8, S being its seats.
+
+    A prefill pod keeps a request for one pass only and then hands its KV cache over, so running and the cache say
+    little there: all that it holds counts, 0.6 S in flight. So it is where an engine counts requests in flight and
+    nothing finer. A decode pod takes no notice of requests whose cache is still on its way.
+    """
     seats = facts.seats
     if seats is None:
         why = "seats unknown, uncalibrated: run bench"
@@ -44,15 +49,21 @@ def load(facts: EngineFacts) -> tuple[Wish, ...]:
         if seats.proved
         else "a second limit, early because the seats are not proved"
     )
-    return (
-        ("running", _share(total, RUNNING_SHARE), f"0.6 x {origin}"),
-        (
-            "waiting",
-            min(LARGEST_WAITING, _floor(max(Decimal(1), total * WAITING_SHARE))),
-            f"a quarter of {origin}",
-        ),
-        ("kv-cache", KV_PROVED if seats.proved else KV_UNPROVED, kv_why),
+    kv_cache: Wish = ("kv-cache", KV_PROVED if seats.proved else KV_UNPROVED, kv_why)
+    in_flight: Wish = ("in-flight", _share(total, RUNNING_SHARE), f"0.6 x {origin}")
+    if facts.role == "prefill":
+        return (in_flight,)
+    if not {"running", "waiting"} & facts.signals.keys():
+        return in_flight, kv_cache
+    waiting: Wish = (
+        "waiting",
+        min(LARGEST_WAITING, _floor(max(Decimal(1), total * WAITING_SHARE))),
+        f"a quarter of {origin}",
     )
+    running: Wish = ("running", _share(total, RUNNING_SHARE), f"0.6 x {origin}")
+    if any(finding.code == "deferred-waiting" for finding in facts.findings):
+        return running, kv_cache
+    return running, waiting, kv_cache
 
 
 def vendor(facts: EngineFacts) -> tuple[Wish, ...]:

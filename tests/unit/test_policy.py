@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubectl_llmhpa.engines import EngineFacts, Kind, Seats, Signal, SignalSource, Source, clues, identify
+from kubectl_llmhpa.engines import (
+    HPA_FORMS,
+    EngineFacts,
+    Kind,
+    Seats,
+    Signal,
+    SignalSource,
+    Source,
+    clues,
+    identify,
+)
 from kubectl_llmhpa.errors import LlmHpaError
+from kubectl_llmhpa.findings import found
 from kubectl_llmhpa.policy import PRESETS, TOLERANCE, behavior, decide
 
 BODIES = Path(__file__).parents[1] / "bodies"
@@ -26,7 +39,9 @@ METRICS = {
 
 def facts(seats: Seats | None, *, without: str = "") -> EngineFacts:
     signals = {
-        name: SignalSource(name, kind, metric, 0.0, 1, Signal(name, (metric,), ("engine",)), "", ())
+        name: SignalSource(
+            name, kind, metric, 0.0, 1, Signal(name, (metric,), ("engine",)), "", HPA_FORMS[kind]
+        )
         for name, (metric, kind) in METRICS.items()
         if name != without
     }
@@ -52,10 +67,43 @@ def chosen(policy_facts: EngineFacts, preset: str = "load") -> dict[str, str]:
     ],
 )
 def test_the_load_preset(seats: int, proved: bool, running: str, waiting: str, kv: str) -> None:
-    found = chosen(facts(Seats(seats, "seen", proved)))
-    assert {name: Decimal(value) for name, value in found.items()} == {
+    targets = chosen(facts(Seats(seats, "seen", proved)))
+    assert {name: Decimal(value) for name, value in targets.items()} == {
         "running": Decimal(running), "waiting": Decimal(waiting), "kv-cache": Decimal(kv)
     }  # fmt: skip
+
+
+def test_a_prefill_pod_is_scaled_by_all_that_it_holds() -> None:
+    shown = with_in_flight(facts(Seats(10, "seen", True)), role="prefill")
+    assert chosen(shown) == {"in-flight": "6"}
+
+
+def test_a_decode_pod_ignores_a_queue_that_counts_requests_whose_cache_is_on_its_way() -> None:
+    plain = replace(facts(Seats(10, "seen", True)), role="decode")
+    assert chosen(plain).keys() == {"running", "waiting", "kv-cache"}
+    deferred = replace(plain, findings=(found("deferred-waiting", "", "seen"),))
+    assert chosen(deferred).keys() == {"running", "kv-cache"}
+
+
+def test_an_engine_that_only_counts_requests_in_flight_is_scaled_by_those() -> None:
+    bare = with_in_flight(facts(Seats(10, "seen", True)))
+    signals = {name: bare.signals[name] for name in ("in-flight",)}
+    assert chosen(replace(bare, signals=signals)) == {"in-flight": "6"}
+    with pytest.raises(LlmHpaError, match="--signal in-flight=N"):
+        decide(replace(bare, signals=signals, seats=None))
+
+
+def test_a_frontend_is_refused_because_its_numbers_are_not_those_of_one_pod() -> None:
+    plain = facts(Seats(10, "seen", True))
+    outside = {name: replace(one, forms=("External AverageValue",)) for name, one in plain.signals.items()}
+    with pytest.raises(LlmHpaError, match="name the workload of the engines behind it"):
+        decide(replace(plain, signals=outside, form="frontend"))
+
+
+def with_in_flight(plain: EngineFacts, **changed: Any) -> EngineFacts:
+    spec = Signal("in-flight", ("vllm:num_requests_running",), plus=("vllm:num_requests_waiting",))
+    source = SignalSource("in-flight", Kind.COUNT, spec.metrics[0], 0.0, 1, spec, "", HPA_FORMS[Kind.COUNT])
+    return replace(plain, signals={**plain.signals, "in-flight": source}, **changed)
 
 
 def test_without_seats_the_load_preset_says_that_it_is_uncalibrated() -> None:
