@@ -6,6 +6,7 @@ nothing, `{}` everything; a null namespace selector means the Prometheus' own na
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -109,27 +110,83 @@ def _candidate(prometheus: Json, namespace: str, namespace_labels: Mapping[str, 
     return Selection(own_namespace, name, labels, pod_labels)
 
 
+@dataclass(frozen=True)
+class MetricsPort:
+    """Where an engine container answers.
+
+    `declared` is how a PodMonitor names its port: the name, the number where it has none, or None for a port that
+    the pod does not declare. `first` is the first port that the container does declare, if any.
+    """
+
+    number: int
+    path: str
+    scheme: str
+    declared: str | int | None
+    container: str
+    first: int | None
+
+
+def endpoint(port: MetricsPort, interval: str) -> Json:
+    """The endpoint of a PodMonitor. An interval below 10 s gets a time limit of one second less.
+
+    `portNumber` needs operator 0.79 or newer. A port that is not declared is no target of its own: one of the pod's
+    targets (its container's first port, or the container itself where it declares none) is kept and sent there.
+    """
+    result: Json = {"path": port.path, "interval": interval}
+    if isinstance(port.declared, int):
+        result = {"portNumber": port.declared, **result}
+    elif port.declared:
+        result = {"port": port.declared, **result}
+    else:
+        result["relabelings"] = _one_target(port)
+    if port.scheme == "https":
+        # an engine's certificate is its own: nothing in the cluster could vouch for a pod's address
+        result |= {"scheme": "https", "tlsConfig": {"insecureSkipVerify": True}}
+    seconds = interval[:-1]
+    if interval.endswith("s") and seconds.isdigit() and 1 < int(seconds) < 10:
+        result["scrapeTimeout"] = f"{int(seconds) - 1}s"
+    return result
+
+
+#: What `endpoint` may set, apart from the timing.
+ENDPOINT_KEYS = ("port", "portNumber", "path", "scheme", "tlsConfig", "relabelings")
+
+
+def _one_target(port: MetricsPort) -> list[Json]:
+    kept = f"{re.escape(port.container)};{port.first or ''}"
+    return [
+        {
+            "action": "keep",
+            "sourceLabels": [
+                "__meta_kubernetes_pod_container_name",
+                "__meta_kubernetes_pod_container_port_number",
+            ],
+            "regex": kept,
+        },
+        _address("([^:]+)", f"$1:{port.number}"),
+        _address("(.*:.*)", f"[$1]:{port.number}"),
+    ]
+
+
+def _address(pattern: str, replacement: str) -> Json:
+    return {
+        "sourceLabels": ["__meta_kubernetes_pod_ip"],
+        "regex": pattern,
+        "targetLabel": "__address__",
+        "replacement": replacement,
+    }
+
+
 def pod_monitor(
     *,
     name: str,
     namespace: str,
     selector: Json,
-    port: str | int,
-    path: str,
-    interval: str,
+    endpoint: Json,
     labels: Mapping[str, str],
     annotations: Mapping[str, str],
 ) -> Json:
-    """A PodMonitor for the pods that a label selector matches.
-
-    `port` is a declared container port: its name, or its number where it has none (`portNumber` needs
-    operator 0.79 or newer). An interval below 10 s gets a time limit of one second less.
-    """  # fmt: skip
-    endpoint: Json = {"portNumber": port} if isinstance(port, int) else {"port": port}
-    endpoint |= {"path": path, "interval": interval}
-    seconds = interval[:-1]
-    if interval.endswith("s") and seconds.isdigit() and 1 < int(seconds) < 10:
-        endpoint["scrapeTimeout"] = f"{int(seconds) - 1}s"
+    """A PodMonitor for the pods that a label selector matches."""
     return {
         "apiVersion": POD_MONITORS.api_version,
         "kind": POD_MONITORS.kind,

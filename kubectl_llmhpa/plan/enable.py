@@ -9,18 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from kubectl_llmhpa import __version__, hpa, monitoring, policy, quantities
+from kubectl_llmhpa import __version__, hpa, policy, quantities
 from kubectl_llmhpa.api import MANAGER, PLAN_HASH_ANNOTATION, VERSION_ANNOTATION, Json
 from kubectl_llmhpa.backends import adapter_rules, ownership
 from kubectl_llmhpa.engines import SignalSource
 from kubectl_llmhpa.errors import LlmHpaError
-from kubectl_llmhpa.monitoring import prometheus_operator
-from kubectl_llmhpa.plan import journal
+from kubectl_llmhpa.plan import journal, scraping
 from kubectl_llmhpa.plan.journal import Journal
 from kubectl_llmhpa.plan.look import EngineSight, Surroundings
 from kubectl_llmhpa.workloads import Workload
-
-DEFAULT_INTERVAL = "5s"
 
 
 @dataclass(frozen=True)
@@ -136,7 +133,15 @@ def make(
     metrics = tuple(
         one["pods"]["metric"]["name"] for one in scaler["spec"]["metrics"] if one["type"] == "Pods"
     )
-    monitor, selection = _monitor(workload, sight, around, wishes, scraped)
+    monitor, selection = scraping.monitor(
+        workload,
+        sight,
+        around,
+        scraped,
+        interval=wishes.scrape_interval,
+        wanted=wishes.prometheus,
+        reset=wishes.reset_defaults,
+    )
     rules = _rules(sight, around, metrics)
     notes += _adapter_notes(around, rules, wishes)
     ignored = {"--scrape-interval": wishes.scrape_interval, "--prometheus": wishes.prometheus}
@@ -189,11 +194,6 @@ def _policy(
     return wanted, [*reasons, *wanted.reasons], notes
 
 
-def monitor_name(workload: Workload) -> str:
-    """The name of a workload's PodMonitor (its scrape job is `namespace/name`)."""
-    return f"llm-hpa-{workload.resource.kind.lower()}-{workload.name}"
-
-
 def hpa_target(metric: Json) -> Decimal:
     """The per-pod target of a Pods metric of an HPA."""
     return quantities.parse(metric["pods"]["target"]["averageValue"])
@@ -239,60 +239,6 @@ def _behavior(live: Json, wanted: Json, wishes: Wishes) -> Json:
     if wishes.scale_down is not None:
         kept["scaleDown"]["selectPolicy"] = wanted["scaleDown"]["selectPolicy"]
     return kept
-
-
-def _monitor(
-    workload: Workload,
-    sight: EngineSight,
-    around: Surroundings,
-    wishes: Wishes,
-    scraped: Mapping[str, float] | None,
-) -> tuple[Json | None, str]:
-    """Our PodMonitor and the Prometheus that will select it; no PodMonitor where others scrape already."""
-    name = monitor_name(workload)
-    ours = next(
-        (one for one in around.pod_monitors if one["metadata"]["name"] == name and hpa.is_ours(one)), None
-    )
-    if ours is None and scraped:
-        others = [
-            one["metadata"]["name"]
-            for one in around.pod_monitors
-            if monitoring.selects(one, sight.pod["metadata"].get("labels") or {})
-        ]
-        return None, f"podmonitor {', '.join(others)}" if others else "an object outside this namespace"
-    port = sight.port_name
-    if port is None:
-        raise LlmHpaError(
-            f"scrape {workload.reference} in namespace {workload.namespace!r}",
-            f"port {sight.port} of container {sight.container['name']} answers but is not declared in the pod, and a "
-            "PodMonitor finds only declared ports",
-            f"add containerPort {sight.port} to the pod template (this restarts the pods)",
-        )
-    selection = prometheus_operator.choose(
-        around.prometheuses, workload.namespace, around.namespace_labels, wanted=wishes.prometheus,
-        serving=around.server_pods, serving_namespace=around.server.namespace if around.server else "",
-    )  # fmt: skip
-    monitor = prometheus_operator.pod_monitor(
-        name=name, namespace=workload.namespace, selector=workload.object["spec"]["selector"], port=port,
-        path=sight.path, interval=wishes.scrape_interval or DEFAULT_INTERVAL,
-        labels={**selection.labels, **journal.labels_for(workload)}, annotations={VERSION_ANNOTATION: __version__},
-    )  # fmt: skip
-    if ours and not wishes.reset_defaults:
-        _keep_endpoints(monitor, ours, wishes)
-    return monitor, f"prometheus {selection.reference}"
-
-
-def _keep_endpoints(monitor: Json, live: Json, wishes: Wishes) -> None:
-    """Day 2: what somebody added to our PodMonitor stays; port and path follow the engine."""
-    first, *others = live["spec"]["podMetricsEndpoints"] or [{}]
-    endpoint = monitor["spec"]["podMetricsEndpoints"][0]
-    timing = ("interval", "scrapeTimeout")
-    if not wishes.scrape_interval:
-        for key in timing:
-            endpoint.pop(key, None)
-        endpoint |= {key: first[key] for key in timing if key in first}
-    kept = {key: value for key, value in first.items() if key not in (*timing, "port", "portNumber")}
-    monitor["spec"]["podMetricsEndpoints"] = [{**kept, **endpoint}, *others]
 
 
 def _rules(sight: EngineSight, around: Surroundings, metrics: tuple[str, ...]) -> dict[str, Json]:

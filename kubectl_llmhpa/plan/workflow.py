@@ -12,7 +12,7 @@ from kubectl_llmhpa.backends import prometheus_adapter
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.findings import Finding
 from kubectl_llmhpa.hpa import is_ours
-from kubectl_llmhpa.plan import enable, hops, journal, look, objects, preflight, steps
+from kubectl_llmhpa.plan import enable, hops, journal, look, objects, preflight, scraping, steps
 from kubectl_llmhpa.plan.enable import Plan, Wishes
 from kubectl_llmhpa.plan.look import EngineSight, Surroundings
 from kubectl_llmhpa.plan.rules import AdapterRules
@@ -39,7 +39,7 @@ def prepare(reader: Reader, workload: Workload, wishes: Wishes) -> Prepared:
     if around.server and not around.blind:
         metric = next(iter(sight.facts.signals.values())).metric
         # without what our own PodMonitor brought: Prometheus shows it for a while after `disable` removed it
-        job = f"{workload.namespace}/{enable.monitor_name(workload)}"
+        job = f"{workload.namespace}/{scraping.monitor_name(workload)}"
         others = look.scraped(reader, around.server, workload, metric, besides=job)
         samples = {name: others[name] for pod in found if (name := pod["metadata"]["name"]) in others}
     plan = enable.make(workload, sight, around, wishes, samples)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import pytest
 
 from kubectl_llmhpa.api import Json
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.monitoring import prometheus, prometheus_operator
+from kubectl_llmhpa.monitoring.prometheus_operator import MetricsPort
 
 
 def server(name: str = "k8s", namespace: str = "monitoring", **spec: Json | None) -> Json:
@@ -91,16 +95,50 @@ def test_the_service_behind_a_url(url: str, expected: tuple[str, str, int, str] 
     assert (found and (found.namespace, found.service, found.port, found.prefix)) == expected
 
 
+def port(**changed: Any) -> MetricsPort:
+    plain = {
+        "number": 8000, "path": "/metrics", "scheme": "http", "declared": "http", "container": "vllm", "first": 8000
+    }  # fmt: skip
+    return MetricsPort(**{**plain, **changed})
+
+
 def test_a_short_interval_has_a_shorter_time_limit() -> None:
-    monitor = prometheus_operator.pod_monitor(
-        name="m",
-        namespace="ml",
-        selector={},
-        port="http",
-        path="/metrics",
-        interval="5s",
-        labels={},
-        annotations={},
-    )
-    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
-    assert endpoint == {"port": "http", "path": "/metrics", "interval": "5s", "scrapeTimeout": "4s"}
+    assert prometheus_operator.endpoint(port(), "5s") == {
+        "port": "http",
+        "path": "/metrics",
+        "interval": "5s",
+        "scrapeTimeout": "4s",
+    }
+
+
+def test_a_port_without_a_name_is_taken_by_its_number() -> None:
+    assert prometheus_operator.endpoint(port(declared=8000), "15s") == {
+        "portNumber": 8000,
+        "path": "/metrics",
+        "interval": "15s",
+    }
+
+
+def test_an_engine_behind_tls_is_scraped_over_https() -> None:
+    found = prometheus_operator.endpoint(port(scheme="https"), "15s")
+    assert (found["scheme"], found["tlsConfig"]) == ("https", {"insecureSkipVerify": True})
+
+
+@pytest.mark.parametrize(
+    ("container", "first", "targets", "kept"),
+    [
+        ("vllm", None, ["vllm;", "sidecar;9000"], "vllm;"),
+        ("vllm", 9000, ["vllm;9000", "vllm;9001", "sidecar;9000"], "vllm;9000"),
+        ("a.b", 80, ["axb;80", "a.b;8080", "a.b;80"], "a.b;80"),
+    ],
+)
+def test_a_port_that_is_not_declared_is_reached_over_exactly_one_target(
+    container: str, first: int | None, targets: list[str], kept: str
+) -> None:
+    keep, *addresses = prometheus_operator.endpoint(
+        port(number=8001, declared=None, container=container, first=first), "15s"
+    )["relabelings"]
+    assert [one for one in targets if re.fullmatch(keep["regex"], one)] == [kept]
+    for ip, address in (("10.0.0.7", "10.0.0.7:8001"), ("fd00::7", "[fd00::7]:8001")):
+        (match,) = [one for one in addresses if re.fullmatch(one["regex"], ip)]
+        assert match["replacement"].replace("$1", ip) == address
