@@ -22,6 +22,7 @@ func (s *Server) adminRoutes(mux *http.ServeMux) {
 		if *override == (Override{}) {
 			override = nil
 		}
+		s.engine.Touch()
 		s.set(w, func() { s.override = override })
 	})
 	mux.HandleFunc("DELETE /admin/load", func(w http.ResponseWriter, _ *http.Request) {

@@ -48,6 +48,9 @@ func (s *Server) completions(chat bool) http.HandlerFunc {
 			writeError(w, http.StatusBadRequest, err.Error())
 			return
 		}
+		if s.options.Role == "prefill" {
+			job.MaxTokens = 1 // the decode server gives the others
+		}
 		prefix := "cmpl"
 		if chat {
 			prefix = "chatcmpl"

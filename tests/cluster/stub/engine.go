@@ -44,6 +44,7 @@ type Engine struct {
 	Seats    int
 	KVTokens int
 	Pace     Pace
+	Computed bool // prompts arrive computed, as at a decode server
 
 	mu      sync.Mutex
 	work    chan struct{}
@@ -70,6 +71,9 @@ func (e *Engine) Submit(promptTokens, maxTokens int, finishReason string) *Seque
 		arrived:      time.Now(),
 		wake:         make(chan struct{}, 1),
 	}
+	if e.Computed {
+		sequence.prefillLeft = 0
+	}
 	e.mu.Lock()
 	e.waiting = append(e.waiting, sequence)
 	e.stats.Seen = true
@@ -79,6 +83,13 @@ func (e *Engine) Submit(promptTokens, maxTokens int, finishReason string) *Seque
 	default:
 	}
 	return sequence
+}
+
+// Touch says that a request has been seen, as after a server's warm-up.
+func (e *Engine) Touch() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.stats.Seen = true
 }
 
 // Abort gives up a sequence that its client no longer wants. A finished one stays as it is.
@@ -136,10 +147,10 @@ func (e *Engine) plan() (time.Duration, []share) {
 	held := e.held()
 	for len(e.waiting) > 0 && len(e.running) < e.Seats {
 		next := e.waiting[0]
-		if held+next.prefillLeft > e.KVTokens && len(e.running) > 0 {
+		if held+next.size() > e.KVTokens && len(e.running) > 0 {
 			break
 		}
-		held += next.prefillLeft
+		held += next.size()
 		e.waiting = e.waiting[1:]
 		e.running = append(e.running, next)
 		if next.admitted.IsZero() {
@@ -219,10 +230,13 @@ func (e *Engine) preempt() {
 func (e *Engine) held() int {
 	held := 0
 	for _, sequence := range e.running {
-		held += sequence.PromptTokens + sequence.generated
+		held += sequence.size()
 	}
 	return held
 }
+
+// size is what a sequence holds in the cache once its prompt is there.
+func (s *Sequence) size() int { return s.PromptTokens + s.generated }
 
 func without(list []*Sequence, gone *Sequence) []*Sequence {
 	kept := make([]*Sequence, 0, len(list))

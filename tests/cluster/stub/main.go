@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log"
@@ -46,8 +47,20 @@ func run(options *Options) error {
 		return err
 	}
 	listener := &http.Server{Addr: options.Address, Handler: server.Handler()}
-	failed := make(chan error, 1)
-	go func() { failed <- listener.ListenAndServe() }()
+	failed := make(chan error, 2)
+	if options.CertFile == "" {
+		go func() { failed <- listener.ListenAndServe() }()
+	} else {
+		pair, err := Certificate(options.CertFile, options.KeyFile)
+		if err != nil {
+			return err
+		}
+		listener.TLSConfig = &tls.Config{Certificates: []tls.Certificate{pair}}
+		go func() { failed <- listener.ListenAndServeTLS("", "") }()
+	}
+	if options.MetricsAddress != "" {
+		go func() { failed <- http.ListenAndServe(options.MetricsAddress, server.MetricsHandler()) }()
+	}
 	log.Printf("%s as %v on %s: %d seats, %d cache tokens, body %s",
 		options.Model, options.ServedNames, options.Address, options.Seats, options.KVTokens, options.Body)
 

@@ -43,6 +43,7 @@ var rankLabels = []string{"engine", "dp_rank"}
 var spread = map[string]bool{
 	"running": true, "waiting": true, "prompt_tokens": true, "generation_tokens": true, "finished": true,
 	"finished_stop": true, "finished_length": true, "finished_abort": true, "kv_used": true,
+	"waiting_first": true, "waiting_later": true,
 }
 
 // NewRenderer reads the built-in table.
@@ -148,7 +149,7 @@ func (r *Renderer) value(
 		if spread[rule.Value] && len(ranks) > 1 {
 			value = fairShare(value, ranks[rankOf(line)], len(ranks))
 		}
-		return formatFloat(value)
+		return formatLike(line.Value, value)
 	}
 	if quantity, suffix, found := r.histogram(line.Name); found {
 		histogram := now.Histograms[quantity]
@@ -159,13 +160,13 @@ func (r *Renderer) value(
 		case "_sum":
 			return formatFloat(histogram.Sum)
 		case "_count":
-			return formatFloat(histogram.Count)
+			return formatLike(line.Value, histogram.Count)
 		}
 		key := line.Name + "/" + rankOf(line)
 		if buckets[key] == nil {
 			buckets[key] = cutBuckets(histogram, sortedBounds(lines, strings.TrimSuffix(line.Name, suffix)))
 		}
-		return formatFloat(buckets[key][canonical(line.Get("le"))])
+		return formatLike(line.Value, buckets[key][canonical(line.Get("le"))])
 	}
 	if line.Name == "process_start_time_seconds" || strings.HasSuffix(line.Name, "_created") {
 		return formatFloat(float64(now.Started.UnixMilli()) / 1000)

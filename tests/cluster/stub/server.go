@@ -41,9 +41,11 @@ func NewServer(options *Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	engine := NewEngine(options.Seats, options.KVTokens, options.Pace)
+	engine.Computed = options.Role == "decode"
 	return &Server{
 		options:  options,
-		engine:   NewEngine(options.Seats, options.KVTokens, options.Pace),
+		engine:   engine,
 		renderer: renderer,
 		started:  time.Now(),
 		template: template,
@@ -51,7 +53,7 @@ func NewServer(options *Options) (*Server, error) {
 	}, nil
 }
 
-// Handler returns all routes. Before ready, each of them but the admin's answers 503.
+// Handler returns the API's routes and the admin's.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v1/completions", s.faulty("api", s.completions(false)))
@@ -60,12 +62,39 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /version", s.version)
 	mux.HandleFunc("GET /health", s.faulty("health", s.health))
 	mux.HandleFunc("GET /health_generate", s.faulty("health", s.health))
-	if s.options.Metrics {
-		mux.HandleFunc("GET /metrics", s.faulty("metrics", s.metrics))
+	if s.options.Engine == "llamacpp" {
+		s.llamaRoutes(mux)
 	}
+	if s.options.MetricsAddress == "" {
+		s.metricsRoute(mux)
+	}
+	return s.whenReady(mux, s.adminRoutes)
+}
+
+// MetricsHandler returns the routes of a port that only has metrics.
+func (s *Server) MetricsHandler() http.Handler {
+	mux := http.NewServeMux()
+	s.metricsRoute(mux)
+	return s.whenReady(mux, func(*http.ServeMux) {})
+}
+
+func (s *Server) metricsRoute(mux *http.ServeMux) {
+	handler := s.metrics
+	switch {
+	case s.options.Metrics:
+	case s.options.Engine == "llamacpp":
+		handler = s.metricsNotSupported
+	default:
+		return
+	}
+	mux.HandleFunc("GET "+s.options.MetricsPath, s.faulty("metrics", handler))
+}
+
+// whenReady answers 503 until the start-up is over, but on the routes that always adds.
+func (s *Server) whenReady(mux *http.ServeMux, always func(*http.ServeMux)) http.Handler {
 	ready := s.started.Add(s.options.StartupDelay)
 	all := http.NewServeMux()
-	s.adminRoutes(all)
+	always(all)
 	all.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		if time.Now().Before(ready) {
 			writeError(w, http.StatusServiceUnavailable, "the model is loading")
@@ -128,11 +157,18 @@ func (s *Server) metrics(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	s.mu.Lock()
-	template, override := s.template, s.override
+	template := s.template
 	s.mu.Unlock()
-	body := s.renderer.Render(template, s.engine.Snapshot(override), s.model(), s.options.AbsentUntilFirst)
+	body := s.renderer.Render(template, s.engine.Snapshot(s.shown()), s.model(), s.options.AbsentUntilFirst)
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 	_, _ = w.Write([]byte(body))
+}
+
+// shown is the load that a test asked to be shown.
+func (s *Server) shown() *Override {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.override
 }
 
 func (s *Server) model() string { return s.options.ServedNames[0] }

@@ -1,6 +1,9 @@
 package main
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // blockSize is the cache's block size in the recorded bodies.
 const blockSize = 16
@@ -43,7 +46,6 @@ func (e *Engine) Snapshot(override *Override) Snapshot {
 	}
 	seen := stats.Seen
 	if override != nil {
-		seen = true
 		for name, value := range map[string]*float64{
 			"running": override.Running, "waiting": override.Waiting, "kv": override.KV,
 		} {
@@ -52,6 +54,9 @@ func (e *Engine) Snapshot(override *Override) Snapshot {
 			}
 		}
 	}
+	// SGLang's roles show two queues where others have one.
+	values["waiting_later"] = math.Floor(values["waiting"] / 2)
+	values["waiting_first"] = values["waiting"] - values["waiting_later"]
 	values["kv_used"] = float64(int(values["kv"] * capacity))
 	values["kv_free"] = capacity - values["kv_used"]
 	return Snapshot{

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"os"
@@ -45,7 +46,7 @@ var (
 )
 
 // LoadTemplate reads the recorded body called name: NAME.txt, or NAME-busy.txt, which has every series.
-// NAME-fresh.txt beside it is the body before the first request.
+// NAME-fresh.txt beside it is the body before the first request; a role speaks in that of its engine.
 func LoadTemplate(folder, name string) (*Template, error) {
 	base := strings.TrimSuffix(strings.TrimSuffix(name, ".txt"), "-busy")
 	text, err := os.ReadFile(filepath.Join(folder, base+"-busy.txt"))
@@ -56,10 +57,24 @@ func LoadTemplate(folder, name string) (*Template, error) {
 		return nil, fmt.Errorf("no body %q in %s; there are: %s", name, folder, strings.Join(bodyNames(folder), " "))
 	}
 	template := &Template{Name: base, Lines: parseBody(string(text))}
-	if fresh, err := os.ReadFile(filepath.Join(folder, base+"-fresh.txt")); err == nil {
+	engine, role := cutRole(base)
+	if fresh, err := os.ReadFile(filepath.Join(folder, engine+"-fresh.txt")); err == nil {
+		if role != "" {
+			fresh = bytes.ReplaceAll(fresh, []byte(`engine_type="unified"`), []byte(`engine_type="`+role+`"`))
+		}
 		template.Fresh = parseBody(string(fresh))
 	}
 	return template, nil
+}
+
+// cutRole takes "sglang-0.5.12-prefill" apart.
+func cutRole(name string) (engine, role string) {
+	for _, role := range []string{"prefill", "decode"} {
+		if engine, cut := strings.CutSuffix(name, "-"+role); cut {
+			return engine, role
+		}
+	}
+	return name, ""
 }
 
 func bodyNames(folder string) []string {
@@ -82,12 +97,13 @@ func (t *Template) Version() string {
 
 func parseBody(text string) []Line {
 	lines := []Line{}
-	for _, raw := range strings.Split(strings.TrimRight(text, "\n"), "\n") {
+	if text == "" {
+		return lines
+	}
+	for _, raw := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
 		found := sampleForm.FindStringSubmatch(raw)
 		if found == nil {
-			if raw != "" {
-				lines = append(lines, Line{Text: raw})
-			}
+			lines = append(lines, Line{Text: raw})
 			continue
 		}
 		line := Line{Name: found[1], Value: found[3]}
@@ -120,6 +136,15 @@ func (l Line) write(out *strings.Builder) {
 	out.WriteByte(' ')
 	out.WriteString(l.Value)
 	out.WriteByte('\n')
+}
+
+// formatLike writes a value as the engine wrote it in the recording: C++, Go and Rust print whole numbers bare.
+func formatLike(recorded string, value float64) string {
+	text := formatFloat(value)
+	if strings.ContainsAny(recorded, ".eN") || math.IsInf(value, 0) || value != math.Trunc(value) {
+		return text
+	}
+	return strconv.FormatFloat(value, 'f', -1, 64)
 }
 
 // formatFloat writes a value as the Python client does: "8.0", "1.7955e+09".
