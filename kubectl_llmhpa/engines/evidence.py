@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from kubectl_llmhpa.engines import commands, lookalikes
 from kubectl_llmhpa.engines.exposition import Exposition
-from kubectl_llmhpa.engines.model import Clues, Engine, Source
+from kubectl_llmhpa.engines.model import Clues, Engine, Form, Source
 from kubectl_llmhpa.engines.rows import ENGINES
 from kubectl_llmhpa.errors import LlmHpaError
 
@@ -35,6 +35,8 @@ ROLE_LABELS = (
     "role-name",
 )
 ROLES = ("prefill", "decode")
+#: Values of a variable that leave off what it switches (Dynamo's DYN_SYSTEM_PORT is -1 when unset).
+_OFF = ("", "0", "-1", "false")
 _TAG = re.compile(r":v?(\d+\.\d+(\.\d+)?(\.?post\d+|rc\d+)?)\b")
 
 
@@ -92,6 +94,10 @@ def expect(clues: Clues, hint: str = "") -> Expected | None:
             if (value := clues.labels.get(label, "")) and value.lower() in engine.labels:
                 return Expected(engine, Source.LABEL, f"label {label}={value}")
     for engine in ENGINES:
+        for label, pattern in engine.marks:
+            if (value := clues.labels.get(label, "")) and re.fullmatch(pattern, value.lower()):
+                return Expected(engine, Source.LABEL, f"label {label}={value}")
+    for engine in ENGINES:
         if any(re.search(pattern, clues.image) for pattern in engine.images):
             return Expected(engine, Source.IMAGE, f"image {clues.image}")
     return None
@@ -104,6 +110,13 @@ def role_of(engine: Engine, body: Exposition, clues: Clues) -> str:
         return own
     values = (clues.labels.get(label, "").lower() for label in ROLE_LABELS)
     return next((value for value in values if value in ROLES), "")
+
+
+def likely_form(engine: Engine, clues: Clues) -> Form:
+    """The form of a pod whose body tells nothing: the one of its role, else the first for any role."""
+    role = role_of(engine, Exposition(frozenset(), {}), clues)
+    fitting = [form for form in engine.forms if role in form.roles or (role and role == form.role)]
+    return (fitting or [form for form in engine.forms if not form.roles] or list(engine.forms))[0]
 
 
 def version_of(clues: Clues, hint: str = "") -> tuple[str | None, str]:
@@ -143,10 +156,14 @@ def missing_switch(engine: Engine, clues: Clues) -> str:
 
     A pod that shows no command of its own may have it in its image, so that tells nothing.
     """
-    if not engine.switch_on or not clues.words:
+    listens = likely_form(engine, clues).listens or engine
+    if not listens.switch_on or not clues.words:
         return ""
-    given = any(commands.switch(clues.words, name) or clues.env.get(name) for name in engine.switch_on)
-    return "" if given else engine.switch_on[0]
+    given = any(
+        commands.switch(clues.words, name) or clues.env.get(name, "").lower() not in _OFF
+        for name in listens.switch_on
+    )
+    return "" if given else listens.switch_on[0]
 
 
 def listening(clues: Clues, hint: str = "") -> list[Endpoint]:
@@ -161,13 +178,14 @@ def listening(clues: Clues, hint: str = "") -> list[Endpoint]:
     engine = expected.engine
     if any(commands.switch(clues.words, name) for name in engine.no_http):
         return []
+    listens = likely_form(engine, clues).listens or engine
     scheme = "https" if any(commands.flag(clues.words, name) for name in engine.tls_flags) else "http"
     texts = [
-        commands.flag(clues.words, *engine.port_flags),
-        *(clues.env.get(name) for name in engine.port_env),
+        commands.flag(clues.words, *listens.port_flags),
+        *(clues.env.get(name) for name in listens.port_env),
     ]
     ports = [port for text in texts if (port := commands.whole(text)) is not None and port < 65536]
-    return [Endpoint((ports or [engine.default_port])[0], engine.path, scheme)]
+    return [Endpoint((ports or [listens.default_port])[0], engine.path, scheme)]
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -18,7 +18,8 @@ _NOT_YET = "this version cannot scale it yet"
 
 @dataclass(frozen=True)
 class Lookalike:
-    """`prefixes`: any family that begins so; `label`: (prefix, label) of a telling sample; `command`: start line.
+    """`prefixes`: any family that begins so; `label`: (prefix, label) of a telling sample, with a `value` of that
+    label as a regular expression; `command`: start line.
 
     `signals` of a queue upstream of the engines serve External metrics, one series for each `by`.
     """
@@ -28,6 +29,7 @@ class Lookalike:
     remedy: str = ""
     prefixes: tuple[str, ...] = ()
     label: tuple[str, str] | None = None
+    value: str = ".*"
     command: str = ""
     signals: tuple[Signal, ...] = ()
     by: str = "namespace, pod"
@@ -39,7 +41,7 @@ class Lookalike:
             return False
         prefix, label = self.label
         return any(
-            label in sample.labels
+            label in sample.labels and re.fullmatch(self.value, sample.labels[label])
             for name, samples in body.samples.items()
             if name.startswith(prefix)
             for sample in samples

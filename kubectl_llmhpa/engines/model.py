@@ -223,12 +223,23 @@ class Dialect:
 
 
 @dataclass(frozen=True)
+class Listens:
+    """Where one form has its metrics, when that is not where the rest of its engine has them; fields as in `Engine`."""
+
+    default_port: int
+    port_flags: tuple[str, ...] = ()
+    port_env: tuple[str, ...] = ()
+    switch_on: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Form:
     """One shape of an engine's body, with its signals.
 
     It fits a body when some family begins with `prefix`, for each entry of `live` one of its names has series, none
     of `absent` is a family, and the pod's role is one of `roles` (empty: any). `external_only`: its numbers are not
     those of one pod, so no Pods metric is sound. `role` is the role of a pod with this form when nothing else says.
+    `named_by` are metrics whose model label says the served names, where the signals spell them otherwise.
     """
 
     name: str
@@ -240,6 +251,8 @@ class Form:
     absent: tuple[str, ...] = ()
     external_only: bool = False
     model_label: str = "model_name"
+    named_by: tuple[str, ...] = ()
+    listens: Listens | None = None
 
 
 @dataclass(frozen=True)
@@ -272,12 +285,13 @@ class Engine:
     """One engine as data.
 
     `commands` and `images` are regular expressions searched in the joined command line and in the image; `labels` the
-    values of engine labels (`llm-d.ai/engine-type`) that mean it. `forms` are tried in order, most telling first;
-    `forms_of` makes them from the body where names can be configured. `dialects` are newest first. `switch_on`: flags
-    (or environment variables) without which there are no metrics; `switch_off`: flags that hide them; `no_http`:
-    flags that rule a metrics endpoint out. `lazy`: series appear with the first request, so families alone tell the
-    engine. `port_flags`, `port_env`, `default_port`, `path` and `tls_flags` say where
-    the metrics are. `info_path` is a JSON page on the same port that `info_of` reads.
+    values of engine labels (`llm-d.ai/engine-type`) that mean it, `marks` labels that only its own operator sets, with
+    the values (a regular expression) that mean it. `forms` are tried in order, most telling first; `forms_of` makes
+    them from the body where names can be configured or other engines' series are passed through. `dialects` are newest
+    first. `switch_on`: flags (or environment variables) without which there are no metrics; `switch_off`: flags that
+    hide them; `no_http`: flags that rule a metrics endpoint out. `lazy`: series appear with the first request, so
+    families alone tell the engine. `port_flags`, `port_env`, `default_port`, `path` and `tls_flags` say where the
+    metrics are. `info_path` is a JSON page on the same port that `info_of` reads.
     """
 
     name: str
@@ -288,6 +302,7 @@ class Engine:
     images: tuple[str, ...]
     default_port: int
     labels: tuple[str, ...] = ()
+    marks: tuple[tuple[str, str], ...] = ()
     path: str = "/metrics"
     port_flags: tuple[str, ...] = ("--port",)
     port_env: tuple[str, ...] = ()
@@ -296,7 +311,7 @@ class Engine:
     switch_off: tuple[str, ...] = ()
     no_http: tuple[str, ...] = ()
     lazy: bool = False
-    forms_of: Callable[[Exposition], tuple[Form, ...]] | None = None
+    forms_of: Callable[[Exposition, Clues], tuple[Form, ...]] | None = None
     dialect_of: Callable[[Exposition, Form], str] | None = None
     role_of: Callable[[Exposition, Clues], str] = _no_role
     seats_of: Callable[[Exposition, Clues], Seats | None] = _no_seats

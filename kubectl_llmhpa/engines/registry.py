@@ -46,12 +46,12 @@ def identify(
         raise lookalikes.refusal(found, parsed)
     for engine in ENGINES:
         role = clue.role_of(engine, parsed, clues)
-        for form in _forms(engine, parsed, role):
+        for form in _forms(engine, parsed, clues, role):
             if sign := _sign(form, parsed):
                 return _facts(engine, form, parsed, clues, hint, source, f"{sign} in its metrics", role)
     for engine in ENGINES:
         role = clue.role_of(engine, parsed, clues)
-        begun = [form for form in _forms(engine, parsed, role) if parsed.has(form.prefix)]
+        begun = [form for form in _forms(engine, parsed, clues, role) if parsed.has(form.prefix)]
         if not begun:
             continue
         form = begun[0]
@@ -74,7 +74,7 @@ def identify(
         )
     if parsed.families:
         raise _unknown(parsed, expected, clues)
-    form = _assumed_form(expected.engine, clues)
+    form = clue.likely_form(expected.engine, clues)
     evidence = f"{expected.evidence}; no metrics yet"
     return _facts(expected.engine, form, parsed, clues, hint, source, evidence, armed=True)
 
@@ -87,7 +87,7 @@ def assume(clues: Clues, hint: str = "") -> EngineFacts:
     expected = clue.expect(clues, hint)
     if expected is None:
         raise _unknown(_EMPTY, None, clues)
-    form = _assumed_form(expected.engine, clues)
+    form = clue.likely_form(expected.engine, clues)
     return _facts(expected.engine, form, _EMPTY, clues, hint, expected.source, expected.evidence)
 
 
@@ -119,8 +119,8 @@ def engine_of(metric: str) -> str | None:
     return None
 
 
-def _forms(engine: Engine, body: Exposition, role: str) -> list[Form]:
-    forms = engine.forms_of(body) if engine.forms_of else engine.forms
+def _forms(engine: Engine, body: Exposition, clues: Clues, role: str) -> list[Form]:
+    forms = engine.forms_of(body, clues) if engine.forms_of else engine.forms
     return [form for form in forms if not form.roles or role in form.roles]
 
 
@@ -130,12 +130,6 @@ def _sign(form: Form, body: Exposition) -> str:
         return ""
     signs = [next((name for name in names if body.live(name)), "") for names in form.live]
     return signs[0] if signs and all(signs) else ""
-
-
-def _assumed_form(engine: Engine, clues: Clues) -> Form:
-    role = clue.role_of(engine, _EMPTY, clues)
-    fitting = [form for form in engine.forms if role in form.roles or (role and role == form.role)]
-    return (fitting or [form for form in engine.forms if not form.roles] or list(engine.forms))[0]
 
 
 def _facts(
@@ -181,6 +175,9 @@ def _dialect(engine: Engine, body: Exposition) -> str:
 
 
 def _models(form: Form, body: Exposition) -> tuple[str, ...]:
+    named = {model for name in form.named_by for model in body.label_values(name, form.model_label)}
+    if named:
+        return tuple(sorted(named - {""}))
     names = {name for signal in form.signals for name in signal.names}
     names |= {f"{name}_count" for name in names}
     models = {model for name in names for model in body.label_values(name, form.model_label)}
