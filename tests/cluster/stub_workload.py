@@ -9,36 +9,50 @@ from string import Template
 from typing import Any
 
 from tests.cluster.conftest import Json, Kubectl, load_image
-from tests.cluster.workloads import stub_engine
+from tests.cluster.workloads import PORTS, Engine, Kind, Role, stub_engine
+
+KINDS = {"StatefulSet": "sts", "Deployment": "deploy", "LeaderWorkerSet": "lws"}
 
 
 @dataclass(frozen=True)
 class Stub:
-    """A StatefulSet of stub engines and its Service."""
+    """A workload of stub engines and its Service."""
 
     kubectl: Kubectl
     namespace: str
     name: str = "vllm-inference"
+    engine: Engine = "vllm"
+    role: Role = ""
+    kind: Kind = "StatefulSet"
+    tls: bool = False
 
     def start(
-        self, *, replicas: int = 1, seats: int = 8, arguments: tuple[str, ...] = (), wait: bool = True
+        self,
+        *,
+        replicas: int = 1,
+        seats: int = 8,
+        arguments: tuple[str, ...] = (),
+        wait: bool = True,
+        **shape: Any,
     ) -> None:
-        """Create both and wait until the pods are ready."""
+        """Create both and wait until the pods are ready; `shape` is what `stub_engine` takes besides."""
         load_image("stub-engine")
         manifest = stub_engine(
-            name=self.name, namespace=self.namespace, service=f"{self.name}-service", replicas=replicas, seats=seats,
-            flags=arguments,
+            engine=self.engine, role=self.role, kind=self.kind, tls=self.tls, name=self.name,
+            namespace=self.namespace, service=f"{self.name}-service", replicas=replicas, seats=seats,
+            flags=arguments, **shape,
         )  # fmt: skip
         self.kubectl.run("apply", "-f", "-", stdin=manifest)
         if wait:
-            self.kubectl.run(
-                "rollout", "status", f"sts/{self.name}", "-n", self.namespace, "--timeout=120s", timeout=150
-            )
+            ready = ("rollout", "status", self._object)
+            if self.kind == "LeaderWorkerSet":
+                ready = ("wait", self._object, f"--for=jsonpath={{.status.readyReplicas}}={replicas}")
+            self.kubectl.run(*ready, "-n", self.namespace, "--timeout=120s", timeout=150)
 
     @property
     def reference(self) -> tuple[str, str, str]:
         """What the plugin's commands get."""
-        return f"sts/{self.name}", "-n", self.namespace
+        return self._object, "-n", self.namespace
 
     def load(self, pod: int = 0, **values: float | None) -> None:
         """Make a pod show `running`, `waiting`, `kv`; nothing given: the real values."""
@@ -54,14 +68,27 @@ class Stub:
 
     def replicas(self) -> int:
         """`spec.replicas` now."""
-        return int(self.kubectl.get("sts", self.name, "-n", self.namespace)["spec"]["replicas"])
+        return int(self.kubectl.get(self._object, "-n", self.namespace)["spec"]["replicas"])
+
+    def pod(self, number: int) -> str:
+        """The name of a pod that serves: by its number, in a Deployment by its age."""
+        if self.kind != "Deployment":
+            return f"{self.name}-{number}"
+        found = self.kubectl.get("pods", "-n", self.namespace, "-l", f"app={self.name}")["items"]
+        alive = [pod["metadata"] for pod in found if "deletionTimestamp" not in pod["metadata"]]
+        return str(sorted((pod["creationTimestamp"], pod["name"]) for pod in alive)[number][1])
 
     def hpa(self) -> Json:
         """The HPA of the same name."""
         return self.kubectl.get("hpa", self.name, "-n", self.namespace)
 
+    @property
+    def _object(self) -> str:
+        return f"{KINDS[self.kind]}/{self.name}"
+
     def _admin(self, pod: int, what: str, body: Json) -> None:
-        path = f"/api/v1/namespaces/{self.namespace}/pods/{self.name}-{pod}:8000/proxy/admin/{what}"
+        target = f"{'https:' * self.tls}{self.pod(pod)}:{PORTS[self.engine]}"
+        path = f"/api/v1/namespaces/{self.namespace}/pods/{target}/proxy/admin/{what}"
         self.kubectl.run("create", "--raw", path, "-f", "-", stdin=json.dumps(body))
 
 

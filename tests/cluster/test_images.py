@@ -79,6 +79,25 @@ def test_a_missing_file_leaves_no_archive(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_stub_speaks_other_command_lines() -> None:
+    text = workloads.stub_engine(
+        engine="sglang", role="decode", kind="LeaderWorkerSet", port_name=None, sidecar=9000
+    )
+    group, service = yaml.safe_load_all(text)
+    template = group["spec"]["leaderWorkerTemplate"]
+    engine, sidecar = template["leaderTemplate"]["spec"]["containers"]
+    assert " ".join(engine["command"]).startswith("python3 -m sglang.launch_server --model-path")
+    assert engine["command"][-3:] == ["--enable-metrics", "--disaggregation-mode", "decode"]
+    assert engine["ports"] == [{"containerPort": 30000}]
+    assert sidecar["ports"] == [{"name": "side", "containerPort": 9000}]
+    assert "ports" not in template["workerTemplate"]["spec"]["containers"][0]
+    assert service["spec"]["selector"]["leaderworkerset.sigs.k8s.io/worker-index"] == "0"
+    bare, _ = yaml.safe_load_all(workloads.stub_engine(engine="llamacpp", metrics=False, declared=False))
+    container = bare["spec"]["template"]["spec"]["containers"][0]
+    assert "--metrics" not in container["command"]
+    assert "ports" not in container
+
+
 @pytest.mark.parametrize("kind", ["StatefulSet", "Deployment"])
 def test_the_stub_manifest(kind: Any) -> None:
     text = workloads.stub_engine(kind=kind, namespace="demo", replicas=3, seats=4, flags=["--speed", "2"])
