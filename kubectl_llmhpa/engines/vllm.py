@@ -7,12 +7,11 @@ name in X.Y, hides it in X.Y+1 and removes it in X.Y+2 (docs/usage/metrics.md), 
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from kubectl_llmhpa.engines import commands
+from kubectl_llmhpa.engines import commands, seats
 from kubectl_llmhpa.engines.exposition import Exposition
 from kubectl_llmhpa.engines.model import Clues, Dialect, Engine, Form, Info, Seats, Signal
 from kubectl_llmhpa.findings import Finding, found
@@ -25,8 +24,6 @@ RANKS = ("engine", "model_name")
 
 #: arg_utils.py: 1024 on devices of 70 GiB and more (not A100) from 0.9 on, else 256. The smaller one is assumed.
 DEFAULT_MAX_NUM_SEQS = 256
-#: Fewer finished requests than this say nothing about the mean length of a request.
-ENOUGH_REQUESTS = 10
 
 _KV = ("vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc")
 _ITL = ("vllm:inter_token_latency_seconds", "vllm:time_per_output_token_seconds")
@@ -115,34 +112,21 @@ def seats_of(body: Exposition, clues: Clues) -> Seats | None:
     ranks = _ranks(body, words)
     text = commands.flag(words, "--max-num-seqs")
     flag = commands.whole(text)
-    by_flag = None if text is not None and flag is None else (flag or DEFAULT_MAX_NUM_SEQS) * ranks
-    by_cache, cache_evidence = _cache_seats(body, ranks)
     plural = "rank" if ranks == 1 else "ranks"
-    flag_evidence = (
+    evidence = (
         f"--max-num-seqs {flag} x {ranks} data-parallel {plural}"
         if flag
         else f"the default --max-num-seqs {DEFAULT_MAX_NUM_SEQS} x {ranks} data-parallel {plural} "
         "(1024 on large GPUs; the flag is not on the command line)"
     )
-    ceiling = flag * ranks if flag else None
-    running = _whole_total(body, RUNNING)
-    waiting = _whole_total(body, WAITING)
-    bounds = [bound for bound in (by_flag, by_cache) if bound is not None]
-    if not bounds:
-        if running and waiting:
-            return Seats(running, f"{running} requests run while {waiting} wait", proved=False)
-        return None
-    value = min(bounds)
-    if running > value:
-        return Seats(running, f"{running} requests run at once right now", proved=True, ceiling=ceiling)
-    if by_cache is not None and by_cache == value:
-        return Seats(value, cache_evidence, proved=True, ceiling=ceiling)
-    filled = waiting > 0 and running == value
-    evidence = f"{flag_evidence}, all taken while {waiting} wait" if filled else flag_evidence
-    if by_cache is not None:
-        evidence += f"; the KV cache would hold {by_cache}"
-    return Seats(
-        value, evidence, proved=filled or (flag is not None and by_cache is not None), ceiling=ceiling
+    unknown = text is not None and flag is None
+    limit = seats.Bound((flag or DEFAULT_MAX_NUM_SEQS) * ranks, evidence, stated=flag is not None)
+    return seats.decide(
+        None if unknown else limit,
+        _cache_seats(body, ranks),
+        running=seats.whole_total(body, RUNNING),
+        waiting=seats.whole_total(body, WAITING),
+        ceiling=flag * ranks if flag else None,
     )
 
 
@@ -197,25 +181,27 @@ def _ranks(body: Exposition, words: tuple[str, ...]) -> int:
     return 1
 
 
-def _cache_seats(body: Exposition, ranks: int) -> tuple[int | None, str]:
+def _cache_seats(body: Exposition, ranks: int) -> seats.Bound | None:
     """Requests of mean length that the KV cache of all ranks holds, and the sentence for it."""
     infos = body.of(CACHE_INFO)
     sizes = [_cache_tokens(sample.labels) for sample in infos]
-    mean = _mean_lengths(body)
     known = [size for size in sizes if size is not None]
-    if not known or len(known) != len(sizes) or mean is None:
-        return None, ""
+    if not known or len(known) != len(sizes):
+        return None
     # One series for several ranks: no engine label in 0.8.5 and V0, and the last rank only up to 0.9.2.
     copies = ranks if len(known) < ranks and len(known) == 1 else 1
-    tokens = sum(size for size, _ in known) * copies
-    prompt, output = mean
-    per_request = prompt + output / 2
-    if per_request <= 0:
-        return None, ""
     sizes_text = " + ".join(dict.fromkeys(text for _, text in known))
     times = f" x {copies} ranks" if copies > 1 else f" x {len(known)} engines" if len(known) > 1 else ""
-    evidence = f"{sizes_text}{times} / mean ({prompt:.0f} prompt + {output / 2:.0f}) tokens"
-    return max(1, math.floor(tokens / per_request)), evidence
+    lengths = seats.mean_lengths(
+        body,
+        (
+            "vllm:request_prompt_tokens_count",
+            "vllm:request_prompt_tokens_sum",
+            "vllm:request_generation_tokens_sum",
+        ),
+        ("vllm:request_success_total", "vllm:prompt_tokens_total", "vllm:generation_tokens_total"),
+    )
+    return seats.by_cache(sum(size for size, _ in known) * copies, sizes_text + times, lengths)
 
 
 def _cache_tokens(labels: Mapping[str, str]) -> tuple[int, str] | None:
@@ -228,30 +214,6 @@ def _cache_tokens(labels: Mapping[str, str]) -> tuple[int, str] | None:
     if blocks is None or block is None:
         return None
     return blocks * block, f"{blocks} KV blocks x {block} tokens"
-
-
-def _mean_lengths(body: Exposition) -> tuple[float, float] | None:
-    """Mean prompt and output tokens of the finished requests; None while too few have finished.
-
-    The per-request histograms count finished requests only; the counters (the fallback) count running ones too.
-    """
-    finished = body.total("vllm:request_prompt_tokens_count")
-    prompt = body.total("vllm:request_prompt_tokens_sum")
-    output = body.total("vllm:request_generation_tokens_sum")
-    if finished is None or prompt is None or output is None:
-        finished = body.total("vllm:request_success_total")
-        prompt = body.total("vllm:prompt_tokens_total")
-        output = body.total("vllm:generation_tokens_total")
-    if finished is None or prompt is None or output is None:
-        return None
-    if not all(map(math.isfinite, (finished, prompt, output))) or finished < ENOUGH_REQUESTS:
-        return None
-    return prompt / finished, output / finished
-
-
-def _whole_total(body: Exposition, metric: str) -> int:
-    total = body.total(metric)
-    return int(total) if total is not None and math.isfinite(total) else 0
 
 
 VLLM = Engine(
