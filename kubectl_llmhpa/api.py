@@ -90,8 +90,14 @@ class Reader(Protocol):
     def get(self, path: str, *, accept: str = "application/json") -> Json:
         """The JSON body at `path`."""
 
-    def get_text(self, path: str) -> str:
-        """The body at `path` as text (pod logs, an engine's metrics through the pod proxy)."""
+    def get_text(self, path: str, *, timeout: float | None = None) -> str:
+        """The body at `path` as text (pod logs, an engine's metrics through the pod proxy).
+
+        `timeout` in seconds, for what may never answer; None: as long as any other read.
+        """
+
+    def may(self, verb: str, group: str, resource: str, subresource: str = "", namespace: str = "") -> bool:
+        """Whether the caller has this right (a SelfSubjectAccessReview), everywhere when `namespace` is empty."""
 
     def get_many(self, paths: Sequence[str]) -> list[Json | ApiError]:
         """Several reads at once, in order; a failed one is its error, not an exception."""

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _IN_CLUSTER_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _AT_ONCE = 8
+_REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+_REVIEW_KIND = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview"}
 
 _KNOWN = {
     (resource.api_version, resource.kind): resource
@@ -78,9 +80,22 @@ class Cluster:
         """See `api.Reader.get`."""
         return self._open().get_json(path, accept)
 
-    def get_text(self, path: str) -> str:
+    def get_text(self, path: str, *, timeout: float | None = None) -> str:
         """See `api.Reader.get_text`."""
-        return self._open().request("GET", path, accept="*/*").decode("utf-8", "replace")
+        return self._open().request("GET", path, accept="*/*", timeout=timeout).decode("utf-8", "replace")
+
+    def may(self, verb: str, group: str, resource: str, subresource: str = "", namespace: str = "") -> bool:
+        """See `api.Reader.may`."""
+        asked = {
+            "verb": verb,
+            "group": group,
+            "resource": resource,
+            "subresource": subresource,
+            "namespace": namespace,
+        }
+        review = {**_REVIEW_KIND, "spec": {"resourceAttributes": asked}}
+        answer = self._open().post_json(_REVIEWS, review)
+        return bool((answer.get("status") or {}).get("allowed"))
 
     def get_many(self, paths: Sequence[str]) -> list[Json | ApiError]:
         """See `api.Reader.get_many`."""

@@ -23,6 +23,12 @@ class UnixConnection(http.client.HTTPConnection):
         super().__init__("localhost", timeout=timeout)
         self._path = path
 
+    def limit(self, seconds: float) -> None:
+        """Give up after so many seconds without an answer, from the next request on."""
+        self.timeout = seconds
+        if self.sock is not None:
+            self.sock.settimeout(seconds)
+
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
@@ -34,9 +40,15 @@ class Transport(abc.ABC):
 
     @abc.abstractmethod
     def request(
-        self, method: str, path: str, *, accept: str = "application/json", content: bytes | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        accept: str = "application/json",
+        content: bytes | None = None,
+        timeout: float | None = None,
     ) -> bytes:
-        """The body of a successful answer; `content` is JSON. Raises ApiError."""
+        """The body of a successful answer; `content` is JSON, `timeout` in seconds. Raises ApiError."""
 
     @abc.abstractmethod
     def lines(self, path: str, timeout: float) -> Iterator[Any]:
@@ -85,12 +97,19 @@ class SocketTransport(Transport):
             connection.close()
 
     def request(
-        self, method: str, path: str, *, accept: str = "application/json", content: bytes | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        accept: str = "application/json",
+        content: bytes | None = None,
+        timeout: float | None = None,
     ) -> bytes:
         """See `Transport.request`; a kept-alive connection that the server closed is opened anew once."""
         headers = {"Accept": accept} | ({"Content-Type": "application/json"} if content else {})
         for attempt in (1, 2):
             connection = self._connection()
+            connection.limit(timeout or self._timeout)
             try:
                 connection.request(method, path, body=content, headers=headers)
                 answer = connection.getresponse()

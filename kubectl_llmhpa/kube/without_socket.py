@@ -56,7 +56,13 @@ class KubectlTransport(Transport):
         self._timeout = timeout
 
     def request(
-        self, method: str, path: str, *, accept: str = "application/json", content: bytes | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        accept: str = "application/json",
+        content: bytes | None = None,
+        timeout: float | None = None,
     ) -> bytes:
         """See `Transport.request`; kubectl asks for JSON, whatever `accept` says."""
         del accept
@@ -66,7 +72,7 @@ class KubectlTransport(Transport):
                 [*self._base, *words],
                 input=content or b"",
                 capture_output=True,
-                timeout=self._timeout,
+                timeout=timeout or self._timeout,
                 check=False,
             )
         except subprocess.TimeoutExpired as error:

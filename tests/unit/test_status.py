@@ -36,8 +36,11 @@ class Recorded:
             raise answer
         return {"items": answer}
 
-    def get_text(self, path: str) -> str:
+    def get_text(self, path: str, *, timeout: float | None = None) -> str:
         raise AssertionError(path)
+
+    def may(self, verb: str, group: str, resource: str, subresource: str = "", namespace: str = "") -> bool:
+        raise AssertionError(resource)
 
     def get_many(self, paths: Sequence[str]) -> list[Json | ApiError]:
         found: list[Json | ApiError] = []

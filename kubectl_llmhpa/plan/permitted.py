@@ -1,0 +1,131 @@
+"""A reader that makes no request which the caller may not make.
+
+A tool that is refused a thousand times fills the audit log and looks like an attack, so each right is asked for once
+(SelfSubjectAccessReview) before the first request that needs it.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from kubectl_llmhpa.api import Json, Reader, Resource, WatchEvent
+from kubectl_llmhpa.errors import ApiError
+
+_PATH = re.compile(
+    r"^/(?:api/v1|apis/(?P<group>[^/]+)/[^/?]+)"
+    r"(?:/namespaces/(?P<namespace>[^/?]+)(?=/[^/?]))?"
+    r"/(?P<resource>[^/?]+)(?:/(?P<name>[^/?]+)(?:/(?P<below>[^/?]+))?)?"
+)
+
+
+@dataclass(frozen=True)
+class Right:
+    """What a read needs: the attributes by which the API server authorizes it."""
+
+    verb: str
+    group: str
+    resource: str
+    subresource: str
+    namespace: str
+
+    def __str__(self) -> str:
+        kind = f"{self.resource}/{self.subresource}" if self.subresource else self.resource
+        kind += f".{self.group}" if self.group else ""
+        return f"{self.verb} {kind}" + (f' in namespace "{self.namespace}"' if self.namespace else "")
+
+
+def needed(path: str) -> Right | None:
+    """The right that a GET of an API path needs; None for discovery, which every user may read.
+
+    Source: k8s.io/apiserver pkg/endpoints/request/requestinfo.go (a GET without a name is a list).
+    """
+    match = _PATH.match(path)
+    if match is None:
+        return None
+    verb = "get" if match["name"] else "list"
+    return Right(
+        verb, match["group"] or "", match["resource"], match["below"] or "", match["namespace"] or ""
+    )
+
+
+class Permitted:
+    """A Reader in front of another; what is not permitted is an `ApiError` that says so, and no request."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._lock = threading.Lock()
+        self._answers: dict[Right, Future[bool]] = {}
+
+    @property
+    def namespace(self) -> str:
+        """See `api.Reader.namespace`."""
+        return self._reader.namespace
+
+    def get(self, path: str, *, accept: str = "application/json") -> Json:
+        """See `api.Reader.get`."""
+        self._check(path)
+        return self._reader.get(path, accept=accept)
+
+    def get_text(self, path: str, *, timeout: float | None = None) -> str:
+        """See `api.Reader.get_text`."""
+        self._check(path)
+        return self._reader.get_text(path, timeout=timeout)
+
+    def get_many(self, paths: Sequence[str]) -> list[Json | ApiError]:
+        """See `api.Reader.get_many`."""
+        refusals = {path: refusal for path in paths if (refusal := self.refusal(path)) is not None}
+        allowed = [path for path in paths if path not in refusals]
+        answers = iter(self._reader.get_many(allowed))
+        return [refusals[path] if path in refusals else next(answers) for path in paths]
+
+    def may(self, verb: str, group: str, resource: str, subresource: str = "", namespace: str = "") -> bool:
+        """See `api.Reader.may`; asked once, also by several threads."""
+        return self._has(Right(verb, group, resource, subresource, namespace))
+
+    def watch(
+        self,
+        resource: Resource,
+        namespace: str,
+        *,
+        field_selector: str = "",
+        label_selector: str = "",
+        timeout: float | None = None,
+    ) -> Iterator[WatchEvent]:
+        """See `api.Reader.watch`; the server answers for itself."""
+        return self._reader.watch(
+            resource, namespace, field_selector=field_selector, label_selector=label_selector, timeout=timeout
+        )
+
+    def refusal(self, path: str) -> ApiError | None:
+        """Why a read is not permitted, None when it is."""
+        right = needed(path)
+        if right is None or self._has(right):
+            return None
+        remedy = "ask an administrator for that verb on that resource"
+        return ApiError(str(right), 403, "Forbidden", "not permitted to this user", remedy)
+
+    def _check(self, path: str) -> None:
+        refusal = self.refusal(path)
+        if refusal is not None:
+            raise refusal
+
+    def _has(self, right: Right) -> bool:
+        with self._lock:
+            known = self._answers.get(right)
+            answer = known or self._answers.setdefault(right, Future())
+        if known is None:
+            answer.set_result(self._ask(right))
+        return answer.result()
+
+    def _ask(self, right: Right) -> bool:
+        try:
+            return self._reader.may(
+                right.verb, right.group, right.resource, right.subresource, right.namespace
+            )
+        except ApiError:
+            # a cluster that does not answer such questions refuses the read itself, if it has to
+            return True
