@@ -1,16 +1,22 @@
 """Write a small language model that has no weights: a configuration and a byte-level tokenizer.
 
 vLLM and SGLang serve such a directory with ``--load-format dummy``, which
-makes the weights up.  Nothing is downloaded.  What the model says is noise;
-how long it takes is what the tests are about, and the sizes below decide it.
+makes the weights up; Dynamo's mocker reads no more than the tokenizer.
+Nothing is downloaded.  What the model says is noise; how long it takes is
+what the tests are about, and the sizes below decide it.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from tests.cluster.ground.layout import cache_root
+from tests.engine.installation import key
 
 CONTEXT_LENGTH: Final = 4096
 SPECIAL_TOKENS: Final = ("<unk>", "<s>", "</s>", "<|user|>", "<|assistant|>")
@@ -37,17 +43,31 @@ SMALL: Final = Size(hidden=512, layers=4, heads=8, kv_heads=2)
 """An eighth of the work: for CPUs without AVX-512, and for tests with several pods."""
 
 
+def ensure(size: Size | None = None) -> Path:
+    """Return the model's folder in the cache, writing it where it is missing."""
+    size = size or Size()
+    folder = cache_root() / f"tiny-model-{key(Path(__file__).read_text(), repr(size))}"
+    if not folder.exists():
+        scratch = folder.with_name(f".{folder.name}.{os.getpid()}")
+        write_model(scratch, size)
+        try:
+            scratch.rename(folder)
+        except OSError:  # another run was faster
+            shutil.rmtree(scratch)
+    return folder
+
+
 def write_model(folder: Path, size: Size | None = None) -> None:
     """Write the model's files into ``folder``."""
     size = size or Size()
-    vocabulary, merges = _vocabulary()
+    tokens, merges = vocabulary()
     documents = {
-        "config.json": _config(size, vocabulary),
+        "config.json": _config(size, tokens),
         "generation_config.json": {
-            "bos_token_id": vocabulary["<s>"],
-            "eos_token_id": vocabulary["</s>"],
+            "bos_token_id": tokens["<s>"],
+            "eos_token_id": tokens["</s>"],
         },
-        "tokenizer.json": _tokenizer(vocabulary, merges),
+        "tokenizer.json": _tokenizer(tokens, merges),
         "tokenizer_config.json": {
             "tokenizer_class": "PreTrainedTokenizerFast",
             "model_max_length": CONTEXT_LENGTH,
@@ -71,18 +91,18 @@ def byte_letters() -> list[str]:
     return [chr(byte if byte in printable else next(substitutes)) for byte in range(0x100)]
 
 
-def _vocabulary() -> tuple[dict[str, int], list[list[str]]]:
+def vocabulary() -> tuple[dict[str, int], list[list[str]]]:
     """Return token ids and merges: all bytes, and pairs of letters, so that text is not a token a byte."""
     merges = [[left, right] for left in FREQUENT_LETTERS for right in FREQUENT_LETTERS]
     tokens = [*SPECIAL_TOKENS, *byte_letters(), *("".join(pair) for pair in merges)]
     return {token: number for number, token in enumerate(tokens)}, merges
 
 
-def _config(size: Size, vocabulary: dict[str, int]) -> dict[str, object]:
+def _config(size: Size, tokens: dict[str, int]) -> dict[str, object]:
     return {
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
-        "vocab_size": -(-len(vocabulary) // 64) * 64,
+        "vocab_size": -(-len(tokens) // 64) * 64,
         "hidden_size": size.hidden,
         "intermediate_size": 2 * size.hidden,
         "num_hidden_layers": size.layers,
@@ -99,18 +119,18 @@ def _config(size: Size, vocabulary: dict[str, int]) -> dict[str, object]:
         "initializer_range": 0.02,
         "use_cache": True,
         "torch_dtype": "float32",
-        "bos_token_id": vocabulary["<s>"],
-        "eos_token_id": vocabulary["</s>"],
-        "pad_token_id": vocabulary["</s>"],
+        "bos_token_id": tokens["<s>"],
+        "eos_token_id": tokens["</s>"],
+        "pad_token_id": tokens["</s>"],
     }
 
 
-def _tokenizer(vocabulary: dict[str, int], merges: list[list[str]]) -> dict[str, object]:
+def _tokenizer(tokens: dict[str, int], merges: list[list[str]]) -> dict[str, object]:
     """Return a tokenizer in the format of the ``tokenizers`` library."""
     byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
     added = [
         {
-            "id": vocabulary[token],
+            "id": tokens[token],
             "content": token,
             "special": True,
             "single_word": False,
@@ -138,7 +158,7 @@ def _tokenizer(vocabulary: dict[str, int], merges: list[list[str]]) -> dict[str,
             "fuse_unk": False,
             "byte_fallback": False,
             "ignore_merges": False,
-            "vocab": vocabulary,
+            "vocab": tokens,
             "merges": merges,
         },
     }
