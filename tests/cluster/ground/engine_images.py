@@ -38,7 +38,18 @@ def vllm() -> Image:
     return vllm_runtime.image(vllm_runtime.ensure())
 
 
-ENGINE_IMAGES: Final[dict[str, Callable[[], Image]]] = {"stub-engine": stub_engine, "vllm": vllm}
+def dynamo() -> Image:
+    """Return the image that real Dynamo pods start from, installing Dynamo where that is missing."""
+    from tests.engine import dynamo_runtime
+
+    return dynamo_runtime.image(dynamo_runtime.ensure())
+
+
+ENGINE_IMAGES: Final[dict[str, Callable[[], Image]]] = {
+    "stub-engine": stub_engine,
+    "vllm": vllm,
+    "dynamo": dynamo,
+}
 
 
 def archive_of(name: str | Path) -> Archive:
