@@ -137,18 +137,23 @@ def dialect_since(engine: Engine, version: str) -> str:
     return ""
 
 
-def models_of(clues: Clues) -> tuple[str, ...]:
-    """The model of the command line, empty when it names none."""
-    name = commands.flag(
-        clues.words, "--served-model-name", "--model-name", "--model", "--model-path", "--model-id"
-    )
+def models_of(engine: Engine, clues: Clues) -> tuple[str, ...]:
+    """The model of the command line or the environment, empty when they name none."""
+    flags = (commands.flag(clues.words, name) for name in engine.model_flags)
+    variables = (clues.env.get(name) for name in engine.model_env)
+    name = next(filter(None, (*flags, *variables)), "")
     return (name,) if name else ()
 
 
 def hidden_by(engine: Engine, clues: Clues) -> str:
     """The flag that hides the engine's metrics, empty when none does."""
-    found = (commands.switch(clues.words, name) for name in engine.switch_off)
-    return next(filter(None, found), "") or ""
+    for switch in engine.switch_off:
+        name, equals, value = switch.partition("=")
+        if equals and (commands.flag(clues.words, name) or "").lower() == value:
+            return switch
+        if not equals and (word := commands.switch(clues.words, name)):
+            return word
+    return ""
 
 
 def missing_switch(engine: Engine, clues: Clues) -> str:
@@ -159,6 +164,10 @@ def missing_switch(engine: Engine, clues: Clues) -> str:
     listens = likely_form(engine, clues).listens or engine
     if not listens.switch_on or not clues.words:
         return ""
+    if engine.switch_until:
+        version = version_of(clues)[0]
+        if version is None or _numbers(version) >= _numbers(engine.switch_until):
+            return ""
     given = any(
         commands.switch(clues.words, name) or clues.env.get(name, "").lower() not in _OFF
         for name in listens.switch_on

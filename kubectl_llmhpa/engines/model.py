@@ -237,7 +237,8 @@ class Form:
     """One shape of an engine's body, with its signals.
 
     It fits a body when some family begins with `prefix`, for each entry of `live` one of its names has series, none
-    of `absent` is a family, and the pod's role is one of `roles` (empty: any). `external_only`: its numbers are not
+    of `absent` is a family, and the pod's role is one of `roles` (empty: any). The series of a form without a prefix
+    tell nothing by their names alone: they must have the labels `labelled`. `external_only`: its numbers are not
     those of one pod, so no Pods metric is sound. `role` is the role of a pod with this form when nothing else says.
     `named_by` are metrics whose model label says the served names, where the signals spell them otherwise.
     """
@@ -249,6 +250,7 @@ class Form:
     roles: tuple[str, ...] = ()
     role: str = ""
     absent: tuple[str, ...] = ()
+    labelled: tuple[str, ...] = ()
     external_only: bool = False
     model_label: str = "model_name"
     named_by: tuple[str, ...] = ()
@@ -288,10 +290,12 @@ class Engine:
     values of engine labels (`llm-d.ai/engine-type`) that mean it, `marks` labels that only its own operator sets, with
     the values (a regular expression) that mean it. `forms` are tried in order, most telling first; `forms_of` makes
     them from the body where names can be configured or other engines' series are passed through. `dialects` are newest
-    first. `switch_on`: flags (or environment variables) without which there are no metrics; `switch_off`: flags that
-    hide them; `no_http`: flags that rule a metrics endpoint out. `lazy`: series appear with the first request, so
-    families alone tell the engine. `port_flags`, `port_env`, `default_port`, `path` and `tls_flags` say where the
-    metrics are. `info_path` is a JSON page on the same port that `info_of` reads.
+    first. `switch_on`: flags (or environment variables) without which there are no metrics, only before the version
+    `switch_until` where that is given; `switch_off`: flags that hide them (`--metrics=false` for a flag that takes a
+    word); `no_http`: flags that rule a metrics endpoint out. `lazy`: series appear with the first request, so families
+    alone tell the engine. `port_flags`, `port_env`, `default_port`, `path` and `tls_flags` say where the metrics are,
+    `model_flags` and `model_env` what the model is called. `info_path` is a JSON page on the same port that `info_of`
+    reads.
     """
 
     name: str
@@ -307,7 +311,12 @@ class Engine:
     port_flags: tuple[str, ...] = ("--port",)
     port_env: tuple[str, ...] = ()
     tls_flags: tuple[str, ...] = ("--ssl-certfile", "--ssl-keyfile")
+    model_flags: tuple[str, ...] = (
+        "--served-model-name", "--model-name", "--model", "--model-path", "--model-id",
+    )  # fmt: skip
+    model_env: tuple[str, ...] = ()
     switch_on: tuple[str, ...] = ()
+    switch_until: str = ""
     switch_off: tuple[str, ...] = ()
     no_http: tuple[str, ...] = ()
     lazy: bool = False
@@ -326,5 +335,5 @@ class Engine:
 
     @property
     def prefixes(self) -> tuple[str, ...]:
-        """How family names of its forms begin."""
-        return tuple(dict.fromkeys(form.prefix for form in self.forms))
+        """How family names of its forms begin, where they have a prefix."""
+        return tuple(dict.fromkeys(form.prefix for form in self.forms if form.prefix))

@@ -41,7 +41,9 @@ def per_pod(signal: Signal, *, by: str = "namespace, pod", matchers: str = "") -
 
 
 def live(signal: Signal, body: Exposition) -> tuple[str, tuple[Sample, ...]]:
-    """The newest name that has series of this signal, and those series; ("", ()) when none has."""
+    """The newest name that has series of this signal, and those series; ("", ()) when none has, or no divisor has."""
+    if signal.over and not any(_kept(signal, body.live(name)) for name in signal.over):
+        return "", ()
     for name in signal.metrics:
         samples = _kept(signal, body.live(name))
         if samples:

@@ -51,14 +51,15 @@ def identify(
                 return _facts(engine, form, parsed, clues, hint, source, f"{sign} in its metrics", role)
     for engine in ENGINES:
         role = clue.role_of(engine, parsed, clues)
-        begun = [form for form in _forms(engine, parsed, clues, role) if parsed.has(form.prefix)]
+        awaited = expected is not None and expected.engine is engine
+        begun = [form for form in _forms(engine, parsed, clues, role) if _has_begun(form, parsed, awaited)]
         if not begun:
             continue
         form = begun[0]
-        if engine.lazy or (expected is not None and expected.engine is engine):
+        if engine.lazy or awaited:
             evidence = (
                 f"{expected.evidence}; no series yet"
-                if expected is not None and expected.engine is engine
+                if expected is not None and awaited
                 else f"{form.prefix} families in its metrics; no series yet"
             )
             return _facts(engine, form, parsed, clues, hint, source, evidence, role, armed=True)
@@ -114,7 +115,7 @@ def engine_of(metric: str) -> str | None:
         return found[0].name
     for engine in ENGINES:
         spellings = [spelt for prefix in engine.prefixes for spelt in (prefix, prefix.replace(":", "_"))]
-        if metric.startswith(tuple(filter(None, spellings))):
+        if metric.startswith(tuple(spellings)):
             return engine.name
     return None
 
@@ -129,7 +130,17 @@ def _sign(form: Form, body: Exposition) -> str:
     if not body.has(form.prefix) or any(body.has(name) for name in form.absent):
         return ""
     signs = [next((name for name in names if body.live(name)), "") for names in form.live]
-    return signs[0] if signs and all(signs) else ""
+    if not signs or not all(signs):
+        return ""
+    telling = (sample for name in signs for sample in body.live(name))
+    return signs[0] if all(label in sample.labels for sample in telling for label in form.labelled) else ""
+
+
+def _has_begun(form: Form, body: Exposition, awaited: bool) -> bool:
+    """Whether families of the form are there; where they have no prefix, an engine that is awaited has all of them."""
+    if form.prefix:
+        return body.has(form.prefix)
+    return awaited and all(any(name in body.families for name in names) for names in form.live)
 
 
 def _facts(
@@ -159,7 +170,7 @@ def _facts(
         dialect=dialect,
         source=source,
         evidence=evidence,
-        models=_models(form, body) or clue.models_of(clues),
+        models=_models(form, body) or clue.models_of(engine, clues),
         signals=sources,
         seats=engine.seats_of(body, clues),
         armed=armed,
@@ -237,7 +248,7 @@ def _unknown(body: Exposition, expected: Expected | None, clues: Clues) -> NotAn
     known = ", ".join(engine.title for engine in ENGINES)
     if expected is not None:
         engine = expected.engine
-        wanted = " or ".join(filter(None, engine.prefixes)) or engine.title
+        wanted = " or ".join(engine.prefixes) or engine.title
         hint = f" and that {engine.switch_off[0]} is not set" if engine.switch_off else ""
         return NotAnEngine(
             f"{engine.title} was expected ({expected.evidence}), but no {wanted} family is among its metrics "
