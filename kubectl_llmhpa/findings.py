@@ -63,6 +63,21 @@ _ROWS = (
         "nothing to do: the rules written here combine them by {ranks}",
     ),
     Rule(
+        "no-counts", "warning", "This version, or configuration, of the engine counts no requests",
+        "an HPA cannot see a queue there, and a latency is only a guard",
+        "{remedy}",
+    ),
+    Rule(
+        "queued-until-done", "info", "A Dynamo frontend of 1.4 counts streamed requests as queued until they end",
+        "its queue says how many requests are in flight, and its latencies leave those requests out",
+        "scale by in-flight, or use Dynamo 1.6 or newer",
+    ),
+    Rule(
+        "no-engine-series", "info", "A Dynamo worker passes no series of its engine through",
+        "only the requests in flight are known, not how many of them wait",
+        "add {flag} to its command line (this restarts the pods), or scale by in-flight",
+    ),
+    Rule(
         "metrics-off", "error", "The engine runs without its metrics endpoint",
         "nothing can be scraped, so an HPA has no number",
         "add {flag} to its command line (this restarts the pods)",

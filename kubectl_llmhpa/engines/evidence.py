@@ -83,7 +83,7 @@ def expect(clues: Clues, hint: str = "") -> Expected | None:
             )
         return Expected(engine, Source.USER, f"--engine {hint}")
     line = " ".join(clues.words)
-    if lookalikes.by_command(line):
+    if lookalikes.by_clues(clues):
         return None
     for engine in ENGINES:
         for pattern in engine.commands:

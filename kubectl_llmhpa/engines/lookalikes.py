@@ -9,19 +9,23 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from kubectl_llmhpa.engines import promql
+from kubectl_llmhpa.engines import endpoint_picker, promql
 from kubectl_llmhpa.engines.exposition import Exposition
-from kubectl_llmhpa.engines.model import HPA_FORMS, NotAnEngine, Signal, SignalSource
+from kubectl_llmhpa.engines.model import HPA_FORMS, Clues, NotAnEngine, Signal, SignalSource
 
 _NOT_YET = "this version cannot scale it yet"
+_FORWARDS = "it forwards requests and holds none of its own"
+_BEHIND = "name the workload of the engines behind it"
 
 
 @dataclass(frozen=True)
 class Lookalike:
     """`prefixes`: any family that begins so; `label`: (prefix, label) of a telling sample, with a `value` of that
-    label as a regular expression; `command`: start line.
+    label as a regular expression; `command`: start line, which tells nothing where a variable of `unless` is set;
+    `images`: regular expressions.
 
-    `signals` of a queue upstream of the engines serve External metrics, one series for each `by`.
+    `signals` of a queue upstream of the engines serve External metrics, one series for each `by`; of several with one
+    name the first that is live counts.
     """
 
     title: str
@@ -31,6 +35,8 @@ class Lookalike:
     label: tuple[str, str] | None = None
     value: str = ".*"
     command: str = ""
+    unless: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
     signals: tuple[Signal, ...] = ()
     by: str = "namespace, pod"
 
@@ -52,29 +58,50 @@ LOOKALIKES = (
     Lookalike(
         "the vLLM production-stack router",
         "it re-exports the numbers of other pods with a `server` label and holds no request of its own",
-        "name the workload of the engines behind it",
-        prefixes=("vllm:healthy_pods_total", "vllm:current_qps", "vllm_router_", "vllm_router:"),
+        _BEHIND,
+        prefixes=("vllm:healthy_pods_total", "vllm:current_qps"),
         label=("vllm:", "server"),
+        command=r"\bvllm_router\.app\b",
+        images=(r"/lmstack-router(:|@|$)", r"/production-stack/router(:|@|$)"),
+    ),
+    Lookalike(
+        "a vLLM router",
+        _FORWARDS,
+        _BEHIND,
+        prefixes=("vllm_router_", "vllm_router:"),
         command=r"\bvllm[-_]router\b",
+        images=(r"/vllm-router(:|@|$)",),
     ),
     Lookalike(
         "the SGLang router",
-        "it forwards requests and holds none of its own",
-        "name the workload of the engines behind it",
+        _FORWARDS,
+        _BEHIND,
         prefixes=("sgl_router_", "smg_"),
-        command=r"\bsglang_router\b",
+        command=r"\b(sglang[-_]router|sgl-model-gateway)\b|(^|[\s/])smg\s",
+        images=(r"/(sglang-router|sgl-router|sgl-model-gateway|smg)(:|@|$)",),
     ),
     Lookalike(
         "an endpoint picker of the Gateway API inference extension",
-        "it routes requests and holds none of its own",
-        "name the workload of the engines behind it",
-        prefixes=(
-            "llm_d_epp_",
-            "inference_pool_",
-            "inference_objective_",
-            "inference_model_",
-            "inference_extension_",
-        ),
+        "it picks an engine for each request and counts those of all engines",
+        f"{_BEHIND}, or scale that by an External metric of the picker's queue",
+        prefixes=endpoint_picker.PREFIXES,
+        command=endpoint_picker.COMMAND,
+        images=endpoint_picker.IMAGES,
+        signals=endpoint_picker.SIGNALS,
+    ),
+    Lookalike(
+        "the prefill/decode sidecar of llm-d",
+        "it forwards the requests of the engine beside it",
+        "name the container and the port of the engine (8001 under KServe, 8200 in llm-d's chart)",
+        command=r"(^|[\s/])pd-sidecar\b",
+        images=(r"/llm-d-(routing|router-disagg)-sidecar(:|@|$)", r"/pd-sidecar(:|@|$)"),
+    ),
+    Lookalike(
+        "llama.cpp without a model, as a router of several",
+        "each model is a process of its own, and /metrics answers for one of them only (/metrics?model=NAME)",
+        "serve one model per workload, or scrape with that parameter by a scrape object of your own",
+        command=r"\bllama-server\b(?!.*\s(-m|--model|-mu|--model-url|-hf|-hfr|--hf-repo|-dr|--docker-repo)[\s=])",
+        unless=("LLAMA_ARG_MODEL", "LLAMA_ARG_MODEL_URL", "LLAMA_ARG_HF_REPO", "LLAMA_ARG_DOCKER_REPO"),
     ),
     Lookalike(
         "a Dynamo frontend",
@@ -92,27 +119,20 @@ LOOKALIKES = (
     Lookalike(
         "SGLang", _NOT_YET, prefixes=("sglang:", "sglang_"), command=r"\bsglang(\.launch_server|\s+serve)\b"
     ),
-    Lookalike("LMDeploy", _NOT_YET, prefixes=("lmdeploy:", "lmdeploy_"), command=r"\blmdeploy\s+serve\b"),
-    Lookalike("TensorRT-LLM", _NOT_YET, prefixes=("trtllm_", "trtllm:"), command=r"\btrtllm-serve\b"),
-    Lookalike("Triton with TensorRT-LLM", _NOT_YET, prefixes=("nv_trt_llm_",), command=r"\btritonserver\b"),
     Lookalike(
         "Ray's metrics agent with a vLLM engine",
         f"its series belong to Ray actors, not to this pod; {_NOT_YET}",
         prefixes=("ray_vllm", "ray_sglang"),
-    ),
-    Lookalike("llama.cpp", _NOT_YET, prefixes=("llamacpp:", "llamacpp_"), command=r"\bllama-server\b"),
-    Lookalike(
-        "Text Generation Inference", _NOT_YET, prefixes=("tgi_",), command=r"\btext-generation-launcher\b"
     ),
 )
 
 
 def refusal(row: Lookalike, body: Exposition) -> NotAnEngine:
     """The refusal for a body of this row, with the signals that External metrics can use."""
-    upstream = {}
+    upstream: dict[str, SignalSource] = {}
     for signal in row.signals:
         metric, samples = promql.live(signal, body)
-        if metric:
+        if metric and signal.name not in upstream:
             upstream[signal.name] = SignalSource(
                 signal.name,
                 signal.kind,
@@ -131,9 +151,13 @@ def by_body(body: Exposition) -> Lookalike | None:
     return next((row for row in LOOKALIKES if row.matches(body)), None)
 
 
-def by_command(line: str) -> Lookalike | None:
-    """The first row that the joined command line matches."""
-    return next((row for row in LOOKALIKES if row.command and re.search(row.command, line)), None)
+def by_clues(clues: Clues) -> Lookalike | None:
+    """The first row that the joined command line matches, else the first that the image does."""
+    line = " ".join(clues.words)
+    for row in LOOKALIKES:
+        if row.command and re.search(row.command, line) and not any(map(clues.env.get, row.unless)):
+            return row
+    return next((row for row in LOOKALIKES for image in row.images if re.search(image, clues.image)), None)
 
 
 def by_metric(metric: str) -> Lookalike | None:

@@ -26,6 +26,8 @@ from kubectl_llmhpa.engines.rows import ENGINES
 
 _EMPTY = Exposition(frozenset(), {})
 UNLISTED = "unlisted"
+#: TensorRT-LLM up to 1.2 has the label and no name for it.
+_NAMELESS = {"", "undefined"}
 
 
 def identify(
@@ -188,7 +190,7 @@ def _dialect(engine: Engine, body: Exposition) -> str:
 def _models(form: Form, body: Exposition) -> tuple[str, ...]:
     named = {model for name in form.named_by for model in body.label_values(name, form.model_label)}
     if named:
-        return tuple(sorted(named - {""}))
+        return tuple(sorted(named - _NAMELESS))
     names = {name for signal in form.signals for name in signal.names}
     names |= {f"{name}_count" for name in names}
     models = {model for name in names for model in body.label_values(name, form.model_label)}
@@ -200,7 +202,7 @@ def _models(form: Form, body: Exposition) -> tuple[str, ...]:
             for sample in samples
             if form.model_label in sample.labels
         }
-    return tuple(sorted(models - {""}))
+    return tuple(sorted(models - _NAMELESS))
 
 
 def _expected_source(signal: Signal, form: Form, body: Exposition) -> SignalSource:
@@ -239,10 +241,10 @@ def _unreadable(body: str, error: ValueError) -> NotAnEngine:
 
 
 def _unknown(body: Exposition, expected: Expected | None, clues: Clues) -> NotAnEngine:
-    row = lookalikes.by_command(" ".join(clues.words))
+    row = lookalikes.by_clues(clues)
     if row is not None:
         return NotAnEngine(
-            f"this is {row.title} by its command line: {row.reason}", row.remedy, seen=row.title
+            f"this is {row.title} by its command line or image: {row.reason}", row.remedy, seen=row.title
         )
     names = ", ".join(exposition.first_names(body))
     known = ", ".join(engine.title for engine in ENGINES)

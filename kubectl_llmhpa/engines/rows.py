@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
+from kubectl_llmhpa.engines.llamacpp import LLAMACPP
+from kubectl_llmhpa.engines.lmdeploy import LMDEPLOY
 from kubectl_llmhpa.engines.model import Engine
+from kubectl_llmhpa.engines.nim import NIM
+from kubectl_llmhpa.engines.tgi import TGI
+from kubectl_llmhpa.engines.triton import TRITON
+from kubectl_llmhpa.engines.trtllm import TRTLLM
 from kubectl_llmhpa.engines.vllm import VLLM
 
-ENGINES: tuple[Engine, ...] = (VLLM,)
+ENGINES: tuple[Engine, ...] = (
+    VLLM,
+    LLAMACPP,
+    LMDEPLOY,
+    TGI,
+    TRTLLM,
+    TRITON,
+    NIM,
+)

@@ -63,7 +63,8 @@ def decide(
 
 def _per_pod(facts: EngineFacts) -> None:
     """Refuse an engine whose numbers are not those of one pod: a mean over its pods means nothing."""
-    if facts.signals and not any(_PODS in source.forms for source in facts.signals.values()):
+    loads = [source for source in facts.signals.values() if source.kind is not Kind.LATENCY]
+    if loads and not any(_PODS in source.forms for source in loads):
         raise LlmHpaError(
             f"choose targets for a {facts.form} of {facts.engine}",
             "it counts the requests of all engines behind it, which do not become fewer per pod when it is scaled",
