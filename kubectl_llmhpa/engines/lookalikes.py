@@ -104,17 +104,14 @@ LOOKALIKES = (
         unless=("LLAMA_ARG_MODEL", "LLAMA_ARG_MODEL_URL", "LLAMA_ARG_HF_REPO", "LLAMA_ARG_DOCKER_REPO"),
     ),
     Lookalike(
-        "a Dynamo frontend",
-        _NOT_YET,
-        prefixes=("dynamo_frontend_", "nv_llm_http_service_"),
-        command=r"\bdynamo\.frontend\b",
-    ),
-    Lookalike(
-        "a Dynamo worker",
-        f"engine series in it are passed through by Dynamo; {_NOT_YET}",
-        prefixes=("dynamo_component_",),
-        label=("vllm:", "dynamo_component"),
-        command=r"\bdynamo\.(vllm|sglang|trtllm|mocker)\b",
+        "a router or planner of NVIDIA Dynamo",
+        "it directs requests or replicas and runs no engine",
+        "name the workload of the workers",
+        prefixes=("dynamo_planner_", "dynamo_kvindexer_"),
+        label=("dynamo_component_inflight_requests", "dynamo_component"),
+        value=r"(?i)(global_?)?(router|planner)",
+        command=r"\bdynamo\.(router|planner|global_router|global_planner|thunderagent_router|indexer)\b",
+        images=(r"/dynamo-planner(:|@|$)",),
     ),
     Lookalike(
         "SGLang", _NOT_YET, prefixes=("sglang:", "sglang_"), command=r"\bsglang(\.launch_server|\s+serve)\b"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kubectl_llmhpa.engines.dynamo import DYNAMO
 from kubectl_llmhpa.engines.llamacpp import LLAMACPP
 from kubectl_llmhpa.engines.lmdeploy import LMDEPLOY
 from kubectl_llmhpa.engines.model import Engine
@@ -12,6 +13,7 @@ from kubectl_llmhpa.engines.trtllm import TRTLLM
 from kubectl_llmhpa.engines.vllm import VLLM
 
 ENGINES: tuple[Engine, ...] = (
+    DYNAMO,
     VLLM,
     LLAMACPP,
     LMDEPLOY,

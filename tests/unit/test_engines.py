@@ -179,9 +179,6 @@ def test_the_cache_size_in_tokens_is_preferred_to_blocks() -> None:
     [
         ("router-production-stack-a6c01db-busy", "the vLLM production-stack router"),
         ("router-production-stack-a6c01db-idle", "the vLLM production-stack router"),
-        ("dynamo-1.6.1-worker-busy", "a Dynamo worker"),
-        ("dynamo-0.8.1-worker-busy", "a Dynamo worker"),
-        ("dynamo-0.8.1-frontend-busy", "a Dynamo frontend"),
         ("sglang-0.5.12-busy", "SGLang"),
         ("sglang-0.5.12-fresh", "SGLang"),
         ("sglang-0.4.10.post2-busy", "SGLang"),
