@@ -12,7 +12,7 @@ from kubectl_llmhpa import hpa as autoscaler
 from kubectl_llmhpa.api import HPAS, JOBS, MANAGED_BY, MANAGER, WORKLOAD_LABEL, Json, Reader
 from kubectl_llmhpa.bench import job, load, target
 from kubectl_llmhpa.errors import LlmHpaError
-from kubectl_llmhpa.plan.look import EngineSight, engine_of
+from kubectl_llmhpa.plan.sight import EngineSight, engine_of
 from kubectl_llmhpa.workloads import Workload, pods, ready_pods
 
 _PROMPTS_LIMIT_S = 3600

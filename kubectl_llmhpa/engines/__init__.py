@@ -1,6 +1,6 @@
 """What does an engine expose? One file an engine, the exposition reader and the registry."""
 
-from kubectl_llmhpa.engines.evidence import Endpoint, expect, listening, missing_switch
+from kubectl_llmhpa.engines.evidence import Endpoint, expect, hidden_by, listening, missing_switch
 from kubectl_llmhpa.engines.evidence import read as clues
 from kubectl_llmhpa.engines.history import longest_generation
 from kubectl_llmhpa.engines.model import (
@@ -38,6 +38,7 @@ __all__ = [
     "clues",
     "engine_of",
     "expect",
+    "hidden_by",
     "identify",
     "listening",
     "longest_generation",

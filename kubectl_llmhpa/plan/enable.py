@@ -16,7 +16,8 @@ from kubectl_llmhpa.engines import SignalSource
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.plan import journal, scraping
 from kubectl_llmhpa.plan.journal import Journal
-from kubectl_llmhpa.plan.look import EngineSight, Surroundings
+from kubectl_llmhpa.plan.look import Surroundings
+from kubectl_llmhpa.plan.sight import EngineSight
 from kubectl_llmhpa.workloads import Workload
 
 

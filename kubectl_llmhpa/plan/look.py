@@ -1,16 +1,14 @@
-"""What is there before anything is planned: the workload, its engine, who scrapes, who serves numbers, who scales."""
+"""What is around a workload before anything is planned: who scrapes, who serves numbers, who scales."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kubectl_llmhpa import engines
 from kubectl_llmhpa.api import (
     HPAS,
     NAMESPACES,
     POD_MONITORS,
-    PODS,
     PROMETHEUSES,
     SCALED_OBJECTS,
     SERVICES,
@@ -24,29 +22,7 @@ from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.monitoring import prometheus
 from kubectl_llmhpa.plan import journal, rules
 from kubectl_llmhpa.plan.journal import Journal
-from kubectl_llmhpa.workloads import Workload, engine_container, pods, ready_pods
-
-
-@dataclass(frozen=True)
-class EngineSight:
-    """One pod's engine: where it listens, what it said, what it is."""
-
-    pod: Json
-    container: Json
-    port: int
-    path: str
-    body: str
-    facts: engines.EngineFacts
-    scheme: str = "http"
-
-    @property
-    def port_name(self) -> str | int | None:
-        """The declared port as a PodMonitor names it: its name, else its number; None when undeclared."""
-        for port in self.container.get("ports") or []:
-            if port["containerPort"] == self.port:
-                name: str = port.get("name") or ""
-                return name or self.port
-        return None
+from kubectl_llmhpa.workloads import Workload
 
 
 @dataclass(frozen=True)
@@ -69,59 +45,6 @@ class Surroundings:
     server_pods: Mapping[str, str]
     blind: ApiError | None
     """Why Prometheus cannot be asked, None when it can."""
-
-
-def engine_of(reader: Reader, workload: Workload) -> EngineSight:
-    """Read the metrics of one ready pod, over the API server's pod proxy.
-
-    Raises LlmHpaError when no pod is ready, none of the likely ports answers, or the body is no engine's.
-    """
-    found = pods(reader, workload)
-    ready = ready_pods(found)
-    attempted = f"detect the engine of {workload.reference} in namespace {workload.namespace!r}"
-    if not ready:
-        states = f"none of its pods is ready ({len(found)} there)" if found else "it has no pods"
-        raise LlmHpaError(
-            attempted, states, f"wait for: kubectl -n {workload.namespace} rollout status "
-            f"{workload.resource.kind.lower()}/{workload.name}",
-        )  # fmt: skip
-    pod = ready[0]
-    container = engine_container(pod)
-    command = [*(container.get("command") or []), *(container.get("args") or [])]
-    environment = {one["name"]: str(one.get("value", "")) for one in container.get("env") or []}
-    clues = engines.clues(
-        command,
-        image=str(container.get("image", "")),
-        labels=pod["metadata"].get("labels") or {},
-        env=environment,
-    )
-    places = engines.listening(clues)
-    declared = [
-        engines.Endpoint(int(port["containerPort"]), "/metrics") for port in container.get("ports") or []
-    ]
-    name = pod["metadata"]["name"]
-    refusals: list[str] = []
-    for port, path, scheme in dict.fromkeys([*places, *declared]):
-        secure = "https:" if scheme == "https" else ""
-        try:
-            body = reader.get_text(PODS.path(workload.namespace, f"{secure}{name}:{port}", f"proxy{path}"))
-        except ApiError as error:
-            if error.forbidden:
-                raise
-            refusals.append(f"port {port}{path}: {error.message}")
-            continue
-        try:
-            facts = engines.identify(body, clues)
-        except engines.NotAnEngine as error:
-            refusals.append(
-                f"port {port}{path}: {error.problem}" + (f" ({error.remedy})" if error.remedy else "")
-            )
-            continue
-        return EngineSight(pod, container, port, path, body, facts, scheme)
-    raise LlmHpaError(
-        attempted, f"pod {name} shows no engine metrics ({'; '.join(refusals) or 'no port to ask'})",
-        "switch the engine's metrics on, or declare the port that serves them",
-    )  # fmt: skip
 
 
 def around(reader: Reader, workload: Workload) -> Surroundings:

@@ -9,7 +9,8 @@ from kubectl_llmhpa.api import VERSION_ANNOTATION, Json
 from kubectl_llmhpa.monitoring import prometheus_operator
 from kubectl_llmhpa.monitoring.prometheus_operator import ENDPOINT_KEYS, MetricsPort
 from kubectl_llmhpa.plan import journal
-from kubectl_llmhpa.plan.look import EngineSight, Surroundings
+from kubectl_llmhpa.plan.look import Surroundings
+from kubectl_llmhpa.plan.sight import EngineSight
 from kubectl_llmhpa.workloads import Workload
 
 DEFAULT_INTERVAL = "5s"

@@ -14,8 +14,9 @@ from kubectl_llmhpa.findings import Finding
 from kubectl_llmhpa.hpa import is_ours
 from kubectl_llmhpa.plan import enable, hops, journal, look, objects, preflight, scraping, steps
 from kubectl_llmhpa.plan.enable import Plan, Wishes
-from kubectl_llmhpa.plan.look import EngineSight, Surroundings
+from kubectl_llmhpa.plan.look import Surroundings
 from kubectl_llmhpa.plan.rules import AdapterRules
+from kubectl_llmhpa.plan.sight import EngineSight, engine_of
 from kubectl_llmhpa.plan.steps import Change, Step
 from kubectl_llmhpa.workloads import Workload, pods
 
@@ -30,9 +31,9 @@ class Prepared:
     findings: tuple[Finding, ...]
 
 
-def prepare(reader: Reader, workload: Workload, wishes: Wishes) -> Prepared:
-    """Look at everything and plan. Reads only. Raises LlmHpaError."""
-    sight = look.engine_of(reader, workload)
+def prepare(reader: Reader, workload: Workload, wishes: Wishes, hint: str = "") -> Prepared:
+    """Look at everything and plan; `hint` is the user's `vllm@0.20`. Reads only. Raises LlmHpaError."""
+    sight = engine_of(reader, workload, hint)
     around = look.around(reader, workload)
     found = pods(reader, workload)
     samples: Mapping[str, float] | None = None

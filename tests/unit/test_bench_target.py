@@ -77,7 +77,7 @@ class Pods:
         self.answers = answers
         self.namespace = "llm"
 
-    def get_text(self, path: str) -> str:
+    def get_text(self, path: str, *, timeout: float | None = None) -> str:
         if path not in self.answers:
             raise ApiError(f"read {path}", 503, "ServiceUnavailable", "no answer")
         return self.answers[path]

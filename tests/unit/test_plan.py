@@ -18,7 +18,8 @@ from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.plan import enable
 from kubectl_llmhpa.plan.enable import Plan, Wishes
 from kubectl_llmhpa.plan.journal import Journal
-from kubectl_llmhpa.plan.look import EngineSight, Surroundings
+from kubectl_llmhpa.plan.look import Surroundings
+from kubectl_llmhpa.plan.sight import EngineSight
 from kubectl_llmhpa.workloads import Workload, gpu_requests
 
 RUNNING, WAITING, CACHE = "vllm:num_requests_running", "vllm:num_requests_waiting", "vllm:kv_cache_usage_perc"

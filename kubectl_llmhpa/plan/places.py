@@ -1,0 +1,94 @@
+"""Where in a pod an engine may answer, and what its containers give away besides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kubectl_llmhpa import engines
+from kubectl_llmhpa.api import PODS, Json
+from kubectl_llmhpa.engines import Endpoint, Source
+from kubectl_llmhpa.engines.model import Clues
+from kubectl_llmhpa.workloads import engine_container
+
+#: No port is known.
+NOWHERE = Endpoint(0, "/metrics")
+#: Annotations that say where metrics are: the custom of Prometheus' example configuration, and KServe's runtimes.
+_ANNOTATIONS = ("prometheus.io", "prometheus.kserve.io")
+
+
+@dataclass(frozen=True)
+class Place:
+    """One container's clues and one endpoint at which it may answer."""
+
+    container: Json
+    clues: Clues
+    endpoint: Endpoint
+
+
+def proxied(namespace: str, name: str, endpoint: Endpoint) -> str:
+    """The API path of a pod's endpoint."""
+    secure = "https:" if endpoint.scheme == "https" else ""
+    return PODS.path(namespace, f"{secure}{name}:{endpoint.port}", f"proxy{endpoint.path}")
+
+
+def clues_of(pod: Json) -> list[tuple[Json, Clues]]:
+    """Each container with its clues, the one most likely to be the engine's first.
+
+    A variable whose value comes from elsewhere (`valueFrom`) is left out: it is not known, and not empty.
+    """
+    labels = pod["metadata"].get("labels") or {}
+    preferred = engine_container(pod)["name"]
+    found = []
+    for container in pod["spec"]["containers"]:
+        command = [*(container.get("command") or []), *(container.get("args") or [])]
+        environment = {
+            one["name"]: str(one.get("value", ""))
+            for one in container.get("env") or []
+            if "valueFrom" not in one
+        }
+        image = str(container.get("image", ""))
+        found.append((container, engines.clues(command, image=image, labels=labels, env=environment)))
+
+    def rank(pair: tuple[Json, Clues]) -> tuple[bool, bool]:
+        expected = engines.expect(pair[1])
+        own = expected is not None and expected.source in (Source.COMMAND, Source.IMAGE)
+        return not own, pair[0]["name"] != preferred
+
+    return sorted(found, key=rank)
+
+
+def of(pod: Json, hint: str = "") -> list[Place]:
+    """Where a pod's metrics may be, most likely first, each endpoint once.
+
+    The command line's port, then what annotations say, then the declared ports. Where an engine keeps its metrics
+    away from /metrics, /metrics is never asked: reading the one of trtllm-serve takes statistics out of its queue.
+    """
+    containers = clues_of(pod)
+    listening = [(*pair, engines.listening(pair[1], hint)) for pair in containers]
+    found = [Place(container, clues, one) for container, clues, ones in listening for one in ones]
+    first, first_clues = containers[0]
+    annotated = _annotated(pod["metadata"].get("annotations") or {})
+    found += [Place(first, first_clues, endpoint) for endpoint in annotated]
+    for container, clues, ones in listening:
+        like = ones[0] if ones else NOWHERE
+        ports = [one for one in container.get("ports") or [] if one.get("protocol", "TCP") == "TCP"]
+        numbers = [int(one["containerPort"]) for one in ports]
+        found += [Place(container, clues, like._replace(port=number)) for number in numbers]
+    strict = any(one.path != "/metrics" for _, _, ones in listening for one in ones)
+    unique: dict[Endpoint, Place] = {}
+    for place in found:
+        if not (strict and place.endpoint.path == "/metrics"):
+            unique.setdefault(place.endpoint, place)
+    return list(unique.values())
+
+
+def _annotated(annotations: Mapping[str, str]) -> list[Endpoint]:
+    found = []
+    for prefix in _ANNOTATIONS:
+        port = annotations.get(f"{prefix}/port", "")
+        if port.isdigit():
+            path = annotations.get(f"{prefix}/path") or "/metrics"
+            scheme = "https" if annotations.get(f"{prefix}/scheme") == "https" else "http"
+            found.append(Endpoint(int(port), path if path.startswith("/") else f"/{path}", scheme))
+    return found

@@ -1,0 +1,292 @@
+"""What runs in a pod: read from its metrics page through the API server, else from what is known of it elsewhere.
+
+Evidence in order: the body, series in Prometheus, the metrics API, the command line, labels, the image, the user's
+word. A body that was read decides alone: weaker evidence serves only where none could be read.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+
+from kubectl_llmhpa import engines
+from kubectl_llmhpa.api import Json, Reader
+from kubectl_llmhpa.engines import Endpoint, EngineFacts, NotAnEngine, Source
+from kubectl_llmhpa.engines.model import Clues
+from kubectl_llmhpa.errors import ApiError, LlmHpaError
+from kubectl_llmhpa.findings import Finding
+from kubectl_llmhpa.findings import found as finding
+from kubectl_llmhpa.plan import places
+from kubectl_llmhpa.plan.elsewhere import Elsewhere, facts_of_served
+from kubectl_llmhpa.plan.permitted import Permitted
+from kubectl_llmhpa.plan.places import Place
+from kubectl_llmhpa.workloads import Workload, pods, ready_pods
+
+#: A metrics page answers in milliseconds; what is blocked never answers.
+ASK_SECONDS = 5.0
+_AT_ONCE = 16
+#: So many pods of a namespace that never answered mean that the others will not either.
+_SILENT_PODS = 3
+#: Answers that mean: there is no metrics page (llama.cpp answers 501 without --metrics).
+_NO_PAGE = (404, 405, 501)
+
+
+@dataclass(frozen=True)
+class EngineSight:
+    """One pod's engine: where it listens, what it said ("" when it could not be read), what it is."""
+
+    pod: Json
+    container: Json
+    port: int
+    path: str
+    body: str
+    facts: EngineFacts
+    scheme: str = "http"
+
+    @property
+    def port_name(self) -> str | int | None:
+        """The declared port as a PodMonitor names it: its name, else its number; None when undeclared."""
+        for container in (self.container, *self.pod["spec"]["containers"]):
+            for port in container.get("ports") or []:
+                if port["containerPort"] == self.port:
+                    name: str = port.get("name") or ""
+                    return name or self.port
+        return None
+
+
+@dataclass(frozen=True)
+class PodLook:
+    """What came of looking at one pod.
+
+    `sight` is None when nothing speaks for an engine; then `refusal` says why, and what it is instead. `findings` are
+    without their object. `asked` are the answers that were no metrics of an engine (`port 8000/metrics: HTTP 404`).
+    `unread` is why the metrics page could not be read, empty when it was.
+    """
+
+    pod: Json
+    sight: EngineSight | None
+    refusal: NotAnEngine | None = None
+    findings: tuple[Finding, ...] = ()
+    asked: tuple[str, ...] = ()
+    unread: ApiError | None = None
+
+    @property
+    def reason(self) -> str:
+        """Why there is no engine to scale by, in one clause."""
+        return "; ".join(self.asked) or (self.refusal.problem if self.refusal else "no port to ask")
+
+
+def engine_of(reader: Reader, workload: Workload, hint: str = "") -> EngineSight:
+    """The engine of one ready pod of a workload. `hint` is the user's `vllm@0.20`.
+
+    Raises LlmHpaError when no pod is ready, or no evidence gives signals of an engine.
+    """
+    found = pods(reader, workload)
+    ready = ready_pods(found)
+    attempted = f"detect the engine of {workload.reference} in namespace {workload.namespace!r}"
+    if not ready:
+        states = f"none of its pods is ready ({len(found)} there)" if found else "it has no pods"
+        raise LlmHpaError(
+            attempted, states, f"wait for: kubectl -n {workload.namespace} rollout status "
+            f"{workload.resource.kind.lower()}/{workload.name}",
+        )  # fmt: skip
+    look = Looker(reader, hint=hint).look(ready[0])
+    if look.sight is not None and look.sight.facts.signals:
+        return look.sight
+    if look.unread is not None and look.unread.forbidden:
+        raise look.unread
+    name = ready[0]["metadata"]["name"]
+    fixes = [one.fix for one in look.findings if one.severity == "error"]
+    raise LlmHpaError(
+        attempted, f"pod {name} shows no engine metrics ({look.reason})",
+        "; ".join(fixes) or "switch the engine's metrics on, or declare the port that serves them",
+    )  # fmt: skip
+
+
+class Looker:
+    """Looks at pods, several at once, and keeps in mind what cannot be asked in a namespace."""
+
+    def __init__(self, reader: Reader, *, hint: str = "", elsewhere: Elsewhere | None = None) -> None:
+        """`hint` is the user's `vllm@0.20` for pods whose metrics cannot be read."""
+        self._reader = reader if isinstance(reader, Permitted) else Permitted(reader)
+        self._hint = hint
+        self._elsewhere = elsewhere or Elsewhere(self._reader)
+        self._lock = threading.Lock()
+        self._silent: dict[str, int] = {}
+        self._answering: set[str] = set()
+
+    def many(self, found: Sequence[Json], progress: Callable[[int], None] = lambda _: None) -> list[PodLook]:
+        """One look for each pod, in order; `progress` hears how many are done."""
+        looks: list[PodLook] = []
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="look") as pool:
+            for look in pool.map(self.look, found):
+                looks.append(look)
+                progress(len(looks))
+        return looks
+
+    def look(self, pod: Json) -> PodLook:
+        """What runs in one pod. Raises LlmHpaError when the hint names no engine."""
+        answers = _Answers()
+        candidates = places.of(pod, self._hint)
+        for place in candidates:
+            where = f"port {place.endpoint.port}{place.endpoint.path}"
+            try:
+                body = self._ask(pod, place.endpoint)
+            except ApiError as error:
+                answers.failures.append(error)
+                answers.asked.append(f"{where}: {error.message}")
+                if error.forbidden:
+                    break
+                continue
+            answers.json = answers.json or _is_json(body)
+            try:
+                facts = engines.identify(body, place.clues, hint=self._hint)
+            except NotAnEngine as error:
+                answers.refusals.append(error)
+                remedy = f" ({error.remedy})" if error.remedy else ""
+                answers.asked.append(f"{where}: {error.problem}{remedy}")
+                continue
+            return PodLook(pod, _sight(pod, place, self._informed(pod, place, facts), body))
+        place = candidates[0] if candidates else Place(*places.clues_of(pod)[0], places.NOWHERE)
+        if fault := self._switched_off(place, answers):
+            facts = replace(engines.assume(place.clues, self._hint), signals={}, seats=None)
+            return PodLook(pod, _sight(pod, place, facts), None, (fault,), tuple(answers.asked))
+        if answers.refusals:
+            refusal = next((one for one in answers.refusals if one.seen), answers.refusals[0])
+            seen = f"{answers.asked[0]}"
+            faults = (finding("json-metrics", "", seen),) if answers.json else ()
+            return PodLook(pod, None, refusal, faults, tuple(answers.asked))
+        return self._by_other_evidence(pod, place, answers)
+
+    def _ask(self, pod: Json, endpoint: Endpoint) -> str:
+        """The text at an endpoint. Raises ApiError, at once where a namespace is known not to answer."""
+        namespace, name = _named(pod)
+        path = places.proxied(namespace, name, endpoint)
+        refusal = self._reader.refusal(path)
+        if refusal is not None:
+            raise refusal
+        with self._lock:
+            if namespace not in self._answering and self._silent.get(namespace, 0) >= _SILENT_PODS:
+                raise ApiError("", 504, "Silent", "not asked: other pods of this namespace never answered")
+        try:
+            body = self._reader.get_text(path, timeout=ASK_SECONDS)
+        except ApiError as error:
+            with self._lock:
+                if error.code in (0, 504):
+                    self._silent[namespace] = self._silent.get(namespace, 0) + 1
+                elif error.reason == ApiError.BACKEND:
+                    self._answering.add(namespace)
+            raise
+        with self._lock:
+            self._answering.add(namespace)
+        return body
+
+    def _informed(self, pod: Json, place: Place, facts: EngineFacts) -> EngineFacts:
+        """The facts with what the engine's information page adds: version, models, seats."""
+        engine = next(one for one in engines.ENGINES if one.name == facts.engine)
+        if not engine.info_path:
+            return facts
+        path = places.proxied(*_named(pod), place.endpoint._replace(path=engine.info_path))
+        try:
+            info = engine.info_of(json.loads(self._reader.get_text(path, timeout=ASK_SECONDS)))
+        except (ApiError, ValueError):
+            return facts
+        if info.version:
+            facts = replace(facts, version=info.version, version_source=engine.info_path)
+        if info.seats and not (facts.seats and facts.seats.proved):
+            facts = replace(facts, seats=info.seats)
+        return replace(facts, models=facts.models or info.models)
+
+    def _switched_off(self, place: Place, answers: _Answers) -> Finding | None:
+        """The engine is there and its metrics are not: the flag that is missing, or that hides them."""
+        expected = engines.expect(place.clues, self._hint)
+        if expected is None:
+            return None
+        engine = expected.engine
+        hidden = engines.hidden_by(engine, place.clues)
+        if hidden and (answers.refusals or answers.closed):
+            return finding("metrics-hidden", "", f"{engine.title} runs with {hidden}", flag=hidden)
+        missing = engines.missing_switch(engine, place.clues)
+        if missing and answers.closed and not answers.refusals:
+            seen = f"{engine.title} answers without metrics ({answers.asked[0]})"
+            return finding("metrics-off", "", seen, flag=missing)
+        return None
+
+    def _by_other_evidence(self, pod: Json, place: Place, answers: _Answers) -> PodLook:
+        """No body could be read: what other places know of the pod, else its command line, labels and image."""
+        namespace, name = _named(pod)
+        failures = answers.failures
+        asked = tuple(answers.asked)
+        unread = next((one for one in failures if one.forbidden), failures[0] if failures else None)
+        try:
+            facts = self._in_series(namespace, name, place.clues) or facts_of_served(
+                self._elsewhere.served(namespace, name), place.clues, self._hint
+            )
+            if facts is None:
+                facts = engines.assume(place.clues, self._hint)
+                if answers.closed:
+                    raise NotAnEngine(
+                        f"{facts.evidence} speaks for {facts.engine}, but nothing answers ({'; '.join(asked)})",
+                        "declare the port that serves its metrics",
+                        seen=facts.engine,
+                    )
+        except NotAnEngine as error:
+            return PodLook(pod, None, error, (), asked, unread)
+        why = "not permitted" if unread is not None and unread.forbidden else "; ".join(asked) or "no port"
+        seen = (
+            f"its metrics page could not be read ({why}); what is known comes from its {facts.source.value}"
+        )
+        note = finding("not-checked", "", seen, what="which names and values this pod exposes")
+        return PodLook(pod, _sight(pod, place, facts), None, (note,), asked, unread)
+
+    def _in_series(self, namespace: str, name: str, clues: Clues) -> EngineFacts | None:
+        """By the pod's series in Prometheus. Raises NotAnEngine when they are a router's."""
+        series = self._elsewhere.series(namespace, name)
+        server = self._elsewhere.server()
+        if series is None or server is None:
+            return None
+        try:
+            facts = engines.identify(series, clues, hint=self._hint, source=Source.SERIES)
+        except NotAnEngine as error:
+            if error.seen:
+                raise
+            return None
+        where = f"in Prometheus {server.namespace}/{server.service}"
+        return replace(facts, evidence=facts.evidence.replace("in its metrics", where))
+
+
+@dataclass
+class _Answers:
+    """What a pod's endpoints answered so far."""
+
+    asked: list[str] = field(default_factory=list)
+    refusals: list[NotAnEngine] = field(default_factory=list)
+    failures: list[ApiError] = field(default_factory=list)
+    json: bool = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether every endpoint that was asked is proved to have no metrics page."""
+        return bool(self.failures) and all(map(_closed, self.failures))
+
+
+def _named(pod: Json) -> tuple[str, str]:
+    return pod["metadata"]["namespace"], pod["metadata"]["name"]
+
+
+def _sight(pod: Json, place: Place, facts: EngineFacts, body: str = "") -> EngineSight:
+    port, path, scheme = place.endpoint
+    return EngineSight(pod, place.container, port, path, body, facts, scheme)
+
+
+def _is_json(body: str) -> bool:
+    return body.lstrip()[:1] in ("{", "[")
+
+
+def _closed(error: ApiError) -> bool:
+    """Whether an answer proves that there is no metrics page at this endpoint."""
+    no_page = error.reason == ApiError.BACKEND and error.code in _NO_PAGE
+    return no_page or "connection refused" in error.message
