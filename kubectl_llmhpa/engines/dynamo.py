@@ -52,19 +52,17 @@ E2E = Signal(
 _HELD = ("active_requests", "inflight_requests", "inflight_requests_total")
 _QUEUED = ("queued_requests", "queued_requests_total")
 _OTHER_PARTS = re.compile(r"dynamo_(component|request_plane|work_handler|router|transport|planner|kv\w*)_")
-#: Written once a worker has joined (`model_*`) or from the start; no other known exporter has three of them.
+_DISCONNECTS = ("disconnected_clients", "client_disconnects")
+#: Other names of the HTTP service that hardly anybody else has; each entry has had several.
 _TELLTALE = (
-    "disconnected_clients",
-    "client_disconnects",
-    *_QUEUED,
-    "input_sequence_tokens",
-    "output_sequence_tokens",
-    "model_migration_limit",
-    "model_kv_cache_block_size",
-    "model_total_kv_blocks",
+    _QUEUED,
+    _DISCONNECTS,
+    ("input_sequence_tokens",),
+    ("output_sequence_tokens",),
+    ("model_migration_limit",),
+    ("model_kv_cache_block_size",),
+    ("model_total_kv_blocks",),
 )
-#: As each release of the frontend begins, from its first request on.
-_BEGINS = ("disconnected_clients", "client_disconnects", *_HELD)
 
 
 def frontend(prefix: str, *, queue: bool = True, running: bool = True) -> Form:
@@ -109,7 +107,12 @@ def _by_colon(name: str) -> tuple[str, ...]:
     return (name.replace("vllm:", "trtllm:"),)
 
 
-_TRTLLM_BY_COLON = Form("", "trtllm:", (_by_colon("vllm:num_requests_running"),), vllm_signals(_by_colon, ()))
+_TRTLLM_BY_COLON = Form(
+    "",
+    "trtllm:",
+    (("trtllm:num_requests_running", "trtllm:e2e_request_latency_seconds"),),
+    vllm_signals(_by_colon, ()),
+)
 #: Engines behind a worker, and what their modules and images are called.
 _INNER: tuple[tuple[Engine, str], ...] = ((VLLM, r"vllm|mocker"), (TRTLLM, r"trtllm|tensorrtllm"))
 
@@ -148,13 +151,13 @@ def _prefixes(body: Exposition, clues: Clues) -> Iterator[str]:
         # sanitize_frontend_prometheus_prefix of prometheus_names.rs
         yield re.sub(r"[^a-zA-Z0-9_:]", "_", configured).rstrip("_") + "_"
     company = any(body.has(prefix) for prefix in _COMPANY)
-    for suffix in _BEGINS:
+    for suffix in (*_DISCONNECTS, *_HELD):
         for name in sorted(names):
             prefix = name.removesuffix(suffix)
             if prefix == name or not prefix.endswith("_") or _OTHER_PARTS.match(prefix):
                 continue
-            signs = sum(f"{prefix}{telltale}" in names for telltale in _TELLTALE)
-            if signs >= (1 if company else 3):
+            signs = sum(any(f"{prefix}{one}" in names for one in telltale) for telltale in _TELLTALE)
+            if signs >= (1 if company else 2 if suffix in _HELD else 3):
                 yield prefix
 
 
@@ -184,7 +187,7 @@ def _worker(inner: Form, body: Exposition) -> Form:
     return Form(
         "worker",
         inner.prefix,
-        ((INFLIGHT,),) if body.live(INFLIGHT) else inner.live,
+        (*(((INFLIGHT,),) if body.live(INFLIGHT) else ()), *inner.live),
         (*kept, *dynamos),
         roles=inner.roles,
         role=inner.role,
