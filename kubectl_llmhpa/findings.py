@@ -53,6 +53,16 @@ _ROWS = (
         "use vLLM 0.10.2 or newer, which exposes all ranks",
     ),
     Rule(
+        "ranks-overwritten", "warning", "Data-parallel ranks of SGLang before 0.4.10 overwrite one another",
+        "the load of one rank only is reported and no query can repair it",
+        "use SGLang 0.4.10 or newer, which labels its ranks",
+    ),
+    Rule(
+        "ranks-elsewhere", "warning", "Data-parallel ranks report on other pods or ports",
+        "the numbers of this pod leave their load out",
+        "scale by the sum over all pods of the group (an External metric), and scrape {where}",
+    ),
+    Rule(
         "series-per-process", "info", "One gauge has a series per API server process (label pid)",
         "a plain sum counts the same load several times",
         "nothing to do: the highest series counts in the rules written here",

@@ -193,8 +193,9 @@ def listening(clues: Clues, hint: str = "") -> list[Endpoint]:
         commands.flag(clues.words, *listens.port_flags),
         *(clues.env.get(name) for name in listens.port_env),
     ]
-    ports = [port for text in texts if (port := commands.whole(text)) is not None and port < 65536]
-    return [Endpoint((ports or [listens.default_port])[0], engine.path, scheme)]
+    ports = [engine.port_of(clues), *map(commands.whole, texts), listens.default_port]
+    port = next(one for one in ports if one is not None and one < 65536)
+    return [Endpoint(port, engine.path, scheme)]
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -13,7 +13,6 @@ from kubectl_llmhpa.engines import endpoint_picker, promql
 from kubectl_llmhpa.engines.exposition import Exposition
 from kubectl_llmhpa.engines.model import HPA_FORMS, Clues, NotAnEngine, Signal, SignalSource
 
-_NOT_YET = "this version cannot scale it yet"
 _FORWARDS = "it forwards requests and holds none of its own"
 _BEHIND = "name the workload of the engines behind it"
 
@@ -114,12 +113,11 @@ LOOKALIKES = (
         images=(r"/dynamo-planner(:|@|$)",),
     ),
     Lookalike(
-        "SGLang", _NOT_YET, prefixes=("sglang:", "sglang_"), command=r"\bsglang(\.launch_server|\s+serve)\b"
-    ),
-    Lookalike(
-        "Ray's metrics agent with a vLLM engine",
-        f"its series belong to Ray actors, not to this pod; {_NOT_YET}",
-        prefixes=("ray_vllm", "ray_sglang"),
+        "an encoder server of SGLang",
+        "it encodes images for the engines and generates nothing",
+        "name the workload of the engines; scale the encoders by another system's metric",
+        prefixes=("sglang:encoder_", "ray_sglang_encoder_"),
+        command=r"\bsglang\b.*\s--encoder[-_]only\b",
     ),
 )
 

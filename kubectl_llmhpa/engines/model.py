@@ -278,6 +278,10 @@ def _no_findings(_body: Exposition, _clues: Clues, _dialect: str) -> tuple[Findi
     return ()
 
 
+def _no_port(_clues: Clues) -> int | None:
+    return None
+
+
 def _no_info(_answer: Any) -> Info:
     return Info()
 
@@ -294,8 +298,8 @@ class Engine:
     `switch_until` where that is given; `switch_off`: flags that hide them (`--metrics=false` for a flag that takes a
     word); `no_http`: flags that rule a metrics endpoint out. `lazy`: series appear with the first request, so families
     alone tell the engine. `port_flags`, `port_env`, `default_port`, `path` and `tls_flags` say where the metrics are,
-    `model_flags` and `model_env` what the model is called. `info_path` is a JSON page on the same port that `info_of`
-    reads.
+    `port_of` what no flag says as it is; `model_flags` and `model_env` what the model is called. `info_path` is a JSON
+    page on the same port that `info_of` reads.
     """
 
     name: str
@@ -321,6 +325,7 @@ class Engine:
     no_http: tuple[str, ...] = ()
     lazy: bool = False
     forms_of: Callable[[Exposition, Clues], tuple[Form, ...]] | None = None
+    port_of: Callable[[Clues], int | None] = _no_port
     dialect_of: Callable[[Exposition, Form], str] | None = None
     role_of: Callable[[Exposition, Clues], str] = _no_role
     seats_of: Callable[[Exposition, Clues], Seats | None] = _no_seats

@@ -7,6 +7,7 @@ from kubectl_llmhpa.engines.llamacpp import LLAMACPP
 from kubectl_llmhpa.engines.lmdeploy import LMDEPLOY
 from kubectl_llmhpa.engines.model import Engine
 from kubectl_llmhpa.engines.nim import NIM
+from kubectl_llmhpa.engines.sglang import SGLANG
 from kubectl_llmhpa.engines.tgi import TGI
 from kubectl_llmhpa.engines.triton import TRITON
 from kubectl_llmhpa.engines.trtllm import TRTLLM
@@ -15,6 +16,7 @@ from kubectl_llmhpa.engines.vllm import VLLM
 ENGINES: tuple[Engine, ...] = (
     DYNAMO,
     VLLM,
+    SGLANG,
     LLAMACPP,
     LMDEPLOY,
     TGI,

@@ -72,6 +72,26 @@ def by_cache(tokens: int, what: str, lengths: Lengths | None) -> Bound | None:
     return Bound(max(1, math.floor(tokens / per_request)), evidence)
 
 
+def of_prefill(
+    limit: Bound | None, tokens: int, what: str, lengths: Lengths | None, *, stated: bool
+) -> Seats | None:
+    """Seats of a prefill pod: the prompts of mean length that one pass of `tokens` takes, within the limit.
+
+    A prefill pod keeps a request for its prompt only, and what runs in one pass is bound by tokens. While no lengths
+    are known only a stated limit says a number. `what` names the tokens (`--chunked-prefill-size 8192`).
+    """
+    ceiling = limit.value if limit is not None and limit.stated else None
+    if lengths is None or lengths.prompt <= 0:
+        if limit is None or not limit.stated:
+            return None
+        return Seats(limit.value, limit.evidence, proved=False, ceiling=ceiling)
+    value = max(1, math.floor(tokens / lengths.prompt))
+    if limit is not None and limit.value <= value:
+        return Seats(limit.value, limit.evidence, proved=limit.stated, ceiling=ceiling)
+    evidence = f"{what} / mean {lengths.prompt:.0f} prompt tokens"
+    return Seats(value, evidence, proved=stated, ceiling=ceiling)
+
+
 def mean_lengths(body: Exposition, *sources: tuple[str, str, str]) -> Lengths | None:
     """Mean lengths from the first source that is whole: (finished requests, prompt tokens, output tokens) by name.
 

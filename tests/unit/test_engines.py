@@ -179,9 +179,6 @@ def test_the_cache_size_in_tokens_is_preferred_to_blocks() -> None:
     [
         ("router-production-stack-a6c01db-busy", "the vLLM production-stack router"),
         ("router-production-stack-a6c01db-idle", "the vLLM production-stack router"),
-        ("sglang-0.5.12-busy", "SGLang"),
-        ("sglang-0.5.12-fresh", "SGLang"),
-        ("sglang-0.4.10.post2-busy", "SGLang"),
     ],
 )
 def test_lookalikes_are_refused_by_name(name: str, seen: str) -> None:
@@ -195,7 +192,6 @@ def test_lookalikes_are_refused_by_name(name: str, seen: str) -> None:
     ("text", "command", "reason"),
     [
         ("", (), "the answer is empty and the command line names no engine"),
-        ("", ["python3", "-m", "sglang.launch_server"], "this is SGLang by its command line or image"),
         ('{"a": 1}', (), "JSON"),
         ("<html>", (), "HTML page"),
         ("vllm:num_requests_running{ 8\n", (), "no Prometheus text"),
@@ -277,7 +273,9 @@ def test_listening(command: list[str], env: dict[str, str], expected: list[tuple
         ("vllm:gpu_cache_usage_perc", "kv-cache", "vllm"),
         ("vllm:num_preemptions_total", None, "vllm"),
         ("vllm:current_qps", None, "the vLLM production-stack router"),
-        ("sglang:num_queue_reqs", None, "SGLang"),
+        ("sglang:num_queue_reqs", "waiting", "sglang"),
+        ("sglang_num_queue_reqs", "waiting", "sglang"),
+        ("sglang:encoder_requests_total", None, "an encoder server of SGLang"),
         ("http_requests", None, None),
     ],
 )
