@@ -15,6 +15,7 @@ from kubectl_llmhpa.errors import ExitCode, LlmHpaError
 
 #: command -> (module that holds a click command of the same name, one line for the overview)
 COMMANDS = {
+    "detect": ("kubectl_llmhpa.cli.detect", "Show which engines run here and what can be scaled"),
     "enable": ("kubectl_llmhpa.cli.enable", "Scale an LLM workload from its engine's own metrics"),
     "status": ("kubectl_llmhpa.cli.status", "Show LLM autoscalers, their signals and why they move or not"),
     "bench": ("kubectl_llmhpa.cli.bench", "Load a workload from inside the cluster and watch it scale"),
@@ -27,6 +28,8 @@ _GENERAL_HELP = """Autoscale LLM inference pods from queue depth, running reques
 
 \b
 Examples:
+  # See which engines run in this namespace
+  kubectl llm-hpa detect
   # Scale a StatefulSet between 1 and 3 replicas
   kubectl llm-hpa enable sts/vllm-inference --min 1 --max 3
   # See every LLM autoscaler of the cluster

@@ -19,7 +19,7 @@ from kubectl_llmhpa.engines.model import Clues
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.findings import Finding
 from kubectl_llmhpa.findings import found as finding
-from kubectl_llmhpa.plan import places
+from kubectl_llmhpa.plan import places, sanity
 from kubectl_llmhpa.plan.elsewhere import Elsewhere, facts_of_served
 from kubectl_llmhpa.plan.permitted import Permitted
 from kubectl_llmhpa.plan.places import Place
@@ -141,11 +141,11 @@ class Looker:
                 if error.forbidden:
                     break
                 continue
-            answers.json = answers.json or _is_json(body)
             try:
                 facts = engines.identify(body, place.clues, hint=self._hint)
             except NotAnEngine as error:
                 answers.refusals.append(error)
+                answers.findings += sanity.of_refusal("", error, place.clues, body)
                 remedy = f" ({error.remedy})" if error.remedy else ""
                 answers.asked.append(f"{where}: {error.problem}{remedy}")
                 continue
@@ -156,9 +156,7 @@ class Looker:
             return PodLook(pod, _sight(pod, place, facts), None, (fault,), tuple(answers.asked))
         if answers.refusals:
             refusal = next((one for one in answers.refusals if one.seen), answers.refusals[0])
-            seen = f"{answers.asked[0]}"
-            faults = (finding("json-metrics", "", seen),) if answers.json else ()
-            return PodLook(pod, None, refusal, faults, tuple(answers.asked))
+            return PodLook(pod, None, refusal, tuple(answers.findings), tuple(answers.asked))
         return self._by_other_evidence(pod, place, answers)
 
     def _ask(self, pod: Json, endpoint: Endpoint) -> str:
@@ -202,17 +200,11 @@ class Looker:
 
     def _switched_off(self, place: Place, answers: _Answers) -> Finding | None:
         """The engine is there and its metrics are not: the flag that is missing, or that hides them."""
-        expected = engines.expect(place.clues, self._hint)
-        if expected is None:
-            return None
-        engine = expected.engine
-        hidden = engines.hidden_by(engine, place.clues)
+        hidden = sanity.hidden("", place.clues, self._hint)
         if hidden and (answers.refusals or answers.closed):
-            return finding("metrics-hidden", "", f"{engine.title} runs with {hidden}", flag=hidden)
-        missing = engines.missing_switch(engine, place.clues)
-        if missing and answers.closed and not answers.refusals:
-            seen = f"{engine.title} answers without metrics ({answers.asked[0]})"
-            return finding("metrics-off", "", seen, flag=missing)
+            return hidden
+        if answers.closed and not answers.refusals:
+            return sanity.switched_off("", place.clues, answers.asked[0], self._hint)
         return None
 
     def _by_other_evidence(self, pod: Json, place: Place, answers: _Answers) -> PodLook:
@@ -265,7 +257,7 @@ class _Answers:
     asked: list[str] = field(default_factory=list)
     refusals: list[NotAnEngine] = field(default_factory=list)
     failures: list[ApiError] = field(default_factory=list)
-    json: bool = False
+    findings: list[Finding] = field(default_factory=list)
 
     @property
     def closed(self) -> bool:
@@ -280,10 +272,6 @@ def _named(pod: Json) -> tuple[str, str]:
 def _sight(pod: Json, place: Place, facts: EngineFacts, body: str = "") -> EngineSight:
     port, path, scheme = place.endpoint
     return EngineSight(pod, place.container, port, path, body, facts, scheme)
-
-
-def _is_json(body: str) -> bool:
-    return body.lstrip()[:1] in ("{", "[")
 
 
 def _closed(error: ApiError) -> bool:

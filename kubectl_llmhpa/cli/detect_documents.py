@@ -1,0 +1,88 @@
+"""`detect` as JSON and YAML: what is known of an engine, in the shape that scripts read.
+
+What is not known is null, never left out and never 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from kubectl_llmhpa.api import Json
+from kubectl_llmhpa.engines import EngineFacts, NotAnEngine, Seats, SignalSource
+from kubectl_llmhpa.findings import Finding
+
+
+def signals(sources: Mapping[str, SignalSource]) -> Json:
+    """Signal name to its metric, kind, PromQL, number of series, value, HPA forms and name in the metrics API."""
+    return {
+        name: {
+            "metric": source.metric,
+            "kind": source.kind.value,
+            "query": source.query,
+            "series_per_pod": source.series,
+            "value": source.value,
+            "forms": list(source.forms),
+            "api_name": source.api_name,
+        }
+        for name, source in sources.items()
+    }
+
+
+def seats(known: Seats | None) -> Json | None:
+    """The seats of one pod with their evidence."""
+    if known is None:
+        return None
+    return {"value": known.value, "evidence": known.evidence, "proved": known.proved}
+
+
+def findings(found: Iterable[Finding]) -> list[Json]:
+    """Each with its code, severity, object and sentences."""
+    return [
+        {
+            "code": one.code,
+            "severity": one.severity,
+            "object": one.about or None,
+            "seen": one.seen,
+            "why": one.why,
+            "fix": one.fix,
+        }
+        for one in found
+    ]
+
+
+def engine(facts: EngineFacts) -> Json:
+    """One pod's engine."""
+    return {
+        "engine": facts.engine,
+        "reason": None,
+        "dialect": facts.dialect or None,
+        "form": facts.form or None,
+        "models": list(facts.models),
+        "role": facts.role or None,
+        "version": facts.version,
+        "versionSource": facts.version_source or None,
+        "signals": signals(facts.signals),
+        "seats": seats(facts.seats),
+        "armed": facts.armed,
+        "evidence": {"source": facts.source.value, "seen": facts.evidence},
+    }
+
+
+def no_engine(refusal: NotAnEngine | None, reason: str) -> Json:
+    """No engine, why, and what else it is; `upstream` are signals of a router for External metrics."""
+    return {
+        "engine": None,
+        "reason": reason,
+        "dialect": None,
+        "form": None,
+        "models": [],
+        "role": None,
+        "version": None,
+        "versionSource": None,
+        "signals": {},
+        "seats": None,
+        "armed": False,
+        "evidence": None,
+        "lookalike": (refusal.seen if refusal else "") or None,
+        "upstream": signals(refusal.upstream) if refusal else {},
+    }
