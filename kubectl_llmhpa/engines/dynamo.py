@@ -165,7 +165,7 @@ def _passed_through(body: Exposition, clues: Clues) -> Iterator[tuple[Engine | N
     """The engine whose series this body passes through, and the forms that it can have."""
     known = [(engine, form) for engine, _ in _INNER for form in _forms_behind(engine, body, clues)]
     for engine, form in (*known, (None, _TRTLLM_BY_COLON)):
-        if form.prefix and body.has(form.prefix) and (body.live(INFLIGHT) or _is_labelled(form, body)):
+        if form.prefix and body.has(form.prefix) and (body.has("dynamo_") or _is_labelled(form, body)):
             yield engine, form
 
 

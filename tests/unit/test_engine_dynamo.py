@@ -21,6 +21,7 @@ from kubectl_llmhpa.engines import (
 )
 from kubectl_llmhpa.engines.dynamo import DYNAMO
 from kubectl_llmhpa.engines.exposition import Exposition, read
+from kubectl_llmhpa.engines.model import Clues
 
 BODIES = Path(__file__).parents[1] / "bodies"
 MODEL = "Qwen/Qwen3-0.6B"
@@ -293,6 +294,13 @@ def test_series_in_prometheus_are_told_from_vllms_by_their_label() -> None:
     assert values(facts) == {"waiting": 5, "running": 8, "kv-cache": 0.42}
 
 
+def test_any_family_of_dynamo_beside_an_engines_series_tells_a_worker() -> None:
+    text = re.sub(r"(?m)^.*dynamo_component_inflight_requests.*\n", "", body("1.6.1-worker-busy"))
+    facts = identify(text)
+    assert (facts.engine, facts.form) == ("dynamo", "worker")
+    assert values(facts) == {"waiting": 5, "running": 8, "kv-cache": 0.21875}
+
+
 def test_roles() -> None:
     assert identify(body("1.6.1-worker-prefill-busy")).role == "prefill"
     decode = body("1.6.1-worker-decode-busy")
@@ -391,7 +399,7 @@ def test_a_worker_that_could_tell_more_says_how() -> None:
         (clues(["dynamo-run", "in=http", "out=dyn"]), "frontend"),
     ],
 )
-def test_what_speaks_for_dynamo_without_a_body(known: clues, role: str) -> None:  # type: ignore[valid-type]
+def test_what_speaks_for_dynamo_without_a_body(known: Clues, role: str) -> None:
     facts = assume(known)
     assert (facts.engine, facts.role, facts.armed) == ("dynamo", role, False)
     assert not facts.live
