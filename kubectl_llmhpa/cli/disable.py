@@ -40,7 +40,7 @@ def disable(
     from kubectl_llmhpa.cli.main import printable
     from kubectl_llmhpa.cli.presenting import diff, success_line
     from kubectl_llmhpa.plan import workflow
-    from kubectl_llmhpa.workloads import Workload, parse, resolve
+    from kubectl_llmhpa.workloads import identify, resolve
 
     def report(change: Change) -> None:
         if show_diff:
@@ -57,8 +57,7 @@ def disable(
 
     look_only = dry_run != "none" or show_diff
     with connect(connection, read_only=look_only) as cluster:
-        resource, name = parse(workload)
-        target = Workload(resource, cluster.namespace, name, {}, 0, "")
+        target = identify(cluster, workload, cluster.namespace)
         if look_only:
             changes = workflow.preview_disable(cluster, target, say)
             for change in changes:

@@ -66,14 +66,17 @@ def status(
       kubectl llm-hpa status sts/vllm-inference
       kubectl llm-hpa status -w
     """
-    from kubectl_llmhpa.workloads import parse
+    from kubectl_llmhpa.workloads import identify, parse
 
     if watch and output not in (None, "wide"):
         raise click.UsageError(f"-w shows tables and cannot be combined with -o {output}")
     if all_namespaces and workload:
         raise click.UsageError("a workload name cannot be given across all namespaces")
-    target = parse(workload) if workload else None
+    if workload:
+        parse(workload)  # bad usage is told before anything is connected to
     with connect(connection, read_only=True) as cluster:
+        meant = identify(cluster, workload, cluster.namespace) if workload else None
+        target = (meant.resource, meant.name) if meant else None
         namespace = None if all_namespaces else cluster.namespace
         question = Question(target, namespace, selector, output == "wide")
         if watch:

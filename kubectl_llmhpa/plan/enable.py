@@ -76,15 +76,6 @@ def check_rivals(workload: Workload, around: Surroundings, wishes: Wishes) -> Js
                 attempted, f"KEDA's ScaledObject {scaled['metadata']['name']} already scales it, and two autoscalers "
                 "on one workload stop each other", "delete the ScaledObject first, or leave the workload to KEDA",
             )  # fmt: skip
-    owner = next(
-        (one for one in workload.object["metadata"].get("ownerReferences") or () if one.get("controller")),
-        None,
-    )
-    if owner and owner["kind"] == "Deployment":
-        raise LlmHpaError(
-            attempted, f"Deployment {owner['name']} owns it and would take every change of its replicas back",
-            f"enable deploy/{owner['name']} instead",
-        )  # fmt: skip
     rivals = [one for one in around.hpas if workload.is_target_of(one["spec"]["scaleTargetRef"])]
     if not rivals:
         return None
@@ -155,7 +146,7 @@ def make(
     )  # fmt: skip
     return Plan(
         workload, scaler, monitor, selection, rules, metrics, book.merged(around.journal), adopted or wishes.adopt,
-        tuple(notes), tuple(reasons),
+        (*workload.notes, *notes), tuple(reasons),
     )  # fmt: skip
 
 

@@ -54,7 +54,7 @@ def monitor(
         serving=around.server_pods, serving_namespace=around.server.namespace if around.server else "",
     )  # fmt: skip
     made = prometheus_operator.pod_monitor(
-        name=name, namespace=workload.namespace, selector=workload.object["spec"]["selector"],
+        name=name, namespace=workload.namespace, selector=workload.pod_selector,
         endpoint=prometheus_operator.endpoint(_port(sight), interval or DEFAULT_INTERVAL),
         labels={**selection.labels, **journal.labels_for(workload)}, annotations={VERSION_ANNOTATION: __version__},
     )  # fmt: skip

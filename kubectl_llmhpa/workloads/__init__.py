@@ -1,5 +1,6 @@
 """What can be scaled: the /scale subresource, its pods and their containers."""
 
+from kubectl_llmhpa.workloads.model import Workload
 from kubectl_llmhpa.workloads.pods import (
     engine_container,
     gpu_requests,
@@ -8,13 +9,16 @@ from kubectl_llmhpa.workloads.pods import (
     ready_pods,
     template_hash,
 )
-from kubectl_llmhpa.workloads.resolve import Workload, parse, resolve
+from kubectl_llmhpa.workloads.resolve import identify, owner_of, owners_of, parse, resolve
 
 __all__ = [
     "Workload",
     "engine_container",
     "gpu_requests",
+    "identify",
     "is_ready",
+    "owner_of",
+    "owners_of",
     "parse",
     "pods",
     "ready_pods",

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from kubectl_llmhpa import quantities
 from kubectl_llmhpa.api import PODS, Json, Reader
-from kubectl_llmhpa.workloads.resolve import Workload
+from kubectl_llmhpa.workloads.model import Workload
 
 _SIDECARS = ("istio-proxy", "linkerd-proxy", "vault-agent", "envoy", "queue-proxy")
 _HASH_LABELS = ("pod-template-hash", "controller-revision-hash")

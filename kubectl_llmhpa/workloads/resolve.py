@@ -1,103 +1,203 @@
-"""From `sts/vllm` to the object that is scaled, with what its /scale subresource says."""
+"""From `sts/vllm`, or any pod or object around it, to the object that is scaled, with what its /scale subresource says.
+
+What is pointed at may be a pod, an owner in between, or the whole group. So it is climbed along the controllers to the
+topmost object that either is declared in `families/` or has a scale subresource of its own, and that one's kind says
+what is scaled. An owner that is neither cannot be scaled, and may still take replicas back: that is a note.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import dataclasses
+from collections.abc import Sequence
 
-from kubectl_llmhpa.api import DEPLOYMENTS, NAMESPACES, REPLICA_SETS, STATEFUL_SETS, Json, Reader, Resource
+from kubectl_llmhpa.api import NAMESPACES, PODS, Json, Reader, Resource
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
+from kubectl_llmhpa.workloads.kinds import Found, Target, at, itself, refusal
+from kubectl_llmhpa.workloads.model import Workload
+from kubectl_llmhpa.workloads.objects import Objects, controller_reference
+from kubectl_llmhpa.workloads.registry import kind_of
 
-_NAMES = {
-    "deploy": DEPLOYMENTS, "deployment": DEPLOYMENTS, "deployments": DEPLOYMENTS,
-    "sts": STATEFUL_SETS, "statefulset": STATEFUL_SETS, "statefulsets": STATEFUL_SETS,
-    "rs": REPLICA_SETS, "replicaset": REPLICA_SETS, "replicasets": REPLICA_SETS,
-}  # fmt: skip
-KINDS = "deployment (deploy), statefulset (sts) or replicaset (rs)"
-
-
-@dataclass(frozen=True)
-class Workload:
-    """One scalable object.
-
-    `selector` is the label selector of its scale subresource, the one that the HPA controller uses.
-    """
-
-    resource: Resource
-    namespace: str
-    name: str
-    object: Json
-    replicas: int
-    selector: str
-
-    @property
-    def reference(self) -> str:
-        """`StatefulSet/vllm`."""
-        return f"{self.resource.kind}/{self.name}"
-
-    @property
-    def label(self) -> str:
-        """`StatefulSet.vllm`: the reference as a label value (at most 63 characters)."""
-        return f"{self.resource.kind}.{self.name}"[:63].rstrip(".-")
-
-    @property
-    def scale_target(self) -> Json:
-        """The `scaleTargetRef` of an HPA."""
-        return {"apiVersion": self.resource.api_version, "kind": self.resource.kind, "name": self.name}
-
-    def is_target_of(self, reference: Json) -> bool:
-        """Whether a `scaleTargetRef` points here (API versions of one group are the same object)."""
-        group = str(reference.get("apiVersion", "")).rpartition("/")[0]
-        return (
-            reference.get("kind") == self.resource.kind
-            and reference.get("name") == self.name
-            and group in ("", self.resource.group)
-        )
+Words = tuple[str, ...] | str
 
 
-def parse(words: tuple[str, ...] | str) -> tuple[Resource, str]:
-    """`("sts/x",)`, `("sts", "x")` or `"sts/x"` as a resource and a name.
-
-    Raises LlmHpaError for anything else.
-    """
+def parse(words: Words) -> tuple[str, str]:
+    """`("sts/x",)`, `("sts", "x")` or `"sts/x"` as a type and a name. Raises LlmHpaError for anything else."""
     parts = tuple(words.split("/")) if isinstance(words, str) else words
     if len(parts) == 1:
         parts = tuple(parts[0].split("/"))
-    text = "/".join(parts)
     if len(parts) != 2 or not all(parts):
-        raise LlmHpaError(f"read the workload {text!r}", "it is not TYPE/NAME", "write for example sts/vllm")
-    resource = _NAMES.get(parts[0].lower().partition(".")[0])
-    if resource is None:
         raise LlmHpaError(
-            f"read the workload {text!r}", f"type {parts[0]!r} is not known here", f"use {KINDS}"
+            f"read the workload {'/'.join(parts)!r}", "it is not TYPE/NAME", "write for example sts/vllm"
         )
-    return resource, parts[1]
+    return parts[0], parts[1]
 
 
-def resolve(reader: Reader, words: tuple[str, ...] | str, namespace: str) -> Workload:
-    """The workload and its scale subresource.
+def resolve(reader: Reader, words: Words, namespace: str) -> Workload:
+    """The workload that is meant, and its scale subresource.
 
-    Raises LlmHpaError when it does not exist or cannot be scaled by an HPA.
+    Raises LlmHpaError when it does not exist or no HPA can scale it, with what would.
     """
-    resource, name = parse(words)
-    attempted = f"find {resource.kind.lower()} {name} in namespace {namespace!r}"
-    found, scale = reader.get_many([resource.path(namespace, name), resource.path(namespace, name, "scale")])
-    if isinstance(found, ApiError):
-        if not found.not_found:
-            raise found
-        raise LlmHpaError(attempted, *_why_absent(reader, resource, namespace)) from found
-    if isinstance(scale, ApiError) and not scale.not_found:
-        raise scale
-    if isinstance(scale, ApiError):
-        raise LlmHpaError(
-            attempted, f"it has no readable scale subresource ({scale.message})", "an HPA cannot scale it"
+    objects = Objects(reader)
+    word, name = parse(words)
+    known = objects.types.named(word)
+    path = known.resource.path(namespace, name)
+    objects.read_ahead([path, *([f"{path}/scale"] if known.scalable else [])])
+    try:
+        found = objects.read(known.resource, namespace, name)
+    except ApiError as error:
+        if not error.not_found:
+            raise
+        attempted = f"find {known.resource.kind.lower()} {name} in namespace {namespace!r}"
+        raise LlmHpaError(attempted, *_why_absent(reader, known.resource, namespace)) from error
+    return _workload(objects, found, _target(objects, found))
+
+
+def identify(reader: Reader, words: Words, namespace: str) -> Workload:
+    """The workload that is meant, also when it is gone, may not be read, or can no longer be scaled.
+
+    Without its scale subresource: `replicas` and `selector` are empty, and `object` may be. Raises LlmHpaError when
+    the words name no type, and ApiError when the server does not answer.
+    """
+    objects = Objects(reader)
+    word, name = parse(words)
+    resource = objects.types.named(word).resource
+    try:
+        found = objects.read(resource, namespace, name)
+        chosen = _target(objects, found).found
+        return Workload(
+            chosen.resource, namespace, chosen.name, chosen.object, 0, "", asked=_asked(found, chosen)
         )
-    selector = str(scale.get("status", {}).get("selector", ""))
+    except LlmHpaError as error:
+        if isinstance(error, ApiError) and error.unavailable:
+            raise
+        return Workload(resource, namespace, name, {}, 0, "")
+
+
+def owner_of(reader: Reader, pod: Json) -> Workload:
+    """What is scaled for a pod. Raises LlmHpaError as `resolve`; for many pods use `owners_of`."""
+    owner = owners_of(reader, [pod])[0]
+    if isinstance(owner, LlmHpaError):
+        raise owner
+    return owner
+
+
+def owners_of(reader: Reader, pods: Sequence[Json]) -> list[Workload | LlmHpaError]:
+    """What is scaled for each of many pods, in their order; where nothing can be, the error that says why.
+
+    One read for each distinct owner and one for each scale subresource, several at once. The workloads have no
+    `asked`: nobody pointed at the pods. Pods of one owner get the same object.
+    """
+    objects = Objects(reader)
+    found = [Found(PODS, pod) for pod in pods]
+    objects.read_controllers_ahead(found)
+    keys = [(controller_reference(pod) or {}).get("uid") or pod.uid for pod in found]
+    targets = {
+        key: _target_or_error(objects, pod) for key, pod in dict(zip(keys, found, strict=True)).items()
+    }
+    objects.read_ahead(_scale_path(one.found) for one in targets.values() if isinstance(one, Target))
+    workloads = {
+        key: _workload_or_error(objects, one) if isinstance(one, Target) else one
+        for key, one in targets.items()
+    }
+    return [workloads[key] for key in keys]
+
+
+def _target_or_error(objects: Objects, found: Found) -> Target | LlmHpaError:
+    try:
+        return _target(objects, found)
+    except LlmHpaError as error:
+        return error
+
+
+def _workload_or_error(objects: Objects, target: Target) -> Workload | LlmHpaError:
+    try:
+        return _workload(objects, target.found, target)
+    except LlmHpaError as error:
+        return error
+
+
+def _target(objects: Objects, found: Found) -> Target:
+    """What is scaled for an object. Raises LlmHpaError when nothing can be."""
+    trail = [found]
+    while owner := _controller(objects, trail[-1]):
+        trail.append(owner)
+    height = len(trail)
+    while height > 1 and not (kind_of(trail[height - 1].resource) or _scales(objects, trail[height - 1])):
+        height -= 1
+    kind = kind_of(trail[height - 1].resource)
+    target = (kind.decide if kind else itself)(objects, trail[:height])
+    if height < len(trail):
+        above = trail[height].reference
+        note = f"{above} made {trail[height - 1].reference} and may take changes of its replicas back"
+        return dataclasses.replace(target, notes=(*target.notes, note))
+    return target
+
+
+def _controller(objects: Objects, found: Found) -> Found | None:
+    """The controller above, None where an owner does not take over or an unknown one may not be read."""
+    kind = kind_of(found.resource)
+    if kind is not None and not kind.climbs:
+        return None
+    try:
+        return objects.controller(found)
+    except ApiError as error:
+        where = objects.controller_path(found)
+        if error.forbidden and where and kind_of(where[0]) is None:
+            return None
+        raise
+
+
+def _scale_path(found: Found) -> str:
+    return found.resource.path(found.namespace, found.name, "scale")
+
+
+def _scales(objects: Objects, found: Found) -> bool:
+    """Whether an object of a kind that nobody declared has a scale subresource with a selector."""
+    known = objects.types.of(found.resource.api_version, found.resource.kind)
+    try:
+        return bool(known and known.scalable and at(objects.get(_scale_path(found)), "status", "selector"))
+    except ApiError:
+        return False
+
+
+def _workload(objects: Objects, asked: Found, target: Target) -> Workload:
+    """The workload of a target, with its scale subresource. Raises LlmHpaError when that is of no use to an HPA."""
+    found = target.found
+    if found.at("metadata", "deletionTimestamp"):
+        raise refusal(found, "it is being deleted", "wait until it is gone or made anew")
+    try:
+        scale = objects.get(_scale_path(found))
+    except ApiError as error:
+        if not error.not_found:
+            raise
+        raise refusal(
+            found, f"it has no readable scale subresource ({error.message})", "an HPA cannot scale it"
+        ) from error
+    selector = str(at(scale, "status", "selector", default=""))
     if not selector:
-        raise LlmHpaError(
-            attempted, "its scale subresource names no selector", "an HPA cannot count its pods"
-        )
-    replicas = int(scale.get("spec", {}).get("replicas", 0))
-    return Workload(resource, namespace, name, found, replicas, selector)
+        why = f" ({target.no_selector})" if target.no_selector else ""
+        raise refusal(found, f"its scale subresource names no selector{why}", "an HPA cannot count its pods")
+    replicas = int(at(scale, "spec", "replicas", default=0))
+    notes = list(target.notes)
+    above = _asked(asked, found)
+    if above:
+        notes.insert(0, f"{above} belongs to {found.reference}, which is what is scaled")
+    if replicas == 0:
+        notes.append(f"{found.reference} has 0 replicas, and an HPA does nothing until somebody scales it up")
+    return Workload(
+        found.resource, found.namespace, found.name, found.object, replicas, selector, above, target.topology,
+        target.role, target.pods_per_replica, target.counted_per_replica, tuple(notes),
+    )  # fmt: skip
+
+
+def _asked(asked: Found, scaled: Found) -> str:
+    """The reference of what was pointed at, empty when that is what is scaled."""
+    same = (asked.resource.group, asked.resource.kind, asked.name) == (
+        scaled.resource.group,
+        scaled.resource.kind,
+        scaled.name,
+    )
+    return "" if same else asked.reference
 
 
 def _why_absent(reader: Reader, resource: Resource, namespace: str) -> tuple[str, str]:

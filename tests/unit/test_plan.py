@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from kubectl_llmhpa import engines
-from kubectl_llmhpa.api import DEPLOYMENTS, MANAGED_BY, MANAGER, REPLICA_SETS, Json
+from kubectl_llmhpa.api import DEPLOYMENTS, MANAGED_BY, MANAGER, Json
 from kubectl_llmhpa.backends.prometheus_adapter import Adapter
 from kubectl_llmhpa.cli.main import unfolded, wants_traceback
 from kubectl_llmhpa.errors import LlmHpaError
@@ -165,14 +165,6 @@ class TestRivals:
         with pytest.raises(LlmHpaError, match="--adopt"):
             make(Wishes(), hpas=[self.by_hand], journal=book)
         assert make(Wishes(adopt=True), hpas=[self.by_hand], journal=book).journal.adopted == self.by_hand
-
-    def test_a_replica_set_of_a_deployment(self) -> None:
-        owned = {**OBJECT, "metadata": {
-            "name": "vllm-1", "ownerReferences": [{"kind": "Deployment", "name": "vllm", "controller": True}],
-        }}  # fmt: skip
-        workload = Workload(REPLICA_SETS, "ml", "vllm-1", owned, 1, "app=vllm")
-        with pytest.raises(LlmHpaError, match="enable deploy/vllm instead"):
-            enable.make(workload, sight(), surroundings(), Wishes(max_replicas=3), None)
 
 
 class TestRules:

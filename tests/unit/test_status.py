@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import time
 from collections.abc import Iterator, Sequence
 from urllib.parse import unquote
@@ -21,7 +22,7 @@ OURS: Json = {"labels": {MANAGED_BY: MANAGER}, "managedFields": [{"manager": MAN
 
 
 class Recorded:
-    """An `api.Reader` over lists: by the plural at the end of the path, in every namespace."""
+    """An `api.Reader` over lists: by the plural at the end of the path, in every namespace; no single objects."""
 
     namespace = "llm"
 
@@ -31,6 +32,8 @@ class Recorded:
 
     def get(self, path: str, *, accept: str = "application/json") -> Json:
         self.asked.append(unquote(path))
+        if re.search(r"/namespaces/[^/]+/[^/]+/", path):
+            raise ApiError(f"read {path}", 404, "NotFound", "not found")
         answer = self.lists.get(path.partition("?")[0].rpartition("/")[2], [])
         if isinstance(answer, ApiError):
             raise answer

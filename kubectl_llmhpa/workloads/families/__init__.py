@@ -1,0 +1,1 @@
+"""Families of kinds that run engines, one file each; `registry` joins them."""
