@@ -149,7 +149,7 @@ def _prefixes(body: Exposition, clues: Clues) -> Iterator[str]:
     names = {*body.families, *body.samples}
     if configured := clues.env.get("DYN_METRICS_PREFIX", ""):
         # sanitize_frontend_prometheus_prefix of prometheus_names.rs
-        yield re.sub(r"[^a-zA-Z0-9_:]", "_", configured).rstrip("_") + "_"
+        yield re.sub(r"[^a-zA-Z0-9_:]", "_", configured) + "_"
     company = any(body.has(prefix) for prefix in _COMPANY)
     for suffix in (*_DISCONNECTS, *_HELD):
         for name in sorted(names):
@@ -346,14 +346,19 @@ def findings_of(body: Exposition, clues: Clues, _dialect: str) -> tuple[Finding,
         inner = engine.findings_of(body, clues, _dialect_behind(engine, form, body))
         return tuple(one for one in inner if one.code != "no-counts")  # Dynamo counts
     line = " ".join(clues.words)
-    for module, flag in _PASSES_WITH:
-        if re.search(rf"\bdynamo\.{module}\b", line) and not commands.switch(clues.words, flag):
-            return (found("no-engine-series", "", f"dynamo.{module} runs without {flag}", flag=flag),)
+    for module, flags in _PASSES_WITH:
+        if re.search(rf"\bdynamo\.{module}\b", line) and not commands.switch(clues.words, *flags):
+            seen = f"dynamo.{module} runs without {flags[0]}"
+            return (found("no-engine-series", "", seen, flag=flags[0]),)
     return ()
 
 
-#: What makes a worker pass its engine's series through; vLLM's always does.
-_PASSES_WITH = (("sglang", "--enable-metrics"), ("trtllm", "--publish-events-and-metrics"))
+#: What makes a worker pass its engine's series through, the name that all versions take first; vLLM's always does.
+_PASSES_WITH = (
+    ("sglang", ("--enable-metrics",)),
+    # dynamo/trtllm/backend_args.py of 1.2.1, 1.4.2 and 1.6.1
+    ("trtllm", ("--publish-events-and-metrics", "--publish-kv-events", "--publish-metrics")),
+)
 DYNAMO = Engine(
     name="dynamo",
     title="NVIDIA Dynamo",
