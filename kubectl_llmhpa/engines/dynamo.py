@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from kubectl_llmhpa.engines import commands, lookalikes, seats
 from kubectl_llmhpa.engines.exposition import Exposition
 from kubectl_llmhpa.engines.model import Clues, Dialect, Engine, Form, Listens, Seats, Signal
+from kubectl_llmhpa.engines.sglang import SGLANG
 from kubectl_llmhpa.engines.trtllm import TRTLLM
 from kubectl_llmhpa.engines.vllm import VLLM
 from kubectl_llmhpa.engines.vllm import signals as vllm_signals
@@ -114,7 +115,11 @@ _TRTLLM_BY_COLON = Form(
     vllm_signals(_by_colon, ()),
 )
 #: Engines behind a worker, and what their modules and images are called.
-_INNER: tuple[tuple[Engine, str], ...] = ((VLLM, r"vllm|mocker"), (TRTLLM, r"trtllm|tensorrtllm"))
+_INNER: tuple[tuple[Engine, str], ...] = (
+    (VLLM, r"vllm|mocker"),
+    (SGLANG, r"sglang"),
+    (TRTLLM, r"trtllm|tensorrtllm"),
+)
 
 
 def forms_of(body: Exposition, clues: Clues) -> tuple[Form, ...]:

@@ -250,6 +250,27 @@ def test_a_worker_passes_its_engines_series_through(
     assert facts.signals["in-flight"].metric == "dynamo_component_inflight_requests"
 
 
+@pytest.mark.parametrize(
+    ("name", "role", "dialect", "numbers"),
+    [
+        ("sglang-busy", "", "0.4.6 and older", {"waiting": 5, "running": 8, "in-flight": 13}),
+        # 5 wait in the queue and 3 for the handshake; what runs is not counted before 0.5.18
+        ("sglang0.5.12-prefill-busy", "prefill", "0.5.12 to 0.5.17",
+         {"waiting": 8, "in-flight": 13, "kv-cache": 0.42}),
+        ("sglang0.5.12-decode-busy", "decode", "0.5.12 to 0.5.17",
+         {"waiting": 5, "running": 8, "in-flight": 13, "kv-cache": 0.42}),
+    ],
+)  # fmt: skip
+def test_a_worker_passes_sglangs_series_through_in_its_role(
+    name: str, role: str, dialect: str, numbers: dict[str, float]
+) -> None:
+    facts = identify(body(f"1.6.1-worker-{name}"))
+    assert (facts.engine, facts.form, facts.role) == ("dynamo", "worker", role)
+    assert (facts.dialect, facts.models) == (f"1.2 and newer with SGLang {dialect}", (MODEL,))
+    assert values(facts) == numbers
+    assert facts.signals["in-flight"].metric == "dynamo_component_inflight_requests"
+
+
 def test_passed_series_are_asked_for_as_those_of_the_engine_itself() -> None:
     """One rule serves both."""
     worker = identify(body("1.6.1-worker-vllm0.31.0-busy")).signals
@@ -327,6 +348,10 @@ def test_roles() -> None:
         ("0.8.1-worker-idle", "vllm --max-num-seqs 64", 64, "--max-num-seqs 64", False, 64),
         # 27512 blocks of 16 tokens / (512 + 128 / 2)
         ("1.6.1-worker-vllm0.31.0-busy", "vllm --max-num-seqs 1024", 764, "440192 KV tokens", True, 1024),
+        # 440192 tokens / (512 + 128 / 2)
+        ("1.6.1-worker-sglang0.5.12-decode-busy", "sglang", 764, "440192 KV tokens", True, None),
+        ("1.6.1-worker-sglang0.5.12-decode-busy", "sglang --max-running-requests 64", 64,
+         "--max-running-requests 64", True, 64),
         ("0.8.1-worker-idle", "llama_cpp", None, "", False, None),
     ],
 )  # fmt: skip
