@@ -17,6 +17,8 @@ WAITING_SHARE = Decimal("0.25")
 KV_PROVED = Decimal("0.8")
 KV_UNPROVED = Decimal("0.7")
 
+PREFILL = "prefill"
+
 #: (signal, target, reason) before the signal's live name is looked up.
 Wish = tuple[str, Decimal, str]
 
@@ -40,7 +42,8 @@ def load(facts: EngineFacts) -> tuple[Wish, ...]:
     seats = facts.seats
     if seats is None:
         why = "seats unknown, uncalibrated: run bench"
-        return ("kv-cache", KV_UNPROVED, why), ("waiting", WAITING_WITHOUT_SEATS, why)
+        queue: Wish = ("waiting", WAITING_WITHOUT_SEATS, why)
+        return (queue,) if facts.role == PREFILL else (("kv-cache", KV_UNPROVED, why), queue)
     total = Decimal(seats.value)
     known = "" if seats.proved else ", not proved"
     origin = f"{seats.value} seats: {seats.evidence}{known}"
@@ -51,7 +54,7 @@ def load(facts: EngineFacts) -> tuple[Wish, ...]:
     )
     kv_cache: Wish = ("kv-cache", KV_PROVED if seats.proved else KV_UNPROVED, kv_why)
     in_flight: Wish = ("in-flight", _share(total, RUNNING_SHARE), f"0.6 x {origin}")
-    if facts.role == "prefill":
+    if facts.role == PREFILL:
         return (in_flight,)
     if not {"running", "waiting"} & facts.signals.keys():
         return in_flight, kv_cache

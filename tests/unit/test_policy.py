@@ -76,6 +76,7 @@ def test_the_load_preset(seats: int, proved: bool, running: str, waiting: str, k
 def test_a_prefill_pod_is_scaled_by_all_that_it_holds() -> None:
     shown = with_in_flight(facts(Seats(10, "seen", True)), role="prefill")
     assert chosen(shown) == {"in-flight": "6"}
+    assert chosen(replace(shown, seats=None)) == {"waiting": "5"}
 
 
 def test_a_decode_pod_ignores_a_queue_that_counts_requests_whose_cache_is_on_its_way() -> None:
