@@ -50,7 +50,7 @@ _ROWS = (
     Rule(
         "last-rank-only", "warning", "A data-parallel vLLM 0.8.5 to 0.9.2 exposes its last rank only",
         "the load is under-reported and no query can repair it",
-        "use vLLM 0.10.2 or newer, which exposes all ranks",
+        "use vLLM 0.10 or newer, which exposes all ranks",
     ),
     Rule(
         "ranks-overwritten", "warning", "Data-parallel ranks of SGLang before 0.4.10 overwrite one another",

@@ -51,6 +51,14 @@ def whole(text: str | None) -> int | None:
     return int(text) if text is not None and re.fullmatch(r"[1-9][0-9]{0,8}", text) else None
 
 
+def readable(text: str | None) -> int | None:
+    """A whole number as vLLM takes it for tokens (`8192`, `8k` = 8000, `8K` = 8192), or None for anything else."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([kKmM])", text or "")
+    if match is None:
+        return whole(text)
+    return int(float(match[1]) * {"k": 1000, "K": 1024, "m": 10**6, "M": 2**20}[match[2]]) or None
+
+
 def _fill(text: str, env: Mapping[str, str]) -> str:
     def value(match: re.Match[str]) -> str:
         name = match["k8s"] or match["shell"] or match["plain"]

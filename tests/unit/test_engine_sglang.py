@@ -294,6 +294,15 @@ def test_the_information_endpoint_tells_version_model_and_limit() -> None:
     assert info_of(["unexpected"]).version is None
 
 
+def test_a_body_of_rays_own_agent_is_read() -> None:
+    facts = identify((BODIES / "ray-sglang-0.5.23-busy.txt").read_text(), clues(LAUNCH))
+    assert (facts.engine, facts.form, facts.dialect) == ("sglang", "ray", "Ray-wrapped 0.5.21 and newer")
+    values = {one: source.value for one, source in facts.signals.items()}
+    assert (values["waiting"], values["running"], values["in-flight"], values["kv-cache"]) == (5, 8, 13, 0.42)
+    assert facts.seats is not None
+    assert facts.seats.value == 764
+
+
 def as_ray(text: str) -> str:
     """The body as Ray's agent spells it: every colon an underscore, labels of the actor."""
     return re.sub(r"(?m)sglang:(\w+)\{", r'ray_sglang_\1{WorkerId="w",ReplicaId="",', text).replace(
