@@ -97,8 +97,16 @@ class AdapterRules:
         """See `Step.validate`."""
         if not self._rules:
             return
-        live = self._config_map()
-        self._writer.replace(self._edited(live, self._with_rules(live)), dry_run=True)
+        for _ in range(_TRIES):
+            live = self._config_map()
+            try:
+                self._writer.replace(self._edited(live, self._with_rules(live)), dry_run=True)
+                break
+            except ApiError as error:  # a dry run meets the optimistic lock too
+                if not error.conflict:
+                    raise
+        else:
+            raise self._busy()
         self._restart("checked", dry_run=True)
 
     def do(self) -> list[Change]:
