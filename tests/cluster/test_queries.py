@@ -1,0 +1,196 @@
+"""Every query on a real Prometheus that scrapes every recorded body: its answer is the number read from the body."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import socket
+import subprocess
+import threading
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from kubectl_llmhpa.backends.adapter_rules import rule_for
+from kubectl_llmhpa.engines import Kind, NotAnEngine, SignalSource, identify
+from tests.cluster.ground import programs
+
+pytestmark = pytest.mark.control_plane
+
+BODIES = Path(__file__).parents[1] / "bodies"
+NAMES = sorted(path.stem for path in BODIES.glob("*.txt"))
+NAMESPACE = "recorded"
+#: The same pod as a second scrape object sees it: other `job`, `instance` and `container`.
+TWICE = "-twice"
+SCRAPE_S = 15
+START_S = 240
+
+
+@cache
+def sources(name: str) -> dict[str, SignalSource]:
+    """The signals of a body, or those of a picker that External metrics can use."""
+    try:
+        return dict(identify((BODIES / f"{name}.txt").read_text()).signals)
+    except NotAnEngine as refused:
+        return dict(refused.upstream)
+
+
+class Prometheus:
+    """Its HTTP API."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+    def get(self, path: str, **parameters: str) -> Any:
+        query = urllib.parse.urlencode(parameters)
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}?{query}", timeout=30) as answer:
+            return json.load(answer)["data"]
+
+    def by_pod(self, query: str) -> dict[str, list[float]]:
+        """The values of an instant query by the pod that each is of."""
+        found: dict[str, list[float]] = {}
+        for series in self.get("/api/v1/query", query=query)["result"]:
+            found.setdefault(series["metric"]["pod"], []).append(float(series["value"][1]))
+        return found
+
+
+class Page(http.server.SimpleHTTPRequestHandler):
+    """A body at /NAME.txt, with the content type of an engine."""
+
+    protocol_version = "HTTP/1.1"
+    extensions_map = {".txt": "text/plain; version=0.0.4; charset=utf-8"}  # noqa: RUF012 - as the base class has it
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    """A Prometheus that scrapes every body as a pod of one scrape job, and again as a pod of two."""
+    folder = tmp_path_factory.mktemp("prometheus")
+    programs.build(["prometheus"])
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Page, directory=str(BODIES)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    port = free_port()
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(configuration(server.server_port)))
+    command = [
+        str(programs.path_of("prometheus")),
+        f"--config.file={folder}/prometheus.yml",
+        f"--storage.tsdb.path={folder}/data",
+        f"--web.listen-address=127.0.0.1:{port}",
+    ]
+    with (folder / "log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
+        try:
+            yield scraped(Prometheus(port), folder / "log")
+        finally:
+            process.terminate()
+            server.shutdown()
+            server.server_close()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def configuration(port: int) -> dict[str, Any]:
+    def targets(suffix: str, **labels: str) -> list[dict[str, Any]]:
+        return [
+            {
+                "targets": [f"127.0.0.1:{port}"],
+                "labels": {
+                    "__metrics_path__": f"/{name}.txt",
+                    "namespace": NAMESPACE,
+                    "pod": name + suffix,
+                    **labels,
+                },
+            }
+            for name in NAMES
+        ]
+
+    both = [*targets(""), *targets(TWICE, container="engine")]
+    jobs = {"podmonitor": both, "annotations": targets(TWICE, container="sidecar", node="n1")}
+    return {
+        "global": {"scrape_interval": f"{SCRAPE_S}s"},
+        "scrape_configs": [{"job_name": job, "static_configs": found} for job, found in jobs.items()],
+    }
+
+
+def scraped(prometheus: Prometheus, log: Path) -> Prometheus:
+    """Wait until every target was scraped twice, which a rate needs."""
+    deadline = time.monotonic() + START_S
+    scrapes = f"sum_over_time(up[{START_S}s])"
+    seen = "nothing answered"
+    while time.monotonic() < deadline:
+        try:
+            counts = [
+                float(one["value"][1]) for one in prometheus.get("/api/v1/query", query=scrapes)["result"]
+            ]
+        except OSError as error:
+            seen = str(error)
+        else:
+            seen = f"{len(counts)} targets, the slowest scraped {min(counts, default=0)} times"
+            if len(counts) == 3 * len(NAMES) and min(counts) >= 2:
+                return prometheus
+        time.sleep(1)
+    raise AssertionError(f"Prometheus is not ready: {seen}\n{log.read_text()[-2000:]}")
+
+
+def test_prometheus_takes_every_body(prometheus: Prometheus) -> None:
+    failed = [
+        (target["labels"]["pod"], target["lastError"])
+        for target in prometheus.get("/api/v1/targets")["activeTargets"]
+        if target["health"] != "up"
+    ]
+    assert failed == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_query_gives_the_number_of_the_body_however_often_it_is_scraped(
+    prometheus: Prometheus, name: str
+) -> None:
+    for signal, source in sources(name).items():
+        found = prometheus.by_pod(source.query)
+        if source.value is not None:
+            for pod in (name, name + TWICE):
+                assert found.get(pod, []) == pytest.approx([source.value], abs=1e-9), (signal, source.query)
+        elif source.kind is Kind.RATE and source.series:
+            assert found.get(name) == [0], (signal, source.query)
+        else:
+            assert all(len(values) == 1 for values in found.values()), (signal, source.query)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_adapters_rule_finds_the_pod_and_gives_the_same_number(prometheus: Prometheus, name: str) -> None:
+    for signal, source in sources(name).items():
+        if source.kind is Kind.LATENCY or not source.series:
+            continue
+        rule = rule_for(source)
+        series = prometheus.get("/api/v1/series", **{"match[]": rule["seriesQuery"]})
+        assert name in {one["pod"] for one in series}, (signal, rule["seriesQuery"])
+        # As MetricsQuery.Build fills it in for pods (pkg/naming/metrics_query.go).
+        pods = "|".join((name, name + TWICE))
+        query = rule["metricsQuery"].replace("<<.GroupBy>>", "pod")
+        query = query.replace("<<.LabelMatchers>>", f'namespace="{NAMESPACE}",pod=~"{pods}"')
+        assert "<<" not in query
+        found = prometheus.by_pod(query)
+        expected = 0 if source.kind is Kind.RATE else source.value
+        if expected is not None:
+            assert found.keys() == {name, name + TWICE}, (signal, query)
+            for values in found.values():
+                assert values == pytest.approx([expected], abs=1e-9), (signal, query)
+
+
+def test_every_body_that_should_speak_does() -> None:
+    """Nothing above is vacuous: only routers, hidden metrics and empty answers have nothing to ask for."""
+    silent = {name for name in NAMES if not sources(name)}
+    assert all(name.startswith("router-") or "nostats" in name or "fresh" in name for name in silent), silent
