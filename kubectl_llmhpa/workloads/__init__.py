@@ -1,6 +1,6 @@
 """What can be scaled: the /scale subresource, its pods and their containers."""
 
-from kubectl_llmhpa.workloads.model import Workload
+from kubectl_llmhpa.workloads.model import Rival, Workload
 from kubectl_llmhpa.workloads.pods import (
     engine_container,
     gpu_requests,
@@ -12,6 +12,7 @@ from kubectl_llmhpa.workloads.pods import (
 from kubectl_llmhpa.workloads.resolve import identify, owner_of, owners_of, parse, resolve
 
 __all__ = [
+    "Rival",
     "Workload",
     "engine_container",
     "gpu_requests",

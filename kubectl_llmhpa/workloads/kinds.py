@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from kubectl_llmhpa.api import Json, Resource
 from kubectl_llmhpa.errors import LlmHpaError
-from kubectl_llmhpa.workloads.model import REPLICAS
+from kubectl_llmhpa.workloads.model import LEADER_WORKER, REPLICAS, Rival
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,7 @@ class Target:
     role: str = ""
     pods_per_replica: int = 1
     counted_per_replica: int = 1
+    rival: Rival | None = None
     notes: tuple[str, ...] = ()
     no_selector: str = ""
 
@@ -97,6 +98,12 @@ class Lookup(Protocol):
     def served(self, api_version: str, kind: str) -> Resource | None:
         """The resource of a kind, in the version that the server prefers; None when it is not installed."""
 
+    def all(self, api_version: str, kind: str, namespace: str) -> list[Found]:
+        """The objects of a kind in a namespace; none when it is not installed or may not be listed."""
+
+
+#: What controllers of other projects make to run their pods.
+SCALED_BY_OTHERS = ("Deployment", "StatefulSet", "LeaderWorkerSet")
 
 Trail = Sequence[Found]
 Decide = Callable[[Lookup, Trail], Target]
@@ -128,9 +135,26 @@ def attempting(found: Found) -> str:
     return f"find what scales {found.reference} in namespace {found.namespace!r}"
 
 
+def owned_by(trail: Trail, rival: Rival) -> Target:
+    """What is scaled below an owner that sets the replicas itself: the topmost built-in workload, with its rival.
+
+    Raises LlmHpaError with the rival's words when the owner itself was pointed at, or made the pod directly.
+    """
+    below = next((one for one in reversed(trail[:-1]) if one.resource.kind in SCALED_BY_OTHERS), None)
+    if below is None:
+        raise refusal(trail[0], rival.problem, rival.remedy, rival.detail)
+    size = int(below.at("spec", "leaderWorkerTemplate", "size", default=1))
+    return Target(below, LEADER_WORKER if size > 1 else REPLICAS, pods_per_replica=size, rival=rival)
+
+
 def patch(found: Found, body: str, *, kind: str = "merge") -> str:
     """The kubectl command that patches `found`."""
     return f"kubectl -n {found.namespace} patch {found.typed} --type={kind} -p '{body}'"
+
+
+def enable_command(namespace: str, kind: str, name: str) -> str:
+    """The command that scales one part of a group; the limits are for the reader to fill in."""
+    return f"kubectl llm-hpa -n {namespace} enable {kind.lower()}/{name} --max N"
 
 
 def label_of(trail: Trail, *keys: str) -> str:

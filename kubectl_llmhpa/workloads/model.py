@@ -32,6 +32,15 @@ _LABEL_LIMIT = 63
 
 
 @dataclass(frozen=True)
+class Rival:
+    """Who sets the replicas already, so that an HPA would fight it; what to do; lines to copy."""
+
+    problem: str
+    remedy: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True)
 class Workload:
     """One scalable object.
 
@@ -40,7 +49,8 @@ class Workload:
     frontend, or empty when nothing tells. `pods_per_replica` is how many pods one replica consists of,
     `counted_per_replica` how many of those the selector matches: the HPA controller averages a Pods metric over the
     pods that it counts and asks for as many replicas (podautoscaler/replica_calculator.go,
-    calcPlainMetricReplicas), so anything but 1 multiplies what it asks for. `notes` are sentences for the user.
+    calcPlainMetricReplicas), so anything but 1 multiplies what it asks for. `rival` is who sets its replicas already.
+    `notes` are sentences for the user.
     """
 
     resource: Resource
@@ -54,6 +64,7 @@ class Workload:
     role: str = ""
     pods_per_replica: int = 1
     counted_per_replica: int = 1
+    rival: Rival | None = None
     notes: tuple[str, ...] = ()
 
     @property

@@ -55,6 +55,19 @@ class Objects:
         known = self.types.of(api_version, kind)
         return known.resource if known else None
 
+    def all(self, api_version: str, kind: str, namespace: str) -> list[Found]:
+        """See `kinds.Lookup.all`."""
+        resource = self.served(api_version, kind)
+        if resource is None:
+            return []
+        try:
+            listed = self.get(resource.path(namespace))
+        except ApiError as error:
+            if error.forbidden or error.not_found:
+                return []
+            raise
+        return [Found(resource, one) for one in listed.get("items") or ()]
+
     def controller_path(self, found: Found) -> tuple[Resource, str] | None:
         """The resource of an object's controller and its path; None without one of a kind that is served."""
         reference = controller_reference(found)

@@ -15,7 +15,7 @@ from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.workloads.kinds import Found, Target, at, itself, refusal
 from kubectl_llmhpa.workloads.model import Workload
 from kubectl_llmhpa.workloads.objects import Objects, controller_reference
-from kubectl_llmhpa.workloads.registry import kind_of
+from kubectl_llmhpa.workloads.registry import kind_of, rival_of
 
 Words = tuple[str, ...] | str
 
@@ -182,11 +182,17 @@ def _workload(objects: Objects, asked: Found, target: Target) -> Workload:
     above = _asked(asked, found)
     if above:
         notes.insert(0, f"{above} belongs to {found.reference}, which is what is scaled")
+    if target.counted_per_replica > 1:
+        notes.append(
+            f"the scale selector of {found.reference} matches {target.counted_per_replica} pods a replica, and an HPA "
+            "asks for as many replicas as it counts pods"
+        )
     if replicas == 0:
         notes.append(f"{found.reference} has 0 replicas, and an HPA does nothing until somebody scales it up")
     return Workload(
         found.resource, found.namespace, found.name, found.object, replicas, selector, above, target.topology,
-        target.role, target.pods_per_replica, target.counted_per_replica, tuple(notes),
+        target.role, target.pods_per_replica, target.counted_per_replica, target.rival or rival_of(objects, found),
+        tuple(notes),
     )  # fmt: skip
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import pytest
+
 from kubectl_llmhpa.api import Json, Resource, WatchEvent
-from kubectl_llmhpa.errors import ApiError
+from kubectl_llmhpa.errors import ApiError, LlmHpaError
+from kubectl_llmhpa.workloads import Workload, resolve
 
 NAMESPACE = "llm"
 
@@ -20,6 +23,38 @@ SERVED: dict[str, tuple[str, str, str, bool]] = {
         "dsrs",
         True,
     ),
+    "Rollout": ("argoproj.io/v1alpha1", "rollouts", "ro", True),
+    "RoleBasedGroup": ("workloads.x-k8s.io/v1alpha2", "rolebasedgroups", "rbg", False),
+    "RoleBasedGroupScalingAdapter": (
+        "workloads.x-k8s.io/v1alpha2",
+        "rolebasedgroupscalingadapters",
+        "rbgsa",
+        True,
+    ),
+    "DynamoGraphDeployment": ("nvidia.com/v1beta1", "dynamographdeployments", "dgd", False),
+    "DynamoComponentDeployment": ("nvidia.com/v1beta1", "dynamocomponentdeployments", "dcd", False),
+    "DynamoGraphDeploymentScalingAdapter": (
+        "nvidia.com/v1beta1",
+        "dynamographdeploymentscalingadapters",
+        "dgdsa",
+        True,
+    ),
+    "PodClique": ("grove.io/v1alpha1", "podcliques", "pclq", True),
+    "PodCliqueScalingGroup": ("grove.io/v1alpha1", "podcliquescalinggroups", "pcsg", True),
+    "PodCliqueSet": ("grove.io/v1alpha1", "podcliquesets", "pcs", True),
+    "InferenceService": ("serving.kserve.io/v1beta1", "inferenceservices", "isvc", False),
+    "LLMInferenceService": ("serving.kserve.io/v1alpha2", "llminferenceservices", "llmisvc", False),
+    "Revision": ("serving.knative.dev/v1", "revisions", "rev", False),
+    "StormService": ("orchestration.aibrix.ai/v1alpha1", "stormservices", "", True),
+    "RoleSet": ("orchestration.aibrix.ai/v1alpha1", "rolesets", "", False),
+    "PodAutoscaler": ("autoscaling.aibrix.ai/v1alpha1", "podautoscalers", "", False),
+    "ModelServing": ("workload.serving.volcano.sh/v1alpha1", "modelservings", "", True),
+    "AutoscalingPolicy": ("workload.serving.volcano.sh/v1alpha1", "autoscalingpolicies", "", False),
+    "RayService": ("ray.io/v1", "rayservices", "", False),
+    "RayCluster": ("ray.io/v1", "rayclusters", "", False),
+    "NIMService": ("apps.nvidia.com/v1alpha1", "nimservices", "", False),
+    "InferenceSet": ("kaito.sh/v1beta1", "inferencesets", "is", True),
+    "Workspace": ("kaito.sh/v1beta1", "workspaces", "wk", False),
     "Widget": ("example.com/v1", "widgets", "", True),
     "Gadget": ("example.com/v1", "gadgets", "", False),
 }
@@ -75,6 +110,12 @@ class Facts:
             return self._discovery()
         if any(f"/{SERVED[kind][1]}/" in path for kind in self._forbidden):
             raise ApiError(f"read {path}", 403, "Forbidden", "you may not read it")
+        if any(path.endswith(f"/namespaces/{NAMESPACE}/{one[1]}") for one in self._served.values()):
+            return {
+                "items": [
+                    self._bodies[each] for each in sorted(self._bodies) if each.rpartition("/")[0] == path
+                ]
+            }
         if path not in self._bodies:
             raise ApiError(f"read {path}", 404, "NotFound", "not found")
         return self._bodies[path]
@@ -114,3 +155,21 @@ class Facts:
             for group, versions in groups.items()
         ]
         return {"kind": "APIGroupDiscoveryList", "items": items}
+
+
+def found(words: str, *objects: Json, **facts: Any) -> Workload:
+    """What is scaled for `words` among objects."""
+    return resolve(Facts(*objects, **facts), words, NAMESPACE)
+
+
+def refused(words: str, *objects: Json, **facts: Any) -> LlmHpaError:
+    """Why nothing can be."""
+    with pytest.raises(LlmHpaError) as caught:
+        resolve(Facts(*objects, **facts), words, NAMESPACE)
+    assert "\n" not in str(caught.value)
+    return caught.value
+
+
+def scaled_deployment(name: str, *, by: Json | None = None, **fields: Any) -> Json:
+    """A Deployment with a scale subresource."""
+    return made("Deployment", name, by=by, scale=(f"app={name}", 1), **fields)

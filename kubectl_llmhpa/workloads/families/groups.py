@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kubectl_llmhpa.workloads.kinds import Found, Lookup, Target, Trail, refusal
+from kubectl_llmhpa.workloads.kinds import Found, Lookup, Target, Trail, enable_command, refusal
 from kubectl_llmhpa.workloads.model import FRONTEND, ROLE, role_word
+
+#: How a selector that takes one pod of each replica ends: LeaderWorkerSet's worker-index, RoleBasedGroup's
+#: component-index.
+_LEADER = "-index=0"
 
 
 @dataclass(frozen=True)
@@ -19,15 +23,13 @@ class Role:
     switched_on: bool = False
     word: str = ""
     pods_per_replica: int = 1
-    counted_per_replica: int = 1
-    notes: tuple[str, ...] = ()
 
-    def target(self, adapter: Found, no_selector: str = "") -> Target:
+    def target(self, adapter: Found, no_selector: str) -> Target:
         """This role, scaled through its adapter."""
-        return Target(
-            adapter, ROLE, self.word or role_word(self.name), self.pods_per_replica, self.counted_per_replica,
-            self.notes, no_selector,
-        )  # fmt: skip
+        leaders_only = str(adapter.at("status", "selector", default="")).endswith(_LEADER)
+        counted = 1 if leaders_only else self.pods_per_replica
+        word = self.word or role_word(self.name)
+        return Target(adapter, ROLE, word, self.pods_per_replica, counted, no_selector=no_selector)
 
 
 @dataclass(frozen=True)
@@ -85,5 +87,5 @@ def adapter_itself(adapter: Found, roles: Sequence[Role], kind: Adapter) -> Targ
 
 
 def _command(group: Found, role: Role, kind: Adapter, adapter: Found | None) -> str:
-    enable = f"kubectl llm-hpa -n {group.namespace} enable {kind.kind.lower()}/{role.adapter} --max N"
+    enable = enable_command(group.namespace, kind.kind, role.adapter)
     return enable if adapter or role.switched_on else f"{role.switch_on} && {enable}"
