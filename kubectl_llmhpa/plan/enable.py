@@ -65,6 +65,15 @@ def check_rivals(workload: Workload, around: Surroundings, wishes: Wishes) -> Js
     Raises LlmHpaError when a second autoscaler would come about: both would stop (AmbiguousSelector).
     """
     attempted = f"enable autoscaling of {workload.reference} in namespace {workload.namespace!r}"
+    if workload.rival is not None:
+        rival = workload.rival
+        raise LlmHpaError(attempted, rival.problem, rival.remedy, detail=rival.detail)
+    if workload.counted_per_replica > 1:
+        raise LlmHpaError(
+            attempted, f"its scale selector matches {workload.counted_per_replica} pods a replica, so an HPA on "
+            f"metrics of pods would ask for {workload.counted_per_replica} times the replicas that are needed",
+            "scale it by an External metric, or in a form whose selector matches one pod a replica (LeaderWorkerSet)",
+        )  # fmt: skip
     for scaled in around.scaled_objects:
         reference = {
             "apiVersion": workload.resource.api_version,

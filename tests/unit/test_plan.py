@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from kubectl_llmhpa.plan.enable import Plan, Wishes
 from kubectl_llmhpa.plan.journal import Journal
 from kubectl_llmhpa.plan.look import Surroundings
 from kubectl_llmhpa.plan.sight import EngineSight
-from kubectl_llmhpa.workloads import Workload, gpu_requests
+from kubectl_llmhpa.workloads import Rival, Workload, gpu_requests
 
 RUNNING, WAITING, CACHE = "vllm:num_requests_running", "vllm:num_requests_waiting", "vllm:kv_cache_usage_perc"
 COMMAND = ["vllm", "serve", "m", "--max-num-seqs", "8"]
@@ -165,6 +166,17 @@ class TestRivals:
         with pytest.raises(LlmHpaError, match="--adopt"):
             make(Wishes(), hpas=[self.by_hand], journal=book)
         assert make(Wishes(adopt=True), hpas=[self.by_hand], journal=book).journal.adopted == self.by_hand
+
+
+    def test_a_controller_that_sets_the_replicas(self) -> None:
+        rival = Rival("KServe makes an HPA of its own for it", "set autoscalerClass: external", "kubectl patch ...")
+        with pytest.raises(LlmHpaError, match="HPA of its own for it; set autoscalerClass") as caught:
+            enable.check_rivals(replace(WORKLOAD, rival=rival), surroundings(), Wishes())
+        assert caught.value.detail == "kubectl patch ..."
+
+    def test_a_selector_that_counts_several_pods_a_replica(self) -> None:
+        with pytest.raises(LlmHpaError, match="2 times the replicas"):
+            enable.check_rivals(replace(WORKLOAD, counted_per_replica=2), surroundings(), Wishes())
 
 
 class TestRules:
