@@ -41,7 +41,7 @@ def identify(
     clues = clues or Clues()
     expected = clue.expect(clues, hint)
     try:
-        parsed = exposition.read(body) if isinstance(body, str) else body
+        parsed = exposition.read(body, buckets=False) if isinstance(body, str) else body
     except ValueError as error:
         raise _unreadable(str(body), error) from error
     if found := lookalikes.by_body(parsed):
