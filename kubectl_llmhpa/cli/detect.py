@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kubectl_llmhpa.cli.connection import connection_options
+from kubectl_llmhpa.cli.connection import connect, connection_options
 from kubectl_llmhpa.errors import ExitCode, LlmHpaError
 
 if TYPE_CHECKING:
@@ -19,24 +19,101 @@ _CLUSTER_ONLY = ("form", "versionSource", "evidence", "lookalike")
 
 
 @click.command("detect", short_help="Show which engines run here and what can be scaled")
+@click.argument("workload", nargs=-1, metavar="[TYPE/NAME]")
+@click.option("-A", "--all-namespaces", is_flag=True, help="Look in all namespaces")
+@click.option("-l", "--selector", default="", help="Label selector for the pods")
+@click.option("--engine", default="", metavar="NAME[@VERSION]", help="The engine, where nothing else tells")
 @click.option("--body", metavar="FILE|-", help="Read a saved metrics page instead of a cluster")
 @click.option("--command", default="", help="With --body: the command line that the engine was started with")
 @click.option("--image", default="", help="With --body: the image that it runs in")
-@click.option("--engine", default="", metavar="NAME[@VERSION]", help="The engine, where nothing else tells")
 @click.option("-o", "--output", type=click.Choice(["wide", "json", "yaml"]), help="Output format")
 @connection_options
 def detect(
-    body: str | None, command: str, image: str, engine: str, output: str | None, connection: Connection
+    workload: tuple[str, ...],
+    all_namespaces: bool,
+    selector: str,
+    engine: str,
+    body: str | None,
+    command: str,
+    image: str,
+    output: str | None,
+    connection: Connection,
 ) -> int:
-    """Show which engines run here, what each exposes now, and what can be scaled by it."""
+    """Show which engines run here, what each exposes now, and what can be scaled by it.
+
+    One ready pod of each pod template is asked for its metrics page; the numbers are those of that pod. Without the
+    right to the pod proxy, or where a mesh or a network policy blocks it, Prometheus, the metrics API, the command
+    line, labels and the image tell what they can. Seats are the requests that one pod runs at once; ~ marks a number
+    that only a flag, or its default, speaks for.
+
+    \b
+    Examples:
+      # The engines of this namespace, and of all namespaces
+      kubectl llm-hpa detect
+      kubectl llm-hpa detect -A -o wide
+      # One workload, with all that is known of it
+      kubectl llm-hpa detect sts/vllm-inference -o yaml
+      # A saved metrics page, without a cluster
+      curl -s localhost:8000/metrics | kubectl llm-hpa detect --body - -o json
+    """
     for flag, value in (("--command", command), ("--image", image)):
         if value and body is None:
             raise click.UsageError(f"{flag} needs --body: in a cluster the pods tell")
-    del connection
-    if body is None:
-        raise click.UsageError("give --body")
-    _show_body(read_body(body), command, image, engine, output)
+    if body is not None:
+        if workload or all_namespaces or selector:
+            raise click.UsageError("--body reads no cluster: leave out TYPE/NAME, -A and -l")
+        _show_body(read_body(body), command, image, engine, output)
+        return ExitCode.OK
+    if workload and (all_namespaces or selector):
+        raise click.UsageError("TYPE/NAME excludes -A and -l")
+    _show_cluster(connection, workload, all_namespaces, selector, engine, output)
     return ExitCode.OK
+
+
+def _show_cluster(
+    connection: Connection,
+    workload: tuple[str, ...],
+    everywhere: bool,
+    selector: str,
+    hint: str,
+    output: str | None,
+) -> None:
+    from kubectl_llmhpa.cli import detect_documents, detect_text
+    from kubectl_llmhpa.cli.main import printable
+    from kubectl_llmhpa.cli.presenting import Counter
+    from kubectl_llmhpa.output import documents
+    from kubectl_llmhpa.plan import detecting
+
+    with connect(connection, read_only=True) as cluster:
+        namespace = None if everywhere else cluster.namespace
+        counter = Counter()
+        try:
+            found = detecting.survey(
+                cluster, detecting.Question(workload, namespace, selector, hint), counter
+            )
+        finally:
+            counter.clear()
+    if output in documents.FORMATS:
+        content = {
+            "items": [detect_documents.workload(one) for one in found.detections],
+            "others": list(found.others),
+            "prometheus": found.prometheus or None,
+        }
+        click.echo(documents.dump(documents.document("Detection", content), output), nl=False)
+        return
+    if found.others:
+        shown = ", ".join(found.others[:3]) + (", ..." if len(found.others) > 3 else "")
+        click.echo(f"{len(found.others)} more asked, which show no engine: {printable(shown)}", err=True)
+    if not found.detections:
+        where = "any namespace" if namespace is None else f"{namespace} namespace"
+        click.echo(f"No engines found in {where}.", err=True)
+        return
+    wide = output == "wide"
+    click.echo(detect_text.workloads_table(found.detections, namespaces=namespace is None, wide=wide))
+    lines = [line for one in found.detections for line in detect_text.remarks(one)]
+    lines += detect_text.finding_lines([each for one in found.detections for each in one.findings])
+    if lines:
+        click.echo("\n" + "\n".join(map(printable, lines)))
 
 
 def read_body(name: str) -> str:
@@ -54,6 +131,7 @@ def _show_body(text: str, command: str, image: str, hint: str, output: str | Non
     """What a saved metrics page is, as `identify` sees it."""
     from kubectl_llmhpa import engines
     from kubectl_llmhpa.cli import detect_documents, detect_text
+    from kubectl_llmhpa.cli.main import printable
     from kubectl_llmhpa.output import documents
     from kubectl_llmhpa.plan import sanity
 
@@ -72,4 +150,5 @@ def _show_body(text: str, command: str, image: str, hint: str, output: str | Non
         content["findings"] = detect_documents.findings(found)
         click.echo(documents.dump(documents.document("Body", content), output), nl=False)
         return
-    click.echo("\n".join([block, *detect_text.finding_lines(found)]))
+    lines = map(printable, detect_text.finding_lines(found))
+    click.echo("\n".join([block, *lines]))

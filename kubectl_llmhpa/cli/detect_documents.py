@@ -10,6 +10,66 @@ from collections.abc import Iterable, Mapping
 from kubectl_llmhpa.api import Json
 from kubectl_llmhpa.engines import EngineFacts, NotAnEngine, Seats, SignalSource
 from kubectl_llmhpa.findings import Finding
+from kubectl_llmhpa.plan.detecting import Detection, Template
+from kubectl_llmhpa.plan.sight import EngineSight
+
+
+def workload(one: Detection) -> Json:
+    """One workload: what is scaled, its engine as the template with most pods shows it, and every template."""
+    scaled = one.workload
+    main = one.main
+    sight = main.look.sight
+    known = engine(sight.facts) if sight else no_engine(main.look.refusal, main.look.reason)
+    reason = str(one.unscalable) if one.unscalable else None
+    role = known["role"] or (scaled.role if scaled else "") or None
+    return {
+        "namespace": one.namespace,
+        "reference": one.reference,
+        "scaleTarget": scaled.scale_target if scaled else None,
+        "unscalable": reason,
+        "topology": scaled.topology if scaled else None,
+        "replicas": {
+            "desired": scaled.replicas if scaled else None,
+            "pods": len(one.pods),
+            "ready": sum(template.ready for template in one.templates),
+            "podsPerReplica": scaled.pods_per_replica if scaled else None,
+        },
+        **known,
+        "role": role,
+        **endpoint(sight),
+        "hpas": None if one.hpas is None else [view.name for view in one.hpas],
+        "templates": [template(each) for each in one.templates],
+        "findings": findings(one.findings),
+        "notes": list(scaled.notes) if scaled else [],
+    }
+
+
+def endpoint(sight: EngineSight | None) -> Json:
+    """Where the metrics are; all null while nothing is known."""
+    if sight is None or not sight.port:
+        return dict.fromkeys(("port", "portName", "declared", "path", "scheme"))
+    declared = sight.port_name
+    return {
+        "port": sight.port,
+        "portName": declared if isinstance(declared, str) else None,
+        "declared": declared is not None,
+        "path": sight.path,
+        "scheme": sight.scheme,
+    }
+
+
+def template(one: Template) -> Json:
+    """The pods of one template, the pod that was asked, and what it said."""
+    sight = one.look.sight
+    return {
+        "hash": one.name or None,
+        "pods": len(one.pods),
+        "ready": one.ready,
+        "asked": one.look.pod["metadata"]["name"],
+        "answers": list(one.look.asked),
+        **(engine(sight.facts) if sight else no_engine(one.look.refusal, one.look.reason)),
+        **endpoint(sight),
+    }
 
 
 def signals(sources: Mapping[str, SignalSource]) -> Json:
@@ -65,6 +125,7 @@ def engine(facts: EngineFacts) -> Json:
         "seats": seats(facts.seats),
         "armed": facts.armed,
         "evidence": {"source": facts.source.value, "seen": facts.evidence},
+        "lookalike": None,
     }
 
 

@@ -7,10 +7,121 @@ from collections.abc import Iterable, Sequence
 from kubectl_llmhpa.engines import EngineFacts, Kind, NotAnEngine, Seats, SignalSource
 from kubectl_llmhpa.findings import Finding
 from kubectl_llmhpa.output.tables import UNKNOWN, fields, table
+from kubectl_llmhpa.plan.detecting import Detection, Template
+from kubectl_llmhpa.plan.sight import EngineSight
 
 _SEVERITIES = ("error", "warning", "info")
 _PER_SECOND = "<per second>"
 _QUANTILE = "<quantile>"
+_BUILT_IN = ("Deployment", "StatefulSet", "ReplicaSet", "Pod", "Job", "DaemonSet")
+
+
+HEADERS = (
+    "workload", "engine", "version", "role", "port", "replicas", "waiting", "running", "kv", "seats", "scaled by",
+    "findings",
+)  # fmt: skip
+WIDE = ("model", "dialect", "path", "topology", "pod", "evidence")
+
+
+def workloads_table(detections: Sequence[Detection], *, namespaces: bool, wide: bool) -> str:
+    """The table of `detect`: a row for each pod template, so that two versions in a rollout are both there."""
+    headers = [*(["namespace"] if namespaces else []), *HEADERS, *(WIDE if wide else ())]
+    rows = [
+        [*([one.namespace] if namespaces else []), *row(one, template, wide=wide)]
+        for one in detections
+        for template in one.templates
+    ]
+    return table(headers, rows)
+
+
+def row(one: Detection, template: Template, *, wide: bool) -> list[str]:
+    """One template of a workload as cells under HEADERS (and WIDE)."""
+    sight = template.look.sight
+    facts = sight.facts if sight else None
+    signals = facts.signals if facts else {}
+    refusal = template.look.refusal
+    engine = facts.engine if facts else f"none: {refusal.seen}" if refusal and refusal.seen else "none"
+    role = (facts.role if facts else "") or (one.workload.role if one.workload else "")
+    codes = [finding.code for finding in one.findings if finding.severity != "info"]
+    cells = [
+        kubectl_name(one.reference),
+        engine,
+        (facts.version or UNKNOWN) if facts else "",
+        role,
+        port(sight) if sight else "",
+        replicas(one, template),
+        *(value(signals[name]) if name in signals else "" for name in ("waiting", "running", "kv-cache")),
+        seats(facts.seats) if facts else "",
+        scaled_by(one),
+        ", ".join(dict.fromkeys(codes)),
+    ]
+    if not wide:
+        return cells
+    return [
+        *cells,
+        ", ".join(facts.models) if facts else "",
+        (facts.dialect or UNKNOWN) if facts else "",
+        sight.path if sight else "",
+        one.workload.topology if one.workload else "",
+        template.look.pod["metadata"]["name"],
+        f"{facts.source.value}: {facts.evidence}" if facts else template.look.reason,
+    ]
+
+
+def kubectl_name(reference: str) -> str:
+    """`Deployment/vllm` as kubectl writes it, `deployment/vllm`; custom kinds keep their capitals."""
+    kind, _, rest = reference.partition("/")
+    return f"{kind.lower()}/{rest}" if kind in _BUILT_IN else reference
+
+
+def port(sight: EngineSight) -> str:
+    """`8000 (http)`, `8000 (undeclared)`, `8443 (https, TLS)`."""
+    declared = sight.port_name
+    word = "undeclared" if declared is None else declared if isinstance(declared, str) else ""
+    words = ", ".join(filter(None, (word, "TLS" if sight.scheme == "https" else "")))
+    if not sight.port:
+        return UNKNOWN
+    return f"{sight.port} ({words})" if words else str(sight.port)
+
+
+def replicas(one: Detection, template: Template) -> str:
+    """`2/3`: ready pods of those there are, and of how many pods a replica consists where it is not one."""
+    total = len(template.pods)
+    if one.workload is not None and len(one.templates) == 1:
+        total = max(total, one.workload.replicas * one.workload.counted_per_replica)
+    text = f"{template.ready}/{total}"
+    several = one.workload.pods_per_replica if one.workload else 1
+    return f"{text} x {several} pods" if several > 1 else text
+
+
+def seats(known: Seats | None) -> str:
+    """`8`, or `~256` while only a flag or its default speaks for it."""
+    if known is None:
+        return UNKNOWN
+    return str(known.value) if known.proved else f"~{known.value}"
+
+
+def scaled_by(one: Detection) -> str:
+    """The HPAs that target it, or that none can."""
+    if one.unscalable is not None:
+        return "cannot be"
+    if one.hpas is None:
+        return UNKNOWN
+    return ", ".join(f"hpa/{view.name}" for view in one.hpas)
+
+
+def remarks(one: Detection) -> list[str]:
+    """Why it cannot be scaled, or is no engine, in sentences that begin with its name."""
+    lines = []
+    look = one.main.look
+    if look.sight is None:
+        reason = str(look.refusal) if look.refusal and look.refusal.seen else look.reason
+        lines.append(f"note: {one.reference}: no engine: {reason}")
+    elif one.unscalable is not None:
+        problem = one.unscalable.problem
+        remedy = f"; {one.unscalable.remedy}" if one.unscalable.remedy else ""
+        lines.append(f"note: {one.reference}: no HPA can scale it: {problem}{remedy}")
+    return lines + [f"note: {note}" for note in (one.workload.notes if one.workload else ())]
 
 
 def engine_block(facts: EngineFacts) -> str:
@@ -58,10 +169,8 @@ def finding_lines(found: Sequence[Finding]) -> list[str]:
     return [f"{one.severity}: {one}" for one in ordered]
 
 
-def value(source: SignalSource | None) -> str:
+def value(source: SignalSource) -> str:
     """`5`, `42%`; what one look cannot tell says what it is."""
-    if source is None:
-        return UNKNOWN
     if source.kind is Kind.LATENCY:
         return _QUANTILE
     if source.kind is Kind.RATE:

@@ -19,17 +19,30 @@ _ANNOTATIONS = ("prometheus.io", "prometheus.kserve.io")
 
 @dataclass(frozen=True)
 class Place:
-    """One container's clues and one endpoint at which it may answer."""
+    """One container's clues and one endpoint at which it may answer; `hint` is the user's word as far as it counts."""
 
     container: Json
     clues: Clues
     endpoint: Endpoint
+    hint: str = ""
 
 
 def proxied(namespace: str, name: str, endpoint: Endpoint) -> str:
     """The API path of a pod's endpoint."""
     secure = "https:" if endpoint.scheme == "https" else ""
     return PODS.path(namespace, f"{secure}{name}:{endpoint.port}", f"proxy{endpoint.path}")
+
+
+def hinted(clues: Clues, hint: str) -> str:
+    """The user's `vllm@0.20` where it does not contradict stronger evidence, else nothing.
+
+    Raises LlmHpaError when it names no engine.
+    """
+    if not hint:
+        return ""
+    engines.expect(clues, hint)
+    own = engines.expect(clues)
+    return hint if own is None or own.engine.name == hint.partition("@")[0] else ""
 
 
 def clues_of(pod: Json) -> list[tuple[Json, Clues]]:
@@ -59,28 +72,30 @@ def clues_of(pod: Json) -> list[tuple[Json, Clues]]:
 
 
 def of(pod: Json, hint: str = "") -> list[Place]:
-    """Where a pod's metrics may be, most likely first, each endpoint once.
+    """Where a pod's metrics may be, most likely first, each endpoint once; at least one, if only NOWHERE.
 
     The command line's port, then what annotations say, then the declared ports. Where an engine keeps its metrics
     away from /metrics, /metrics is never asked: reading the one of trtllm-serve takes statistics out of its queue.
     """
-    containers = clues_of(pod)
-    listening = [(*pair, engines.listening(pair[1], hint)) for pair in containers]
-    found = [Place(container, clues, one) for container, clues, ones in listening for one in ones]
-    first, first_clues = containers[0]
-    annotated = _annotated(pod["metadata"].get("annotations") or {})
-    found += [Place(first, first_clues, endpoint) for endpoint in annotated]
-    for container, clues, ones in listening:
-        like = ones[0] if ones else NOWHERE
-        ports = [one for one in container.get("ports") or [] if one.get("protocol", "TCP") == "TCP"]
-        numbers = [int(one["containerPort"]) for one in ports]
-        found += [Place(container, clues, like._replace(port=number)) for number in numbers]
-    strict = any(one.path != "/metrics" for _, _, ones in listening for one in ones)
+    containers = [(container, clues, hinted(clues, hint)) for container, clues in clues_of(pod)]
+    listening = [engines.listening(clues, word) for _, clues, word in containers]
+    found = []
+    for (container, clues, word), endpoints in zip(containers, listening, strict=True):
+        found += [Place(container, clues, endpoint, word) for endpoint in endpoints]
+    first, first_clues, first_word = containers[0]
+    for endpoint in _annotated(pod["metadata"].get("annotations") or {}):
+        found.append(Place(first, first_clues, endpoint, first_word))
+    for (container, clues, word), endpoints in zip(containers, listening, strict=True):
+        like = endpoints[0] if endpoints else NOWHERE
+        for port in container.get("ports") or []:
+            if port.get("protocol", "TCP") == "TCP":
+                found.append(Place(container, clues, like._replace(port=int(port["containerPort"])), word))
+    strict = any(endpoint.path != "/metrics" for endpoints in listening for endpoint in endpoints)
     unique: dict[Endpoint, Place] = {}
     for place in found:
         if not (strict and place.endpoint.path == "/metrics"):
             unique.setdefault(place.endpoint, place)
-    return list(unique.values())
+    return list(unique.values()) or [Place(first, first_clues, NOWHERE, first_word)]
 
 
 def _annotated(annotations: Mapping[str, str]) -> list[Endpoint]:

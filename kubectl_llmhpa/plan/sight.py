@@ -15,7 +15,6 @@ from dataclasses import dataclass, field, replace
 from kubectl_llmhpa import engines
 from kubectl_llmhpa.api import Json, Reader
 from kubectl_llmhpa.engines import Endpoint, EngineFacts, NotAnEngine, Source
-from kubectl_llmhpa.engines.model import Clues
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.findings import Finding
 from kubectl_llmhpa.findings import found as finding
@@ -28,8 +27,8 @@ from kubectl_llmhpa.workloads import Workload, pods, ready_pods
 #: A metrics page answers in milliseconds; what is blocked never answers.
 ASK_SECONDS = 5.0
 _AT_ONCE = 16
-#: So many pods of a namespace that never answered mean that the others will not either.
-_SILENT_PODS = 3
+#: After so many requests of a namespace without an answer, and none with one, the rest is not asked.
+_SILENT = 3
 #: Answers that mean: there is no metrics page (llama.cpp answers 501 without --metrics).
 _NO_PAGE = (404, 405, 501)
 
@@ -127,11 +126,22 @@ class Looker:
                 progress(len(looks))
         return looks
 
+    def unasked(self, pod: Json, why: str) -> PodLook:
+        """What a pod's command line, labels and image say, without a request."""
+        place = places.of(pod, self._hint)[0]
+        try:
+            facts = engines.assume(place.clues, place.hint)
+        except NotAnEngine as error:
+            return PodLook(pod, None, error, (), (why,))
+        return PodLook(pod, _sight(pod, place, facts), None, (), (why,))
+
     def look(self, pod: Json) -> PodLook:
         """What runs in one pod. Raises LlmHpaError when the hint names no engine."""
         answers = _Answers()
         candidates = places.of(pod, self._hint)
         for place in candidates:
+            if place.endpoint == places.NOWHERE:
+                break
             where = f"port {place.endpoint.port}{place.endpoint.path}"
             try:
                 body = self._ask(pod, place.endpoint)
@@ -142,7 +152,7 @@ class Looker:
                     break
                 continue
             try:
-                facts = engines.identify(body, place.clues, hint=self._hint)
+                facts = engines.identify(body, place.clues, hint=place.hint)
             except NotAnEngine as error:
                 answers.refusals.append(error)
                 answers.findings += sanity.of_refusal("", error, place.clues, body)
@@ -150,9 +160,10 @@ class Looker:
                 answers.asked.append(f"{where}: {error.problem}{remedy}")
                 continue
             return PodLook(pod, _sight(pod, place, self._informed(pod, place, facts), body))
-        place = candidates[0] if candidates else Place(*places.clues_of(pod)[0], places.NOWHERE)
+        place = candidates[0]
         if fault := self._switched_off(place, answers):
-            facts = replace(engines.assume(place.clues, self._hint), signals={}, seats=None)
+            assumed = engines.assume(place.clues, place.hint)
+            facts = replace(assumed, signals={}, seats=None)
             return PodLook(pod, _sight(pod, place, facts), None, (fault,), tuple(answers.asked))
         if answers.refusals:
             refusal = next((one for one in answers.refusals if one.seen), answers.refusals[0])
@@ -167,8 +178,8 @@ class Looker:
         if refusal is not None:
             raise refusal
         with self._lock:
-            if namespace not in self._answering and self._silent.get(namespace, 0) >= _SILENT_PODS:
-                raise ApiError("", 504, "Silent", "not asked: other pods of this namespace never answered")
+            if namespace not in self._answering and self._silent.get(namespace, 0) >= _SILENT:
+                raise ApiError("", 504, "Silent", "not asked, since nothing in this namespace answers")
         try:
             body = self._reader.get_text(path, timeout=ASK_SECONDS)
         except ApiError as error:
@@ -200,11 +211,11 @@ class Looker:
 
     def _switched_off(self, place: Place, answers: _Answers) -> Finding | None:
         """The engine is there and its metrics are not: the flag that is missing, or that hides them."""
-        hidden = sanity.hidden("", place.clues, self._hint)
+        hidden = sanity.hidden("", place.clues, place.hint)
         if hidden and (answers.refusals or answers.closed):
             return hidden
         if answers.closed and not answers.refusals:
-            return sanity.switched_off("", place.clues, answers.asked[0], self._hint)
+            return sanity.switched_off("", place.clues, answers.asked[0], place.hint)
         return None
 
     def _by_other_evidence(self, pod: Json, place: Place, answers: _Answers) -> PodLook:
@@ -214,11 +225,11 @@ class Looker:
         asked = tuple(answers.asked)
         unread = next((one for one in failures if one.forbidden), failures[0] if failures else None)
         try:
-            facts = self._in_series(namespace, name, place.clues) or facts_of_served(
-                self._elsewhere.served(namespace, name), place.clues, self._hint
+            facts = self._in_series(namespace, name, place) or facts_of_served(
+                self._elsewhere.served(namespace, name), place.clues, place.hint
             )
             if facts is None:
-                facts = engines.assume(place.clues, self._hint)
+                facts = engines.assume(place.clues, place.hint)
                 if answers.closed:
                     raise NotAnEngine(
                         f"{facts.evidence} speaks for {facts.engine}, but nothing answers ({'; '.join(asked)})",
@@ -234,14 +245,14 @@ class Looker:
         note = finding("not-checked", "", seen, what="which names and values this pod exposes")
         return PodLook(pod, _sight(pod, place, facts), None, (note,), asked, unread)
 
-    def _in_series(self, namespace: str, name: str, clues: Clues) -> EngineFacts | None:
+    def _in_series(self, namespace: str, name: str, place: Place) -> EngineFacts | None:
         """By the pod's series in Prometheus. Raises NotAnEngine when they are a router's."""
         series = self._elsewhere.series(namespace, name)
         server = self._elsewhere.server()
         if series is None or server is None:
             return None
         try:
-            facts = engines.identify(series, clues, hint=self._hint, source=Source.SERIES)
+            facts = engines.identify(series, place.clues, hint=place.hint, source=Source.SERIES)
         except NotAnEngine as error:
             if error.seen:
                 raise
