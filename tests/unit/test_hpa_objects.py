@@ -119,7 +119,7 @@ def test_the_overview_shows_ours_and_those_on_engine_metrics() -> None:
     events = [event(f"New size: 3; reason: pods metric {W} above target", name="a")]
     found = overview([mine, engine, sglang, web], ready_replicas(workloads), events, now=NOW)
     assert [(one.view.name, one.ours, one.engine, one.view.ready) for one in found] == [
-        ("a", False, "vllm", 3), ("b", True, None, 3), ("c", False, "SGLang", 3)
+        ("a", False, "vllm", 3), ("b", True, None, 3), ("c", False, "sglang", 3)
     ]  # fmt: skip
     assert found[0].signal(W) == "waiting"
     assert found[0].last_reason == "waiting above target"
