@@ -75,7 +75,7 @@ _ROWS = (
     Rule(
         "no-counts", "warning", "This version, or configuration, of the engine counts no requests",
         "an HPA cannot see a queue there, and a latency is only a guard",
-        "{remedy}",
+        "use {what}",
     ),
     Rule(
         "queued-until-done", "info", "A Dynamo frontend of 1.4 counts streamed requests as queued until they end",

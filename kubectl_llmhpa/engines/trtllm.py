@@ -97,14 +97,11 @@ def findings_of(body: Exposition, _clues: Clues, dialect: str) -> tuple[Finding,
     """What this version, or its configuration, does not count."""
     if body.live(RUNNING):
         return ()
-    remedy = (
-        "set enable_iter_perf_stats: true in the file of --config"
-        if dialect == _SINCE_1_3
-        else "use TensorRT-LLM 1.3 with enable_iter_perf_stats: true in the file of --config"
-    )
-    what = "the KV cache" if body.live(_KV) else "nothing that one pod can be scaled by"
-    seen = f"TensorRT-LLM {dialect} exposes latencies and {what}, and no count of requests"
-    return (found("no-counts", "", seen, remedy=remedy),)
+    setting = "enable_iter_perf_stats: true in the file of --config"
+    rest = "the KV cache" if body.live(_KV) else "nothing that one pod can be scaled by"
+    seen = f"TensorRT-LLM {dialect} exposes latencies and {rest}, and no count of requests"
+    what = setting if dialect == _SINCE_1_3 else f"TensorRT-LLM 1.3 with {setting}"
+    return (found("no-counts", "", seen, what=what),)
 
 
 TRTLLM = Engine(

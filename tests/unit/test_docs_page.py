@@ -1,13 +1,19 @@
-"""docs/cli.md is generated; this is about the generator."""
+"""Pages of docs/ that are generated, and that what is written by hand beside them is true to the code."""
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from types import ModuleType
 
 import click
 import pytest
 
+from kubectl_llmhpa.engines import ENGINES
+from kubectl_llmhpa.findings import RULES
 from tests import loading
+
+ROOT = loading.ROOT
 
 
 @pytest.fixture(scope="module")
@@ -63,3 +69,38 @@ def test_what_is_hidden_stays_hidden(docs: ModuleType) -> None:
 
 def test_examples_stay_as_they_were_written(docs: ModuleType) -> None:
     assert "```\nExamples:\n  # one\n  kubectl llm-hpa scale x\n```" in docs.render(root)
+
+
+def test_every_engine_signal_and_name_is_on_its_page(docs: ModuleType) -> None:
+    page = docs.engines_page()
+    for engine in ENGINES:
+        section = page.partition(f"\n## {engine.title}\n")[2].partition("\n## ")[0]
+        for dialect in engine.dialects:
+            assert f"| {dialect.name} |" in section
+        for signal in engine.signals:
+            assert f"| {signal.name} | {signal.kind.value} |" in section
+            assert all(f"`{name}`" in section for name in signal.names)
+            assert f"\n{signal.name}: {docs.query(signal)}\n" in section
+
+
+def test_every_rule_is_on_its_page(docs: ModuleType) -> None:
+    page = docs.findings_page()
+    assert all(f"| `{code}` | {rule.severity} |" in page for code, rule in RULES.items())
+
+
+def test_the_walk_through_an_engine_shows_its_real_code() -> None:
+    guide = (ROOT / "docs" / "adding-an-engine.md").read_text()
+    source = (ROOT / "kubectl_llmhpa" / "engines" / "llamacpp.py").read_text()
+    shown = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
+    assert len(shown) == 4
+    assert [block for block in shown if block not in source] == []
+
+
+@pytest.mark.parametrize("page", ["adding-an-engine.md", "engines.md", "findings.md"])
+def test_every_path_and_link_leads_somewhere(page: str) -> None:
+    text = (ROOT / "docs" / page).read_text()
+    paths = {path for path in re.findall(r"`((?:[\w.-]+/)+[\w.-]+)`", text) if not re.search(r"NAME", path)}
+    assert {path for path in paths if path.startswith(("tests/", "docs/", "scripts/", "kubectl_llmhpa/"))
+            and not (ROOT / path).exists()} == set()  # fmt: skip
+    links = re.findall(r"\]\(([\w./-]+\.md)\)", text)
+    assert [link for link in links if not (Path(ROOT / "docs") / link).exists()] == []

@@ -85,7 +85,7 @@ def test_1_3_without_iteration_statistics_names_the_setting() -> None:
     text = re.sub(r"(?m)^trtllm_(num|max|kv_cache)_.*\n", "", body("1.3.0dev-transcribed-busy"))
     facts = identify(text)
     assert (facts.form, facts.dialect) == ("without-counts", "1.3 and newer")
-    assert facts.findings[0].fix == "set enable_iter_perf_stats: true in the file of --config"
+    assert facts.findings[0].fix == "use enable_iter_perf_stats: true in the file of --config"
 
 
 def test_an_idle_server_is_armed_with_what_its_type_lines_promise() -> None:
