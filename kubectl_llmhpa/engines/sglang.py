@@ -126,18 +126,29 @@ def dialect_of(body: Exposition, form: Form) -> str:
     return f"Ray-wrapped {name}" if form.prefix != PREFIX else name
 
 
+def forms_of(body: Exposition, _clues: Clues) -> tuple[Form, ...]:
+    """The forms of a body; none for series of Dynamo's mocker alone: `engine_type="sglang"` is no SGLang's."""
+    mimicked = "sglang" in _types(body) and not body.has("dynamo_")
+    return () if mimicked else FORMS
+
+
+def _types(body: Exposition) -> set[str]:
+    """The values of the label `engine_type` on its series."""
+    return {
+        sample.labels.get("engine_type", "")
+        for name, samples in body.samples.items()
+        if name.startswith((PREFIX, "ray_sglang"))
+        for sample in samples
+    }
+
+
 def role_of(body: Exposition, clues: Clues) -> str:
     """The role by the label `engine_type`, else by --disaggregation-mode; empty for a unified server.
 
     The label says `unified` for every role up to 0.5.6 (scheduler_metrics_mixin.py), so only other values count.
     `dynamic` is a server with --enable-pd-role-switch, whose role changes at run time.
     """
-    types = {
-        sample.labels.get("engine_type", "")
-        for name, samples in body.samples.items()
-        if name.startswith((PREFIX, "ray_sglang"))
-        for sample in samples
-    }
+    types = _types(body)
     if "dynamic" in types or commands.switch(clues.words, "--enable-pd-role-switch"):
         return "dynamic"
     told = [role for role in ROLES if role in types]
@@ -331,6 +342,7 @@ SGLANG = Engine(
     model_flags=("--served-model-name", "--model-path", "--model"),
     switch_on=("--enable-metrics",),
     lazy=True,
+    forms_of=forms_of,
     port_of=port_of,
     dialect_of=dialect_of,
     role_of=role_of,

@@ -152,6 +152,13 @@ def test_an_empty_answer_alone_is_no_engine() -> None:
         identify(body("0.4.10.post2-fresh"))
 
 
+def test_the_series_of_dynamos_mocker_alone_are_no_sglang() -> None:
+    mocker = (BODIES / "dynamo-1.6.1-worker-sglang-busy.txt").read_text()
+    assert identify(mocker).engine == "dynamo"
+    with pytest.raises(NotAnEngine, match="of no engine"):
+        identify("".join(line for line in mocker.splitlines(keepends=True) if "sglang:" in line))
+
+
 def test_an_armed_role_is_served_under_its_own_name() -> None:
     facts = seen("0.4.10.post2-fresh", "--disaggregation-mode", "decode")
     assert facts.signals["waiting"].api_name == "sglang:num_decode_waiting_reqs"
