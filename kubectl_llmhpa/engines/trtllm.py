@@ -98,8 +98,12 @@ def findings_of(body: Exposition, _clues: Clues, dialect: str) -> tuple[Finding,
     if body.live(RUNNING):
         return ()
     setting = "enable_iter_perf_stats: true in the file of --config"
-    rest = "the KV cache" if body.live(_KV) else "nothing that one pod can be scaled by"
-    seen = f"TensorRT-LLM {dialect} exposes latencies and {rest}, and no count of requests"
+    rest = (
+        "and the KV cache, but no count of requests"
+        if body.live(_KV)
+        else "only, so no Pods metric can scale it"
+    )
+    seen = f"TensorRT-LLM {dialect} exposes latencies {rest}"
     what = setting if dialect == _SINCE_1_3 else f"TensorRT-LLM 1.3 with {setting}"
     return (found("no-counts", "", seen, what=what),)
 

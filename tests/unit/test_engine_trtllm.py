@@ -70,7 +70,7 @@ def test_1_1_has_latencies_without_a_prefix_and_no_pods_metric_can_scale_it() ->
         "itl": ("time_per_output_token_seconds", ("External Value",)),
         "e2e": ("e2e_request_latency_seconds", ("External Value",)),
     }
-    assert "nothing that one pod can be scaled by" in facts.findings[0].seen
+    assert "no Pods metric can scale it" in facts.findings[0].seen
     with pytest.raises(LlmHpaError, match="use a version or a setting of the engine"):
         decide(facts)
 
