@@ -10,15 +10,6 @@ from kubectl_llmhpa.api import PODS, Json, Reader
 from kubectl_llmhpa.engines import exposition
 from kubectl_llmhpa.errors import ApiError
 
-#: The first of these that a body has is summed over its series.
-COUNTERS = (
-    "vllm:request_success_total",
-    "sglang:num_requests_total",
-    "vllm:e2e_request_latency_seconds_count",
-    "tgi_request_success_total",
-    "lmdeploy:num_requests_total",
-)
-
 
 @dataclass(frozen=True)
 class PodShare:
@@ -80,7 +71,7 @@ def finished(body: str) -> float | None:
         parsed = exposition.read(body)
     except ValueError:
         return None
-    for name in COUNTERS:
+    for name in (name for engine in engines.ENGINES for name in engine.finished):
         total = parsed.total(name)
         if total is not None:
             return total

@@ -90,5 +90,6 @@ LMDEPLOY = Engine(
     switch_on=("--enable-metrics",),
     switch_until="0.11",
     switch_off=("--disable-metrics",),
+    finished=("lmdeploy:request_success_total",),
     seats_of=seats_of,
 )

@@ -330,6 +330,7 @@ class Engine:
     role_of: Callable[[Exposition, Clues], str] = _no_role
     seats_of: Callable[[Exposition, Clues], Seats | None] = _no_seats
     findings_of: Callable[[Exposition, Clues, str], tuple[Finding, ...]] = _no_findings
+    finished: tuple[str, ...] = ()
     info_path: str = ""
     info_of: Callable[[Any], Info] = _no_info
 

@@ -64,5 +64,6 @@ NIM = Engine(
     port_env=("NIM_SERVER_PORT", "NIM_HTTP_API_PORT"),
     tls_flags=(),
     model_env=("NIM_SERVED_MODEL_NAME", "NIM_MODEL_NAME"),
+    finished=("request_finish_total", "request_success_total"),
     seats_of=seats_of,
 )

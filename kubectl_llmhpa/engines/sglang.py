@@ -346,6 +346,7 @@ SGLANG = Engine(
     port_of=port_of,
     dialect_of=dialect_of,
     role_of=role_of,
+    finished=("sglang:num_requests_total",),
     seats_of=seats_of,
     findings_of=findings_of,
     # /server_info (0.5.7 and newer) is the same page; this name works in every version.

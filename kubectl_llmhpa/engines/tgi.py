@@ -107,6 +107,7 @@ TGI = Engine(
     model_flags=("--served-model-name", "--model-id"),
     model_env=("MODEL_ID",),
     lazy=True,
+    finished=("tgi_request_success",),
     seats_of=seats_of,
     findings_of=findings_of,
     info_path="/info",

@@ -68,5 +68,6 @@ TRITON = Engine(
     port_flags=("--metrics-port",),
     tls_flags=(),
     switch_off=("--allow-metrics=false", "--allow-metrics=0"),
+    finished=("nv_inference_request_success",),
     seats_of=seats_of,
 )

@@ -285,6 +285,7 @@ VLLM = Engine(
     no_http=("--headless", "--grpc"),
     dialect_of=dialect_of,
     role_of=role_of,
+    finished=("vllm:request_success_total", "vllm:e2e_request_latency_seconds_count"),
     seats_of=seats_of,
     findings_of=findings_of,
     info_path="/version",
