@@ -109,7 +109,10 @@ def _show_cluster(
         click.echo(f"No engines found in {where}.", err=True)
         return
     wide = output == "wide"
-    click.echo(detect_text.workloads_table(found.detections, namespaces=namespace is None, wide=wide))
+    if workload and not wide:
+        click.echo("\n\n".join(map(detect_text.workload_block, found.detections)))
+    else:
+        click.echo(detect_text.workloads_table(found.detections, namespaces=namespace is None, wide=wide))
     lines = [line for one in found.detections for line in detect_text.remarks(one)]
     lines += detect_text.finding_lines([each for one in found.detections for each in one.findings])
     if lines:

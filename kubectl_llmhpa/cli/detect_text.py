@@ -124,18 +124,42 @@ def remarks(one: Detection) -> list[str]:
     return lines + [f"note: {note}" for note in (one.workload.notes if one.workload else ())]
 
 
-def engine_block(facts: EngineFacts) -> str:
-    """One engine: what it is, its signals, its seats."""
+def workload_block(one: Detection) -> str:
+    """One workload in full: each template's engine, where it answers, its signals and its seats."""
+    blocks = []
+    for template in one.templates:
+        sight, pod = template.look.sight, template.look.pod["metadata"]["name"]
+        scaled = one.workload
+        topology = f"{scaled.topology}, scaled as {scaled.reference}" if scaled else "not scalable"
+        first = [
+            ("Workload", f"{one.reference} in namespace {one.namespace}"),
+            ("Topology", topology),
+            ("Replicas", f"{replicas(one, template)} pods ready"),
+            ("Scaled by", scaled_by(one)),
+            ("Pod", f"{pod} (template {template.name})" if template.name else pod),
+        ]
+        if sight is None:
+            blocks.append(fields([*first, ("Engine", "none"), ("Reason", template.look.reason)]))
+            continue
+        endpoint = ("Metrics", f"port {port(sight)}, {sight.scheme}, path {sight.path}")
+        blocks.append(engine_block(sight.facts, [*first, endpoint]))
+    return "\n\n".join(blocks)
+
+
+def engine_block(facts: EngineFacts, first: Sequence[tuple[str, str]] = ()) -> str:
+    """One engine below the `first` fields: what it is, its signals, its seats."""
     version = f"{facts.version} ({facts.version_source})" if facts.version else UNKNOWN
+    state = "serving" if facts.live else "not read: names are those of its newest version"
     parts = [
         fields(
             [
+                *first,
                 ("Engine", facts.engine),
                 ("Version", version),
                 ("Dialect", facts.dialect or UNKNOWN),
                 ("Models", ", ".join(facts.models) or UNKNOWN),
                 ("Role", facts.role or "none of its own"),
-                ("State", "armed: no series before its first request" if facts.armed else "serving"),
+                ("State", "armed: no series before its first request" if facts.armed else state),
                 ("Seats", seats_sentence(facts.seats)),
                 ("Evidence", f"{facts.source.value}: {facts.evidence}"),
             ]

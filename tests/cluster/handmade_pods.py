@@ -12,6 +12,7 @@ import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta, timezone
 
 from kubectl_llmhpa.api import PODS
 from kubectl_llmhpa.kube import Connection
@@ -73,8 +74,9 @@ def engine(answers: Answers, port: int = 0) -> Iterator[Engine]:
         thread.join()
 
 
-def make_ready(pods: Sequence[Json], address: str = ADDRESS) -> None:
-    """Write the status that a kubelet would write: running, ready, at this address."""
+def make_ready(pods: Sequence[Json], *, seconds: float = 3600) -> None:
+    """Write the status that a kubelet would write: running, ready for so many seconds, at our address."""
+    since = datetime.now(timezone.utc) - timedelta(seconds=seconds)
     proxy = Proxy(Connection(), read_only=False)
     try:
         proxy.ready()
@@ -83,7 +85,7 @@ def make_ready(pods: Sequence[Json], address: str = ADDRESS) -> None:
         def write(pod: Json) -> None:
             meta = {key: value for key, value in pod["metadata"].items() if key != "resourceVersion"}
             path = PODS.path(meta["namespace"], meta["name"], "status")
-            content = {**pod, "metadata": meta, "status": status(address)}
+            content = {**pod, "metadata": meta, "status": status(since)}
             transport.request("PUT", path, content=json.dumps(content).encode())
 
         with ThreadPoolExecutor(8) as pool:
@@ -93,12 +95,13 @@ def make_ready(pods: Sequence[Json], address: str = ADDRESS) -> None:
         proxy.stop()
 
 
-def status(address: str) -> Json:
-    """The status of a ready pod."""
-    now = "2026-01-01T00:00:00Z"
+def status(since: datetime) -> Json:
+    """The status of a pod that is ready since then."""
+    time = since.strftime("%Y-%m-%dT%H:%M:%SZ")
     conditions = [
-        {"type": kind, "status": "True", "lastTransitionTime": now} for kind in ("PodScheduled", "Ready")
+        {"type": kind, "status": "True", "lastTransitionTime": time} for kind in ("PodScheduled", "Ready")
     ]
     return {
-        "phase": "Running", "podIP": address, "podIPs": [{"ip": address}], "conditions": conditions, "startTime": now,
+        "phase": "Running", "podIP": ADDRESS, "podIPs": [{"ip": ADDRESS}], "conditions": conditions,
+        "startTime": time,
     }  # fmt: skip
