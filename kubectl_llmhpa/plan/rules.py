@@ -228,7 +228,8 @@ class AdapterRules:
         if fingerprint(text) == record.after_hash or text == record.before:
             return replace(record, after_hash=fingerprint(wanted), rules=rules)
         before = adapter_rules.remove(text, record.rules.values())  # somebody edited the file since
-        return Record(before, live["metadata"].get("managedFields") or [], fingerprint(wanted), rules)
+        former = record.former if self._is_ours(live) else live["metadata"].get("managedFields") or []
+        return Record(before, former, fingerprint(wanted), rules)
 
     @staticmethod
     def _without(record: Record, text: str) -> str:
@@ -241,16 +242,15 @@ class AdapterRules:
         live = self._config_map()
         text = self._text(live)
         wanted = self._without(record, text)
-        path = ("f:data", f"f:{self._adapter.key}")
         changes: list[Change] = []
         if wanted != text:
-            if ownership.give_back(live, [], path) is None:  # another manager wrote it last: it is theirs
+            if not self._is_ours(live):
                 record = replace(record, former=live["metadata"].get("managedFields") or [])
                 self._save_record(record)
             after = self._writer.replace(self._edited(live, wanted))
             changes.append(self._config_change(live, after))
             live = after
-        returned = ownership.give_back(live, record.former, path)
+        returned = ownership.give_back(live, record.former, self._field)
         if returned is not None:
             self._writer.replace(returned)
         return changes
@@ -306,6 +306,15 @@ class AdapterRules:
 
     def _edited(self, live: Json, text: str) -> Json:
         return {**live, "data": {**(live.get("data") or {}), self._adapter.key: text}}
+
+    @property
+    def _field(self) -> tuple[str, str]:
+        """The adapter's file as managedFields write it."""
+        return "f:data", f"f:{self._adapter.key}"
+
+    def _is_ours(self, live: Json) -> bool:
+        """Whether a run of the plugin wrote the file last, so that giving it back is up to us."""
+        return ownership.give_back(live, [], self._field) is not None
 
     def _with_rules(self, live: Json) -> str:
         text = self._text(live)
