@@ -1,0 +1,101 @@
+"""Each engine and role, scaled 1 -> 2 -> 1 by the real HPA that `enable` made; all of them side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.cluster.conftest import Json, Kubectl, Plugin, fresh_namespace
+from tests.cluster.dump import differences, dump
+from tests.cluster.stub_workload import KINDS, Stub
+from tests.cluster.test_enable import until
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+
+IDLE = {"running": 0.0, "waiting": 0.0, "kv": 0.0}
+LIMIT = 90.0
+
+
+@dataclass(frozen=True)
+class Case:
+    """A workload, and the load of its one pod that needs two."""
+
+    about: dict[str, Any]
+    shape: dict[str, Any]
+    load: dict[str, float]
+
+
+CASES = {
+    "vllm": Case({"engine": "vllm"}, {}, {"running": 8, "waiting": 2}),
+    "sglang": Case(
+        {"engine": "sglang", "kind": "Deployment"}, {"port_name": None}, {"running": 8, "waiting": 2}
+    ),
+    "sglang-prefill": Case(
+        {"engine": "sglang", "role": "prefill", "kind": "Deployment"},
+        {"declared": False},
+        {"running": 4, "waiting": 5},
+    ),
+    "sglang-decode": Case({"engine": "sglang", "role": "decode"}, {}, {"running": 8, "waiting": 1}),
+    "llamacpp": Case({"engine": "llamacpp"}, {"sidecar": 9000}, {"running": 8, "waiting": 2}),
+}
+
+
+def scaled(stub: Stub, llm_hpa: Plugin, load: dict[str, float]) -> list[str]:
+    """The whole life of one workload; what `enable` printed."""
+    enabled = llm_hpa(
+        "enable",
+        *stub.reference,
+        "--min",
+        "1",
+        "--max",
+        "2",
+        "--scale-down-window",
+        "0s",
+        "--scrape-interval",
+        "2s",
+    )
+    assert enabled.code == 0, enabled.stderr
+    stub.load(0, **IDLE)
+    stub.load(0, **load)
+    until(lambda: stub.replicas() == 2, LIMIT, "1 -> 2")
+    stub.load(0, **IDLE)
+    until(lambda: stub.replicas() == 1, LIMIT, "2 -> 1")
+    disabled = llm_hpa("disable", *stub.reference)
+    assert disabled.code == 0, disabled.stderr
+    return enabled.stdout.splitlines()
+
+
+def look(kubectl: Kubectl, namespace: str) -> dict[str, Json]:
+    """The cluster without whose fields the workloads' are: scaling gives `replicas` to the HPA controller."""
+    found = dump(kubectl, namespace)
+    for one in found.values():
+        if one["kind"] in KINDS and one["metadata"]["namespace"] == namespace:
+            one["metadata"].pop("managedFields")
+    return found
+
+
+Loops = dict[str, "Future[list[str]]"]
+
+
+@pytest.fixture(scope="module")
+def loops(kubectl: Kubectl, llm_hpa: Plugin) -> Iterator[Loops]:
+    """All workloads in one namespace, their loops running; at the end there is no trace of them."""
+    with fresh_namespace(kubectl) as namespace:
+        stubs = {name: Stub(kubectl, namespace, name=name, **case.about) for name, case in CASES.items()}
+        for wait in (False, True):
+            for name, stub in stubs.items():
+                stub.start(wait=wait, **CASES[name].shape)
+        before = look(kubectl, namespace)
+        with ThreadPoolExecutor(len(CASES)) as pool:
+            yield {name: pool.submit(scaled, stub, llm_hpa, CASES[name].load) for name, stub in stubs.items()}
+        assert differences(before, look(kubectl, namespace)) == []
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_scales_up_and_down_again(loops: Loops, name: str) -> None:
+    written = loops[name].result()
+    assert written[-1] == f"horizontalpodautoscaler.autoscaling/{name} created"
