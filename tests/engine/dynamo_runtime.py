@@ -53,6 +53,14 @@ class Runtime(Environment):
         """Return the variables to start either process with, on the host or in an image."""
         return {**ENVIRONMENT, "PATH": self.path}
 
+    @staticmethod
+    def system(port: int = SYSTEM_PORT) -> dict[str, str]:
+        """Return the variables that give a worker its metrics, and a /health that follows its endpoint.
+
+        1.6.1 heeds the second one, although it logs that it does not.
+        """
+        return {"DYN_SYSTEM_PORT": str(port), "DYN_SYSTEM_USE_ENDPOINT_HEALTH_STATUS": '["generate"]'}
+
     def frontend(self, *flags: str) -> list[str]:
         """Return the command of the frontend."""
         return ["python3", "-m", "dynamo.frontend", *flags]

@@ -28,10 +28,15 @@ def complete(
     return found
 
 
-def scrape(server: str) -> str:
-    """Return what ``/metrics`` of ``server`` answers."""
-    with urllib.request.urlopen(f"{server}/metrics", timeout=10) as answer:
+def get(url: str) -> str:
+    """Return what ``url`` answers.  Raises ``OSError`` like ``complete``."""
+    with urllib.request.urlopen(url, timeout=10) as answer:
         return str(answer.read().decode())
+
+
+def scrape(server: str) -> str:
+    """Return the metrics body of ``server``."""
+    return get(f"{server}/metrics")
 
 
 @contextlib.contextmanager

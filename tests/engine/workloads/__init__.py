@@ -65,11 +65,7 @@ def dynamo(
         {"name": dynamo_runtime.DISCOVERY_FOLDER, "value": str(discovery)},
         {"name": "DYN_NAMESPACE", "value": "dynamo"},
     ]
-    # The second makes /health follow the endpoint; 1.6.1 heeds it, although it logs that it does not.
-    system: list[Json] = [
-        {"name": "DYN_SYSTEM_PORT", "value": str(dynamo_runtime.SYSTEM_PORT)},
-        {"name": "DYN_SYSTEM_USE_ENDPOINT_HEALTH_STATUS", "value": '["generate"]'},
-    ]
+    system: list[Json] = [{"name": name, "value": value} for name, value in runtime.system().items()]
     shared = {
         "namespace": namespace,
         "image": dynamo_runtime.IMAGE,
