@@ -1,6 +1,6 @@
 """Build the real llama.cpp server from its source distribution, once, into the cache.
 
-Takes a C++ compiler, CMake and about ten minutes on two cores, so only tests marked ``full`` and the recording of
+Takes a C++ compiler, CMake and ten minutes or more on two cores, so only tests marked ``full`` and the recording of
 bodies use it.  ``python3 -m tests.engine.llamacpp_runtime`` builds it and prints where it and its model lie.
 """
 
@@ -71,7 +71,7 @@ def _build(server: Path) -> None:
         if shutil.which(program) is None:
             raise GroundError(f"{program} is not on this machine: llama.cpp is built from source")
     server.parent.mkdir(parents=True, exist_ok=True)
-    say(f"building llama.cpp {VERSION} into {server.parent}: about ten minutes")
+    say(f"building llama.cpp {VERSION} into {server.parent}: ten minutes or more")
     with (
         step(f"built llama.cpp {VERSION}"),
         tempfile.TemporaryDirectory(prefix=".build-", dir=server.parent) as name,
