@@ -61,6 +61,7 @@ class SignalTarget(click.ParamType[tuple[str, Decimal]]):
 @click.option("--scrape-interval", type=Duration(), help="How often the engine is scraped (default 5s)")
 @click.option("--scale-down-window", type=Duration(), help="How long a lower load must last (default 5m)")
 @click.option("--scale-down", type=click.Choice(["enabled", "disabled"]), help="Whether replicas may go down")
+@click.option("--engine", default="", metavar="NAME[@VERSION]", help="The engine, where nothing else tells")
 @click.option("--name", help="Name of the HPA (default: the workload's)")
 @click.option("--prometheus", metavar="NAMESPACE/NAME", help="The Prometheus object that is to scrape")
 @click.option("--adopt", is_flag=True, help="Take over an HPA that was made by hand")
@@ -101,6 +102,7 @@ def enable(
     show_diff: bool,
     output: str | None,
     edit_adapter: str,
+    engine: str,
     **flags: Any,
 ) -> int:
     """Scale an LLM workload from its engine's own metrics.
@@ -134,10 +136,10 @@ def enable(
     writes = dry_run == "none" and not show_diff
     with connect(connection, read_only=not writes and dry_run != "server") as cluster:
         target = resolve(cluster, workload, cluster.namespace)
-        prepared = workflow.prepare(cluster, target, wishes)
+        prepared = workflow.prepare(cluster, target, wishes, engine)
         if warm and writes and prepared.sight.facts.armed:
             workflow.warm_up(cluster, prepared)
-            prepared = workflow.prepare(cluster, target, wishes)
+            prepared = workflow.prepare(cluster, target, wishes, engine)
         _warn(prepared)
         if not writes:
             _preview(cluster, prepared, dry_run=dry_run, output=output, show_diff=show_diff)
@@ -214,6 +216,10 @@ def _preview(
 def _warn(prepared: Prepared) -> None:
     from kubectl_llmhpa.cli.main import printable
 
+    facts = prepared.sight.facts
+    if not prepared.sight.body and not facts.armed:
+        how = printable(f"{facts.source.value} ({facts.evidence})")
+        click.echo(f"note: the metrics page was not read; {facts.engine} is known from its {how}", err=True)
     for reason in prepared.plan.reasons:
         click.echo(f"policy: {printable(reason)}", err=True)
     for finding in prepared.findings:

@@ -30,7 +30,7 @@ def of_facts(about: str, facts: EngineFacts) -> tuple[Finding, ...]:
     several = [
         one for one in facts.signals.values() if one.series > 1 and one.kind in (Kind.COUNT, Kind.RATIO)
     ]
-    if several and not any(one.code == "series-per-process" for one in result):
+    if several and not any(one.code in ("series-per-pod", "series-per-process") for one in result):
         names = ", ".join(f"{one.metric} ({one.series})" for one in several)
         ranks = dict.fromkeys(rank for one in several for rank in one.spec.ranks)
         text = ", ".join(ranks) or "their highest value"

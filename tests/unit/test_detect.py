@@ -1,0 +1,149 @@
+"""Where a pod's metrics may be, what other places tell of it, and what a read needs: on plain data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kubectl_llmhpa import engines
+from kubectl_llmhpa.api import Json
+from kubectl_llmhpa.engines import Endpoint, Source
+from kubectl_llmhpa.errors import LlmHpaError
+from kubectl_llmhpa.monitoring.prometheus import Sample
+from kubectl_llmhpa.plan import detecting, elsewhere, places
+from kubectl_llmhpa.plan.permitted import Right, needed
+
+
+def pod(*containers: Json, labels: Json | None = None, annotations: Json | None = None) -> Json:
+    metadata = {"name": "p", "namespace": "ml", "labels": labels or {}, "annotations": annotations or {}}
+    return {"metadata": metadata, "spec": {"containers": list(containers)}}
+
+
+def container(*command: str, name: str = "main", image: str = "x:1", ports: Any = (), **more: Any) -> Json:
+    declared = [{"containerPort": port} if isinstance(port, int) else port for port in ports]
+    return {"name": name, "image": image, "command": list(command), "ports": declared, **more}
+
+
+VLLM = ("vllm", "serve", "m")
+
+
+@pytest.mark.parametrize(
+    ("one", "expected"),
+    [
+        (pod(container(*VLLM)), [(8000, "/metrics", "http")]),
+        (pod(container(*VLLM, "--port", "8001", ports=[8001, 9000])),
+         [(8001, "/metrics", "http"), (9000, "/metrics", "http")]),
+        (pod(container("sh", "-c", "exec vllm serve m --port 8001")), [(8001, "/metrics", "http")]),
+        (pod(container(*VLLM, "--ssl-certfile", "c", "--ssl-keyfile", "k", ports=[8000, 9000])),
+         [(8000, "/metrics", "https"), (9000, "/metrics", "https")]),
+        # the llm-d sidecar declares 8000 and forwards to the engine
+        (pod(container("/app/pd-sidecar", "--port=8000", name="proxy", ports=[8000]),
+             container(*VLLM, "--port", "8200", name="vllm", ports=[8200])),
+         [(8200, "/metrics", "http"), (8000, "/metrics", "http")]),
+        (pod(container("trtllm-serve", "m", ports=[8000])), [(8000, "/prometheus/metrics", "http")]),
+        (pod(container(ports=[{"containerPort": 5353, "protocol": "UDP"}])), [places.NOWHERE]),
+        (pod(container(ports=[7000]), annotations={"prometheus.io/port": "9000", "prometheus.io/path": "m"}),
+         [(9000, "/m", "http"), (7000, "/metrics", "http")]),
+        (pod(container(ports=[7000]), annotations={"prometheus.io/port": "http"}), [(7000, "/metrics", "http")]),
+    ],
+)  # fmt: skip
+def test_where_metrics_may_be(one: Json, expected: list[Endpoint]) -> None:
+    assert [place.endpoint for place in places.of(one)] == expected
+
+
+def test_an_annotation_never_leads_to_the_json_page_of_trtllm() -> None:
+    annotations = {"prometheus.io/port": "8000", "prometheus.io/path": "/metrics"}
+    one = pod(container("trtllm-serve", "m", ports=[8000]), annotations=annotations)
+    assert {place.endpoint.path for place in places.of(one)} == {"/prometheus/metrics"}
+
+
+def test_the_users_word_counts_where_nothing_contradicts_it() -> None:
+    (opaque,) = places.of(pod(container("run.sh")), "vllm@0.20")
+    assert (opaque.endpoint.port, opaque.hint) == (8000, "vllm@0.20")
+    (known,) = places.of(pod(container("python3", "-m", "sglang.launch_server")), "vllm@0.20")
+    assert (known.endpoint.port, known.hint) == (30000, "")
+    with pytest.raises(LlmHpaError, match="there is no engine 'vlm'"):
+        places.of(pod(container("run.sh")), "vlm")
+
+
+def test_a_variable_from_elsewhere_is_unknown_and_not_empty() -> None:
+    environment = [
+        {"name": "SEATS", "valueFrom": {"configMapKeyRef": {"name": "c", "key": "k"}}},
+        {"name": "PORT", "value": "8005"},
+    ]
+    one = pod(container(*VLLM, "--port", "$(PORT)", "--max-num-seqs", "$(SEATS)", env=environment))
+    ((_, clues),) = places.clues_of(one)
+    assert clues.words == (*VLLM, "--port", "8005", "--max-num-seqs", "$(SEATS)")
+    assert dict(clues.env) == {"PORT": "8005"}
+
+
+@pytest.mark.parametrize(
+    ("one", "worth"),
+    [
+        (pod(container(*VLLM)), True),
+        (pod(container("nginx", ports=[81])), False),
+        (pod(container("run.sh", ports=[8000])), True),
+        (pod(container("run.sh", resources={"limits": {"nvidia.com/gpu": "1"}})), True),
+        (pod(container("run.sh"), labels={"llm-d.ai/engine-type": "vllm"}), True),
+        (pod(container("run.sh", image="vllm/vllm-openai:v0.20.2")), True),
+        (pod(container("python3", "-m", "vllm_router.app")), True),
+        (pod(container("sleep", name="side"), container(*VLLM)), True),
+    ],
+)
+def test_which_pods_are_worth_asking(one: Json, worth: bool) -> None:
+    assert detecting.worth_asking(one) is worth
+
+
+def test_samples_read_like_the_body_they_came_from() -> None:
+    scraped = {"namespace": "ml", "pod": "p", "endpoint": "http", "container": "main"}
+    own = {"engine": "0", "model_name": "m"}
+
+    def sample(name: str, value: float, **labels: str) -> Sample:
+        return Sample({"__name__": name, **scraped, **own, **labels}, value)
+
+    body = elsewhere.exposition(
+        [
+            sample("vllm:num_requests_running", 8, job="a"),
+            sample("vllm:num_requests_running", 8, job="b"),  # a second scrape of the same pod
+            sample("vllm:num_requests_waiting", 5, job="a"),
+            sample("vllm:time_to_first_token_seconds_count", 3, job="a"),
+        ]
+    )
+    facts = engines.identify(body, source=Source.SERIES)
+    assert (facts.engine, facts.models, facts.source) == ("vllm", ("m",), Source.SERIES)
+    assert (facts.signals["running"].value, facts.signals["running"].series) == (8, 1)
+    assert facts.signals["ttft"].metric == "vllm:time_to_first_token_seconds"
+
+
+def test_names_of_the_metrics_api_give_signals_with_values() -> None:
+    values = {"vllm_num_requests_waiting": 5.0, "vllm:gpu_cache_usage_perc": None, "http_requests": 3.0}
+    facts = elsewhere.facts_of_served(values, engines.clues(["run.sh"]))
+    assert facts is not None
+    assert (facts.engine, facts.source, facts.live) == ("vllm", Source.METRICS_API, True)
+    assert {name: (one.metric, one.value) for name, one in facts.signals.items()} == {
+        "waiting": ("vllm:num_requests_waiting", 5.0),
+        "kv-cache": ("vllm:gpu_cache_usage_perc", None),
+    }
+    assert elsewhere.facts_of_served({"http_requests": 3.0}, engines.clues(VLLM)) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "right"),
+    [
+        ("/api/v1/namespaces/ml/pods", Right("list", "", "pods", "", "ml")),
+        ("/api/v1/namespaces/ml/pods?labelSelector=a", Right("list", "", "pods", "", "ml")),
+        ("/api/v1/namespaces/ml/pods/https:p:8000/proxy/metrics", Right("get", "", "pods", "proxy", "ml")),
+        ("/apis/apps/v1/namespaces/ml/deployments/d/scale", Right("get", "apps", "deployments", "scale", "ml")),
+        ("/apis/apps/v1/deployments", Right("list", "apps", "deployments", "", "")),
+        ("/api/v1/namespaces", Right("list", "", "namespaces", "", "")),
+        ("/api/v1/namespaces/ml", Right("get", "", "namespaces", "", "")),
+        ("/apis/custom.metrics.k8s.io/v1beta2/namespaces/ml/pods/*/vllm:num_requests_running",
+         Right("get", "custom.metrics.k8s.io", "pods", "vllm:num_requests_running", "ml")),
+        ("/apis/custom.metrics.k8s.io/v1beta2", None),
+        ("/apis", None),
+        ("/version", None),
+    ],
+)  # fmt: skip
+def test_the_right_that_a_read_needs(path: str, right: Right | None) -> None:
+    assert needed(path) == right
