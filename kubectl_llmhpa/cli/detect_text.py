@@ -50,7 +50,7 @@ def row(one: Detection, template: Template, *, wide: bool) -> list[str]:
         role,
         port(sight) if sight else "",
         replicas(one, template),
-        *(value(signals[name]) if name in signals else "" for name in ("waiting", "running", "kv-cache")),
+        *(now(signals.get(name), facts) for name in ("waiting", "running", "kv-cache")),
         seats(facts.seats) if facts else "",
         scaled_by(one),
         ", ".join(dict.fromkeys(codes)),
@@ -66,6 +66,13 @@ def row(one: Detection, template: Template, *, wide: bool) -> list[str]:
         template.look.pod["metadata"]["name"],
         f"{facts.source.value}: {facts.evidence}" if facts else template.look.reason,
     ]
+
+
+def now(source: SignalSource | None, facts: EngineFacts | None) -> str:
+    """The value of a signal; `armed` before the engine has series, and nothing where it has no such signal."""
+    if source is None or facts is None:
+        return ""
+    return "armed" if facts.armed and source.value is None else value(source)
 
 
 def kubectl_name(reference: str) -> str:
