@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tests.cluster.ground import images
+from tests.cluster.ground import crds, images
 from tests.cluster.ground.api import Api
 from tests.cluster.ground.commands import run, wait_until
 from tests.cluster.ground.errors import GroundError
@@ -37,6 +37,9 @@ def sources(parts: Iterable[str]) -> dict[str, Path]:
 
     Asked for before the network namespace is entered: it may have to download.
     """
+    parts = list(parts)
+    if "crds" in parts:
+        crds.files()
     return {part: module_folder(*_SOURCES[part]) for part in parts if part in _SOURCES}
 
 
@@ -131,6 +134,11 @@ class Addons:
         self.api.apply(self._kustomize("lws", upstream_image=upstream_image, image=name, tag=tag))
         self._wait_rolled_out("deployments", "lws-system", "lws-controller-manager")
         wait_until("the LeaderWorkerSet webhook did not answer", self._lws_webhook)
+
+    def crds(self) -> None:
+        """The custom resource definitions of other projects, ready when they are served."""
+        self.api.apply("\n---\n".join(path.read_text() for path in crds.files()))
+        self.api.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
 
     def _helm(self, *arguments: str | Path) -> None:
         home = self.layout.state / "helm"

@@ -14,6 +14,7 @@ NODE: Final = "node"
 
 NEEDS: Final = {
     CONTROL_PLANE: (),
+    "crds": (CONTROL_PLANE,),
     NODE: (CONTROL_PLANE,),
     "dns": (NODE,),
     "prometheus": (NODE,),
