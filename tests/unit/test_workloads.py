@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from kubectl_llmhpa.api import DEPLOYMENTS, Json, Resource
@@ -9,7 +11,9 @@ from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.workloads import Workload, parse
 from kubectl_llmhpa.workloads.discovery import BUILTIN, choose, types_of_groups
 from kubectl_llmhpa.workloads.model import role_word
+from kubectl_llmhpa.workloads.registry import KINDS
 from kubectl_llmhpa.workloads.selectors import label_selector
+from tests import loading
 
 ADAPTERS = Resource(
     "nvidia.com/v1beta1", "dynamographdeploymentscalingadapters", "DynamoGraphDeploymentScalingAdapter"
@@ -186,3 +190,8 @@ class TestTypes:
         scalable = {one.resource.kind for one in TYPES if one.scalable}
         assert {"Deployment", "StatefulSet", "ReplicaSet", "LeaderWorkerSet", "InferenceSet"} <= scalable
         assert not scalable & {"Pod", "RoleBasedGroup", "ImageStream"}
+
+
+def test_every_declared_kind_is_documented() -> None:
+    page = (loading.ROOT / "docs" / "workloads.md").read_text()
+    assert {kind for _, kind in KINDS if not re.search(rf"\b{kind}\b", page)} == set()

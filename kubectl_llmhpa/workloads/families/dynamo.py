@@ -19,7 +19,7 @@ GROUP = "nvidia.com"
 COMPONENT_LABEL = "nvidia.com/dynamo-component"
 _ADAPTER = Adapter(
     f"{GROUP}/v1beta1", "DynamoGraphDeploymentScalingAdapter",
-    absent="the cluster has no DynamoGraphDeploymentScalingAdapter, which comes with the Dynamo operator 0.7 or later",
+    absent="the cluster has no DynamoGraphDeploymentScalingAdapter, which comes with the Dynamo operator",
     unbound="the Dynamo operator has not bound it to its component",
 )  # fmt: skip
 

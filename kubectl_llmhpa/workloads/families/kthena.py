@@ -33,7 +33,7 @@ def _serving(_: Lookup, trail: Trail) -> Target:
     topology = GROUP if len(roles) > 1 else LEADER_WORKER if pods > 1 else REPLICAS
     return Target(
         found, topology, role_word(first), pods, notes=notes,
-        no_selector="kthena has not written status.labelSelector; versions before 0.4 never do",
+        no_selector="kthena has not written status.labelSelector; versions before 1.0 never do",
     )  # fmt: skip
 
 
