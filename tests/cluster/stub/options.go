@@ -52,7 +52,7 @@ It takes the flags of 'vllm serve', 'sglang.launch_server' and 'llama-server' th
   -m, -a, -c, -np, LLAMA_ARG_...             llama.cpp's short forms and variables of those above
 Its own:
   --body NAME            recorded metrics body to speak like (vllm-0.20.2; SGLang sglang-0.5.12, sglang-0.5.12-ROLE;
-                         llama.cpp llamacpp-2025)
+                         llama.cpp llamacpp-11434)
   --bodies DIR           where the recorded bodies lie (/bodies)
   --kv-tokens N          tokens that the cache holds (16384)
   --step-base D          time of one step (7.7ms), and for each sequence in it:
@@ -74,7 +74,7 @@ func ParseOptions(program string, arguments []string) (*Options, error) {
 	host, port, body, seats := "0.0.0.0", "8000", "vllm-0.20.2", 8
 	switch {
 	case filepath.Base(program) == "llama-server":
-		options.Engine, host, port, body, seats = "llamacpp", "127.0.0.1", "8080", "llamacpp-2025", 4
+		options.Engine, host, port, body, seats = "llamacpp", "127.0.0.1", "8080", "llamacpp-11434", 4
 		flags.addLlamaForms()
 		options.Metrics = flags.has("metrics")
 	case filepath.Base(program) == "sglang" || flags.has("model-path"):
