@@ -11,7 +11,9 @@ from tests.cluster.conftest import Json, Kubectl, Plugin, assert_one_sentence
 
 pytestmark = pytest.mark.control_plane
 
-COMMANDS = [("enable", "sts/x", "--max", "3"), ("status",), ("bench", "sts/x"), ("disable", "sts/x")]
+COMMANDS = [
+    ("enable", "sts/x", "--max", "3"), ("status",), ("bench", "sts/x"), ("disable", "sts/x"), ("detect",),
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -73,9 +75,12 @@ class TestWorkload:
     def test_namespace_missing(self, llm_hpa: Plugin, command: tuple[str, ...]) -> None:
         assert_one_sentence(llm_hpa(*command, "-n", "nowhere"), "the namespace does not exist")
 
-    @pytest.mark.parametrize("word", ["x", "sts/", "sts/a/b", "gadget/x"])
+    @pytest.mark.parametrize("word", ["x", "sts/", "sts/a/b"])
     def test_not_a_workload(self, llm_hpa: Plugin, command: tuple[str, ...], word: str) -> None:
         assert_one_sentence(llm_hpa(command[0], word, *command[2:]), "read the workload")
+
+    def test_not_a_type(self, llm_hpa: Plugin, command: tuple[str, ...]) -> None:
+        assert_one_sentence(llm_hpa(command[0], "gadget/x", *command[2:]), "read the type 'gadget'")
 
 
 def test_no_pod_ready(llm_hpa: Plugin, kubectl: Kubectl, namespace: str) -> None:
