@@ -17,7 +17,7 @@ from tests.cluster.ground.engine_images import BODIES
 from tests.cluster.ground.errors import GroundError
 from tests.cluster.ground.progress import say, step
 from tests.engine import dynamo_runtime, llamacpp_runtime, vllm_runtime
-from tests.engine.record import servers
+from tests.engine.record import servers, wheels
 
 INSIDE: Final = "LLM_HPA_RECORDING"
 """Set in the process that has a network of its own."""
@@ -37,6 +37,10 @@ def body(name: str) -> str:
         part, variant, state = found.groups(default="")
         if variant in servers.DYNAMO_WORKERS:
             return servers.dynamo(part, variant, state)
+    if (engine, version) in wheels.WHEELS:
+        *options, state = state.split("-")
+        if wheels.knows(engine, options, state):
+            return wheels.drive(engine, version, options, state)
     raise GroundError(f"no way to make {name}: tests/engine/record/README.md lists the names")
 
 
