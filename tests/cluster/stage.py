@@ -20,8 +20,12 @@ class Stage:
         waiting = list(objects)
         known: dict[str, Json] = {}
         while waiting:
-            ready = [one for one in waiting if not one["by"] or self._owner(known, one["by"], waiting)]
-            assert ready, f"nobody makes {[one['by'] for one in waiting]}"
+            ready = [one for one in waiting if not one["by"] or one["by"] in known]
+            if not ready:
+                coming = {f"{one['kind']}/{one['metadata']['name']}" for one in waiting}
+                foreign = {one["by"] for one in waiting} - coming
+                known |= {owner: self._made_by_kubernetes(owner) for owner in foreign}
+                continue
             for one in self._create([self._body(one, known) for one in ready]):
                 known[f"{one['kind']}/{one['metadata']['name']}"] = one
             waiting = [one for one in waiting if one not in ready]
@@ -34,18 +38,16 @@ class Stage:
         if status:
             self._run("apply", "--server-side", "--subresource=status", "--validate=false", bodies=status)
 
-    def _owner(self, known: dict[str, Json], reference: str, waiting: list[Json]) -> Json | None:
-        """The controller, also one that Kubernetes itself makes (a pod of a StatefulSet)."""
-        coming = {f"{one['kind']}/{one['metadata']['name']}" for one in waiting}
-        if reference not in known and reference not in coming:
-            until = time.monotonic() + 30
-            while time.monotonic() < until and reference not in known:
-                found = self.kubectl.run("get", reference, "-n", self.namespace, "-o", "json", check=False)
-                if found.code == 0:
-                    known[reference] = json.loads(found.stdout)
-                else:
-                    time.sleep(0.5)
-        return known.get(reference)
+    def _made_by_kubernetes(self, reference: str) -> Json:
+        """An object that a controller of Kubernetes itself makes: a pod of a StatefulSet."""
+        until = time.monotonic() + 30
+        while True:
+            found = self.kubectl.run("get", reference, "-n", self.namespace, "-o", "json", check=False)
+            if found.code == 0:
+                made: Json = json.loads(found.stdout)
+                return made
+            assert time.monotonic() < until, found.stderr
+            time.sleep(0.2)
 
     def _body(self, one: Json, known: dict[str, Json]) -> Json:
         body = {key: value for key, value in one.items() if key not in ("by", "status")}
