@@ -78,13 +78,14 @@ def _show_cluster(
     hint: str,
     output: str | None,
 ) -> None:
-    from kubectl_llmhpa.cli import detect_documents, detect_text
-    from kubectl_llmhpa.cli.main import printable
-    from kubectl_llmhpa.cli.presenting import Counter
-    from kubectl_llmhpa.output import documents
-    from kubectl_llmhpa.plan import detecting
-
     with connect(connection, read_only=True) as cluster:
+        # kubectl starts while these load
+        from kubectl_llmhpa.cli import detect_documents, detect_text
+        from kubectl_llmhpa.cli.main import printable
+        from kubectl_llmhpa.cli.presenting import Counter
+        from kubectl_llmhpa.output import documents
+        from kubectl_llmhpa.plan import detecting
+
         namespace = None if everywhere else cluster.namespace
         counter = Counter()
         try:

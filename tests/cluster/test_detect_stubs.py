@@ -132,3 +132,31 @@ def test_other_evidence_and_two_scrapes(llm_hpa: Plugin, kubectl: Kubectl, names
         kubectl.run("delete", "clusterrole,clusterrolebinding", by_series[-1], by_metrics[-1], check=False)
         kubectl.run("delete", "role,rolebinding", by_series[-1], "-n", "monitoring", check=False)
     assert llm_hpa("disable", *stub.reference).code == 0
+
+
+def test_enable_without_the_pod_proxy(llm_hpa: Plugin, kubectl: Kubectl, namespace: str) -> None:
+    stub = Stub(kubectl, namespace, "vllm")
+    stub.start()
+    everything_else = {
+        "apiGroups": ["", "apps", "autoscaling", "monitoring.coreos.com", "apiregistration.k8s.io", "keda.sh"],
+        "resources": [
+            "pods", "services", "services/proxy", "configmaps", "namespaces", "nodes", "resourcequotas", "events",
+            "statefulsets", "statefulsets/scale", "deployments", "replicasets", "horizontalpodautoscalers",
+            "podmonitors", "prometheuses", "apiservices", "scaledobjects",
+        ],
+        "verbs": ["*"],
+    }  # fmt: skip
+    metrics = {"apiGroups": ["custom.metrics.k8s.io"], "resources": ["*"], "verbs": ["get", "list"]}
+    who = user(kubectl, namespace, "operator", everywhere=everything_else, besides=None)
+    name = who[-1]
+    role = kubectl.get("clusterrole", name)
+    kubectl.apply({**role, "rules": [*role["rules"], metrics]})
+    try:
+        enabled = llm_hpa("enable", "sts/vllm", *who, "--max", "2", "--timeout", "120s")
+        assert enabled.code == 0, enabled.stderr
+        assert "the metrics page was not read; vllm is known from its command line" in enabled.stderr
+        assert "StatefulSet/vllm scales between 1 and 2 replicas" in enabled.stderr
+        disabled = llm_hpa("disable", "sts/vllm", *who)
+        assert disabled.code == 0, disabled.stderr
+    finally:
+        kubectl.run("delete", "clusterrole,clusterrolebinding", name, check=False)
