@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -25,6 +26,9 @@ SERVER: Final = "http://127.0.0.1:8000"
 WORKER: Final = f"http://127.0.0.1:{dynamo_runtime.SYSTEM_PORT}"
 PREFILL_PORT: Final = dynamo_runtime.SYSTEM_PORT + 1
 PREFILL_WORKER: Final = f"http://127.0.0.1:{PREFILL_PORT}"
+
+SETTLE_S: Final = 3
+"""Some of Dynamo's series come with the first tick of a clock."""
 
 DYNAMO_WORKERS: Final[Mapping[str, Sequence[str]]] = {
     "": (),
@@ -84,6 +88,7 @@ def dynamo(part: str, variant: str, state: str) -> str:
             wait_until("the frontend lists the model", _unlisted)
         watched = PREFILL_WORKER if variant == "prefill" else WORKER if part == "worker" else SERVER
         if state != "busy":
+            time.sleep(SETTLE_S if state == "idle" else 0)
             return scrape(watched)
         return under_load(DYNAMO_MODEL, WORKER, watched)
 
