@@ -110,7 +110,10 @@ class Facts:
             return self._discovery()
         if any(f"/{SERVED[kind][1]}/" in path for kind in self._forbidden):
             raise ApiError(f"read {path}", 403, "Forbidden", "you may not read it")
-        if any(path.endswith(f"/namespaces/{NAMESPACE}/{one[1]}") for one in self._served.values()):
+        plurals = [one[1] for one in self._served.values()] + [plural for _, plural in _BUILTIN.values()]
+        if path.rpartition("/")[2] in plurals and path.endswith(
+            f"/namespaces/{NAMESPACE}/{path.rpartition('/')[2]}"
+        ):
             return {
                 "items": [
                     self._bodies[each] for each in sorted(self._bodies) if each.rpartition("/")[0] == path

@@ -167,9 +167,10 @@ class TestRivals:
             make(Wishes(), hpas=[self.by_hand], journal=book)
         assert make(Wishes(adopt=True), hpas=[self.by_hand], journal=book).journal.adopted == self.by_hand
 
-
     def test_a_controller_that_sets_the_replicas(self) -> None:
-        rival = Rival("KServe makes an HPA of its own for it", "set autoscalerClass: external", "kubectl patch ...")
+        rival = Rival(
+            "KServe makes an HPA of its own for it", "set autoscalerClass: external", "kubectl patch ..."
+        )
         with pytest.raises(LlmHpaError, match="HPA of its own for it; set autoscalerClass") as caught:
             enable.check_rivals(replace(WORKLOAD, rival=rival), surroundings(), Wishes())
         assert caught.value.detail == "kubectl patch ..."

@@ -204,10 +204,14 @@ class TestKaito:
 
     def test_a_pod_of_a_set(self) -> None:
         workspace = made("Workspace", "llama-1", by=self.SET)
-        workload_set = made("StatefulSet", "llama-1", by=workspace, spec={"replicas": 2})
+        labels = {"inferenceset.kaito.sh/created-by": "llama"}
+        workload_set = made("StatefulSet", "llama-1", by=workspace, spec={
+            "replicas": 2, "selector": {"matchLabels": labels},
+        })  # fmt: skip
         pod = made("Pod", "llama-1-0", by=workload_set)
         workload = found("po/llama-1-0", self.SET, workspace, workload_set, pod)
         assert (workload.reference, workload.counted_per_replica) == ("InferenceSet/llama", 2)
+        assert found("inferenceset/llama", self.SET, workload_set).counted_per_replica == 2
         assert found("inferenceset/llama", self.SET).counted_per_replica == 1
 
     def test_a_workspace_of_its_own(self) -> None:

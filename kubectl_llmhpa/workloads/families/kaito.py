@@ -10,13 +10,17 @@ from kubectl_llmhpa.workloads.kinds import Kind, Lookup, Target, Trail, owned_by
 from kubectl_llmhpa.workloads.model import LEADER_WORKER, REPLICAS, Rival
 
 API = "kaito.sh"
+_CREATED_BY = "inferenceset.kaito.sh/created-by"
 
 
-def _set(_: Lookup, trail: Trail) -> Target:
+def _set(lookup: Lookup, trail: Trail) -> Target:
     found = trail[-1]
-    nodes = next(
-        (int(one.at("spec", "replicas", default=1)) for one in trail if one.resource.kind == "StatefulSet"), 1
-    )
+    sets = [one for one in trail if one.resource.kind == "StatefulSet"] or [
+        one
+        for one in lookup.all("apps/v1", "StatefulSet", found.namespace)
+        if one.at("spec", "selector", "matchLabels", _CREATED_BY) == found.name
+    ]
+    nodes = int(sets[0].at("spec", "replicas", default=1)) if sets else 1
     return Target(
         found, LEADER_WORKER if nodes > 1 else REPLICAS, "", nodes, nodes,
         no_selector="KAITO has not written status.selector",
