@@ -380,6 +380,11 @@ DYNAMO = Engine(
     tls_flags=("--tls-cert-path", "--tls-key-path"),
     switch_on=("DYN_SYSTEM_PORT", "DYN_SYSTEM_ENABLED"),
     lazy=True,
+    counts_while_generating=(
+        *VLLM.counts_while_generating,
+        *SGLANG.counts_while_generating,
+        f"{FRONTEND_PREFIX}output_tokens_total",
+    ),  # fmt: skip
     forms_of=forms_of,
     dialect_of=dialect_of,
     role_of=role_of,

@@ -299,7 +299,8 @@ class Engine:
     word); `no_http`: flags that rule a metrics endpoint out. `lazy`: series appear with the first request, so families
     alone tell the engine. `port_flags`, `port_env`, `default_port`, `path` and `tls_flags` say where the metrics are,
     `port_of` what no flag says as it is; `model_flags` and `model_env` what the model is called. `info_path` is a JSON
-    page on the same port that `info_of` reads.
+    page on the same port that `info_of` reads; `never_ask` are paths that must not be read. `counts_while_generating`
+    are counters that move while a request generates, not only when it ends.
     """
 
     name: str
@@ -331,6 +332,8 @@ class Engine:
     seats_of: Callable[[Exposition, Clues], Seats | None] = _no_seats
     findings_of: Callable[[Exposition, Clues, str], tuple[Finding, ...]] = _no_findings
     finished: tuple[str, ...] = ()
+    counts_while_generating: tuple[str, ...] = ()
+    never_ask: tuple[str, ...] = ()
     info_path: str = ""
     info_of: Callable[[Any], Info] = _no_info
 

@@ -31,6 +31,8 @@ SENDING = ("sglang:num_prefill_inflight_queue_reqs", "sglang:num_prefill_infight
 #: Waiting for room, and for the KV cache to arrive. num_decode_host_receive_queue_reqs is a part of the second.
 ARRIVING = ("sglang:num_decode_prealloc_queue_reqs", "sglang:num_decode_transfer_queue_reqs")
 
+#: All other counts of tokens move only when a request ends (metrics_collector.py, 0.5.9 and newer).
+_GENERATED = "sglang:realtime_tokens_total"
 #: From 0.5.18 on, from the start: a prefill server counts what runs (scheduler metrics_reporter.py; 0 before).
 COUNTS_PREFILL = "sglang:prefill_effective_tokens_total"
 ROLES = ("prefill", "decode", "dynamic")
@@ -347,6 +349,7 @@ SGLANG = Engine(
     dialect_of=dialect_of,
     role_of=role_of,
     finished=("sglang:num_requests_total",),
+    counts_while_generating=(_GENERATED, *ray.spellings(_GENERATED)),
     seats_of=seats_of,
     findings_of=findings_of,
     # /server_info (0.5.7 and newer) is the same page; this name works in every version.

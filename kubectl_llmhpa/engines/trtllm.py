@@ -122,6 +122,7 @@ TRTLLM = Engine(
     labels=("trtllm", "trtllm-serve", "tensorrt-llm", "tensorrtllm"),
     default_port=8000,
     path="/prometheus/metrics",
+    never_ask=("/metrics",),
     tls_flags=(),
     lazy=True,
     forms_of=forms_of,

@@ -32,6 +32,7 @@ DEFAULT_MAX_NUM_SEQS = 256
 DEFAULT_BATCHED_TOKENS = 8192
 
 _KV = ("vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc")
+_GENERATED = "vllm:generation_tokens_total"
 _ITL = ("vllm:inter_token_latency_seconds", "vllm:time_per_output_token_seconds")
 
 
@@ -53,7 +54,7 @@ def signals(rename: Callable[[str], tuple[str, ...]], ranks: tuple[str, ...]) ->
         Signal("itl", all_of(*_ITL), ranks),
         Signal("e2e", all_of("vllm:e2e_request_latency_seconds"), ranks),
         Signal("prompt-tokens", all_of("vllm:prompt_tokens_total"), ranks),
-        Signal("generation-tokens", all_of("vllm:generation_tokens_total"), ranks),
+        Signal("generation-tokens", all_of(_GENERATED), ranks),
     )  # fmt: skip
 
 
@@ -286,6 +287,7 @@ VLLM = Engine(
     dialect_of=dialect_of,
     role_of=role_of,
     finished=("vllm:request_success_total", "vllm:e2e_request_latency_seconds_count"),
+    counts_while_generating=(_GENERATED, *ray.spellings(_GENERATED)),
     seats_of=seats_of,
     findings_of=findings_of,
     info_path="/version",
