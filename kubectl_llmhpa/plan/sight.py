@@ -89,8 +89,8 @@ def engine_of(reader: Reader, workload: Workload, hint: str = "") -> EngineSight
     if not ready:
         states = f"none of its pods is ready ({len(found)} there)" if found else "it has no pods"
         raise LlmHpaError(
-            attempted, states, f"wait for: kubectl -n {workload.namespace} rollout status "
-            f"{workload.resource.kind.lower()}/{workload.name}",
+            attempted, states,
+            f"wait until one is, see: kubectl -n {workload.namespace} get pods -l {workload.selector}",
         )  # fmt: skip
     look = Looker(reader, hint=hint).look(ready[0])
     if look.sight is not None and look.sight.facts.signals:

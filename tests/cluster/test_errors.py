@@ -94,7 +94,7 @@ def test_no_pod_ready(llm_hpa: Plugin, kubectl: Kubectl, namespace: str) -> None
         }
     )  # fmt: skip
     outcome = llm_hpa("enable", "deploy/vllm", "--max", "3", "-n", namespace)
-    assert_one_sentence(outcome, "detect the engine of Deployment/vllm", "rollout status")
+    assert_one_sentence(outcome, "detect the engine of Deployment/vllm", "get pods -l")
     assert (
         kubectl.get("hpa,cm", "-n", namespace, "-l", "app.kubernetes.io/managed-by=kubectl-llm-hpa")["items"]
         == []

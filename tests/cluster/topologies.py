@@ -13,7 +13,8 @@ from tests.cluster.conftest import Json
 
 #: Our label of pods: those that the HPA must count, and those that it must not.
 COUNTED = "counted"
-_POD: Json = {"containers": [{"name": "main", "image": "none.invalid/engine"}]}
+#: The pod spec of all templates; nothing can run it.
+POD: Json = {"containers": [{"name": "main", "image": "none.invalid/engine"}]}
 _LWS = "leaderworkerset.sigs.k8s.io"
 _RBG = "rbg.workloads.x-k8s.io"
 _OLD_RBG = "rolebasedgroup.workloads.x-k8s.io"
@@ -41,7 +42,7 @@ def made(
 
 
 def template(labels: Json, *, counted: bool = True) -> Json:
-    return {"metadata": {"labels": {**labels, COUNTED: "yes" if counted else "no"}}, "spec": _POD}
+    return {"metadata": {"labels": {**labels, COUNTED: "yes" if counted else "no"}}, "spec": POD}
 
 
 def run(kind: str, name: str, labels: Json, *, by: str = "", counted: bool = True) -> Json:
@@ -55,7 +56,7 @@ def run(kind: str, name: str, labels: Json, *, by: str = "", counted: bool = Tru
 def pod(name: str, labels: Json, *, by: str, counted: bool = True) -> Json:
     """A pod that a controller of another project makes itself."""
     marked = {**labels, COUNTED: "yes" if counted else "no"}
-    return made("v1", "Pod", name, by=by, labels=marked, spec=_POD)
+    return made("v1", "Pod", name, by=by, labels=marked, spec=POD)
 
 
 def _graph(name: str, *components: Json) -> Json:
@@ -86,9 +87,9 @@ def _role_adapter(version: str, group: str, role: str, selector: str) -> Json:
 EXTERNAL = {"serving.kserve.io/autoscalerClass": "external", "serving.kserve.io/deploymentMode": "Standard"}
 _ENABLED = {"scalingAdapter": {"enable": True}}
 _CLIQUES = [
-    {"name": "ldr", "spec": {"roleName": "ldr", "replicas": 1, "podSpec": _POD}},
-    {"name": "wkr", "spec": {"roleName": "wkr", "replicas": 1, "podSpec": _POD}},
-    {"name": "prefill", "spec": {"roleName": "prefill", "replicas": 1, "podSpec": _POD}},
+    {"name": "ldr", "spec": {"roleName": "ldr", "replicas": 1, "podSpec": POD}},
+    {"name": "wkr", "spec": {"roleName": "wkr", "replicas": 1, "podSpec": POD}},
+    {"name": "prefill", "spec": {"roleName": "prefill", "replicas": 1, "podSpec": POD}},
 ]
 
 
@@ -141,7 +142,7 @@ TOPOLOGIES: dict[str, Topology] = {
     "LeaderWorkerSet": Topology(
         (
             made("leaderworkerset.x-k8s.io/v1", "LeaderWorkerSet", "lws", spec={
-                "replicas": 1, "leaderWorkerTemplate": {"size": 2, "workerTemplate": {"spec": _POD}},
+                "replicas": 1, "leaderWorkerTemplate": {"size": 2, "workerTemplate": {"spec": POD}},
             }, status={"replicas": 1, "hpaPodSelector": f"{_LWS}/name=lws,{_LWS}/worker-index=0"}),
             run("StatefulSet", "lws", {f"{_LWS}/name": "lws", f"{_LWS}/worker-index": "0"}, by="LeaderWorkerSet/lws"),
             run("StatefulSet", "lws-0", {f"{_LWS}/name": "lws", f"{_LWS}/worker-index": "1"}, by="Pod/lws-0",
@@ -162,7 +163,7 @@ TOPOLOGIES: dict[str, Topology] = {
                        f"disaggregatedset.x-k8s.io/role=prefill,{_LWS}/worker-index=0"}),
             made("leaderworkerset.x-k8s.io/v1", "LeaderWorkerSet", "ds-prefill-1", by="DisaggregatedSet/ds",
                  labels={"disaggregatedset.x-k8s.io/role": "prefill"}, spec={
-                     "replicas": 1, "leaderWorkerTemplate": {"size": 1, "workerTemplate": {"spec": _POD}}}),
+                     "replicas": 1, "leaderWorkerTemplate": {"size": 1, "workerTemplate": {"spec": POD}}}),
             run("StatefulSet", "ds-prefill-1", {
                 "disaggregatedset.x-k8s.io/name": "ds", "disaggregatedset.x-k8s.io/role": "prefill",
                 f"{_LWS}/worker-index": "0",
@@ -269,8 +270,8 @@ TOPOLOGIES: dict[str, Topology] = {
     "kthena ModelServing": Topology(
         (
             made("workload.serving.volcano.sh/v1alpha1", "ModelServing", "kth", spec={"replicas": 1, "template": {
-                "roles": [{"name": "decode", "replicas": 1, "entryTemplate": {"spec": _POD}, "workerReplicas": 1,
-                           "workerTemplate": {"spec": _POD}}],
+                "roles": [{"name": "decode", "replicas": 1, "entryTemplate": {"spec": POD}, "workerReplicas": 1,
+                           "workerTemplate": {"spec": POD}}],
             }}, status={"replicas": 1, "labelSelector": f"{_KTHENA}/entry=true,{_KTHENA}/name=kth"}),
             pod("kth-0", {f"{_KTHENA}/name": "kth", f"{_KTHENA}/entry": "true"}, by="ModelServing/kth"),
             pod("kth-1", {f"{_KTHENA}/name": "kth"}, by="ModelServing/kth", counted=False),
