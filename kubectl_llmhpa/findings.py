@@ -115,7 +115,7 @@ _ROWS = (
     Rule(
         "target-above-seats", "error", "A target for running requests that one pod cannot exceed",
         "a full pod stays within the tolerance of the target, so it never asks for more replicas",
-        "use {target} or so",
+        "use {better}",
     ),
     Rule(
         "renamed-metric", "error", "An HPA asks for a name that this version of the engine no longer exposes",

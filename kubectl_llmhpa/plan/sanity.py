@@ -14,10 +14,8 @@ from kubectl_llmhpa.engines import EngineFacts, Kind, NotAnEngine, SignalSource
 from kubectl_llmhpa.engines.model import Clues
 from kubectl_llmhpa.findings import Finding, found
 from kubectl_llmhpa.hpa import HpaView, MetricView
-from kubectl_llmhpa.policy.presets import RUNNING_SHARE
+from kubectl_llmhpa.policy.reach import better_target, most_running, within_reach
 
-#: `--horizontal-pod-autoscaler-tolerance` of the controller manager; an HPA's own is in its spec from 1.35 on.
-TOLERANCE = Decimal("0.1")
 #: For so long a gauge above zero with flat counters is no long request any more.
 STALE_MINUTES = 10
 
@@ -123,15 +121,11 @@ def _above_seats(
     about: str, where: str, metric: MetricView, target: Decimal, facts: EngineFacts
 ) -> tuple[Finding, ...]:
     """A full pod stays within the tolerance of the target: replica_calculator.go never acts on it."""
-    seats = facts.seats
-    if seats is None:
+    most = most_running(facts.seats)
+    if most is None or facts.seats is None or within_reach(target, most):
         return ()
-    limit = seats.ceiling if seats.ceiling is not None else seats.value if seats.proved else None
-    if limit is None or limit > target * (1 + TOLERANCE):
-        return ()
-    better = max(1, int(RUNNING_SHARE * seats.value))
-    seen = f"{where} wants {metric.name} at {metric.target}, and a pod runs {limit} at most"
-    return (found("target-above-seats", about, seen, target=better),)
+    seen = f"{where} wants {metric.name} at {metric.target}, and a pod runs {most} at most"
+    return (found("target-above-seats", about, seen, better=better_target(facts.seats.value)),)
 
 
 def _renamed(

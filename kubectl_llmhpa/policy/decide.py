@@ -10,9 +10,8 @@ from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.policy.behavior import behavior
 from kubectl_llmhpa.policy.model import Policy, Target
 from kubectl_llmhpa.policy.presets import PRESETS, targets_of
+from kubectl_llmhpa.policy.reach import better_target, most_running, within_reach
 
-#: The controller acts only on a ratio beyond 1 +- 0.1 (horizontal-pod-autoscaler-tolerance).
-TOLERANCE = Decimal("0.1")
 _PODS = "Pods AverageValue"
 
 
@@ -114,11 +113,8 @@ def _own(facts: EngineFacts, signal: str, value: Decimal) -> Target:
 
 def _reachable(facts: EngineFacts, attempted: str, value: Decimal) -> None:
     """Refuse a target for running requests that one full pod does not exceed by more than the tolerance."""
-    seats = facts.seats
-    if seats is None:
-        return
-    most = seats.ceiling if seats.ceiling is not None else seats.value if seats.proved else None
-    if most is None or Decimal(most) > value * (1 + TOLERANCE):
+    seats, most = facts.seats, most_running(facts.seats)
+    if seats is None or most is None or within_reach(value, most):
         return
     if seats.proved:
         most = min(most, seats.value)
@@ -129,7 +125,7 @@ def _reachable(facts: EngineFacts, attempted: str, value: Decimal) -> None:
             f"a full pod runs {most} requests ({seats.evidence}), which is within the 10 % tolerance of the target, so "
             "it never scales up"
         )
-    raise LlmHpaError(attempted, problem, f"ask for {max(1, int(most * Decimal('0.6')))} or so")
+    raise LlmHpaError(attempted, problem, f"use {better_target(most)}")
 
 
 def _offered(facts: EngineFacts) -> str:

@@ -8,11 +8,11 @@ from decimal import ROUND_FLOOR, Decimal
 
 from kubectl_llmhpa.engines import EngineFacts
 from kubectl_llmhpa.policy.model import Target
+from kubectl_llmhpa.policy.reach import most_running, running_share, within_reach
 
 #: The vendor document's number, and what is left to ask for while nothing is known about seats.
 WAITING_WITHOUT_SEATS = Decimal(5)
 LARGEST_WAITING = Decimal(16)
-RUNNING_SHARE = Decimal("0.6")
 WAITING_SHARE = Decimal("0.25")
 KV_PROVED = Decimal("0.8")
 KV_UNPROVED = Decimal("0.7")
@@ -53,7 +53,7 @@ def load(facts: EngineFacts) -> tuple[Wish, ...]:
         else "a second limit, early because the seats are not proved"
     )
     kv_cache: Wish = ("kv-cache", KV_PROVED if seats.proved else KV_UNPROVED, kv_why)
-    in_flight: Wish = ("in-flight", _share(total, RUNNING_SHARE), f"0.6 x {origin}")
+    in_flight: Wish = ("in-flight", running_share(seats.value), f"0.6 x {origin}")
     if facts.role == PREFILL:
         return (in_flight,)
     if not {"running", "waiting"} & facts.signals.keys():
@@ -63,7 +63,7 @@ def load(facts: EngineFacts) -> tuple[Wish, ...]:
         min(LARGEST_WAITING, _floor(max(Decimal(1), total * WAITING_SHARE))),
         f"a quarter of {origin}",
     )
-    running: Wish = ("running", _share(total, RUNNING_SHARE), f"0.6 x {origin}")
+    running: Wish = ("running", running_share(seats.value), f"0.6 x {origin}")
     if any(finding.code == "deferred-waiting" for finding in facts.findings):
         return running, kv_cache
     return running, waiting, kv_cache
@@ -87,18 +87,16 @@ PRESETS: Mapping[str, Preset] = {
 def targets_of(facts: EngineFacts, preset: Preset) -> tuple[tuple[Target, ...], tuple[str, ...]]:
     """The preset's targets on live names, and a sentence for each signal that had to be left out."""
     found, missing = [], []
+    most = most_running(facts.seats)
     for signal, value, reason in preset.wishes(facts):
         source = facts.signals.get(signal)
-        if source is None:
+        if signal == "running" and not within_reach(value, most):
+            missing.append(f"running is left out: a pod runs {most} at most, which no target for it can tell")
+        elif source is None:
             missing.append(f"{signal} is left out: the engine exposes no series for it")
         else:
             found.append(Target(signal, source.api_name, value, reason))
     return tuple(found), tuple(missing)
-
-
-def _share(total: Decimal, share: Decimal) -> Decimal:
-    value = total * share
-    return _floor(value) if value >= 2 else max(Decimal(1), value)
 
 
 def _floor(value: Decimal) -> Decimal:

@@ -55,7 +55,6 @@ def chosen(policy_facts: EngineFacts, preset: str = "load") -> dict[str, str]:
 @pytest.mark.parametrize(
     ("seats", "proved", "running", "waiting", "kv"),
     [
-        (1, True, "1", "1", "0.8"),
         (2, True, "1.2", "1", "0.8"),
         (3, True, "1.8", "1", "0.8"),
         (4, True, "2", "1", "0.8"),
@@ -133,6 +132,32 @@ def test_a_signal_without_series_is_left_out_and_said() -> None:
     policy = decide(facts(Seats(8, "seen", proved=True), without="kv-cache"))
     assert [target.signal for target in policy.targets] == ["running", "waiting"]
     assert any(reason.startswith("kv-cache is left out") for reason in policy.reasons)
+
+
+@pytest.mark.parametrize(
+    ("seats", "running"),
+    [
+        (Seats(1, "--parallel 1 slots", proved=True, ceiling=1), False),
+        (Seats(1, "--max-num-seqs 1", proved=False, ceiling=1), False),
+        # the flag admits more than the KV cache holds of requests as long as these
+        (Seats(1, "the KV cache", proved=True, ceiling=8), True),
+        # nothing proves that it cannot run more
+        (Seats(1, "1 runs", proved=False), True),
+    ],
+)
+def test_running_is_left_out_where_a_full_pod_is_within_the_tolerance(seats: Seats, running: bool) -> None:
+    policy = decide(facts(seats))
+    assert ("running" in [target.signal for target in policy.targets]) is running
+    said = "running is left out: a pod runs 1 at most, which no target for it can tell"
+    assert (said in policy.reasons) is not running
+
+
+def test_one_slot_of_llama_cpp_is_scaled_by_its_queue() -> None:
+    body = (BODIES / "llamacpp-11434-idle.txt").read_text()
+    one = identify(body, clues(["llama-server", "-m", "x", "--metrics", "-np", "1"]))
+    assert chosen(one) == {"waiting": "1"}
+    with pytest.raises(LlmHpaError, match="use waiting instead: one pod runs one request"):
+        decide(one, targets={"running": Decimal(1)})
 
 
 def test_own_targets_replace_the_whole_list() -> None:

@@ -16,6 +16,7 @@ from kubectl_llmhpa.plan.sanity import Selected
 
 BODIES = Path(__file__).parents[1] / "bodies"
 ABOUT = "Deployment/vllm"
+VLLM = ("vllm", "serve", "m")
 RUNNING, KV = "vllm:num_requests_running", "vllm:kv_cache_usage_perc"
 
 
@@ -23,8 +24,8 @@ def text(name: str) -> str:
     return (BODIES / f"{name}.txt").read_text()
 
 
-def facts(name: str = "vllm-0.20.2-busy", *flags: str) -> EngineFacts:
-    return engines.identify(text(name), engines.clues(["vllm", "serve", "m", *flags]))
+def facts(name: str = "vllm-0.20.2-busy", *flags: str, command: tuple[str, ...] = VLLM) -> EngineFacts:
+    return engines.identify(text(name), engines.clues([*command, *flags]))
 
 
 def codes(found: tuple[Finding, ...]) -> list[str]:
@@ -79,6 +80,11 @@ def test_the_better_target_is_a_share_of_the_seats() -> None:
         ABOUT, facts("vllm-0.20.2-busy", "--max-num-seqs", "10"), scaler(RUNNING, average("10"))
     )
     assert found[0].fix == "use 6 or so"
+    found = sanity.of_hpa(
+        ABOUT, facts("llamacpp-11434-idle", "-np", "1", command=("llama-server", "--metrics")),
+        scaler("llamacpp:requests_processing", average("1")),
+    )  # fmt: skip
+    assert found[0].fix == "use waiting instead: one pod runs one request"
 
 
 def test_a_default_flag_proves_no_target_wrong() -> None:
