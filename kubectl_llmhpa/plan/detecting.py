@@ -267,10 +267,11 @@ def _samples(elsewhere: Elsewhere, shown: Sequence[Detection]) -> _Samples:
         if one.sight is not None and one.sight.facts.signals
     }
     found: dict[str, set[tuple[str, str]]] = {"two-targets": set(), "stale-gauge": set()}
-    for signals in forms.values():
+    moving = {engine.name: engine.counts_while_generating for engine in engines.ENGINES}
+    for (name, _), signals in forms.items():
         queries = {
             "two-targets": sanity.twice_scraped(signals.values(), matchers),
-            "stale-gauge": sanity.stale(signals, matchers),
+            "stale-gauge": sanity.stale(signals, moving[name], matchers),
         }
         for code, expression in queries.items():
             samples = elsewhere.query(expression) if expression else []

@@ -154,21 +154,26 @@ def twice_scraped(sources: Iterable[SignalSource], matchers: str) -> str:
     return f"count by (namespace, pod) (count by ({target}) ({series})) > 1"
 
 
-def stale(signals: Mapping[str, SignalSource], matchers: str) -> str:
+def stale(signals: Mapping[str, SignalSource], moving: Sequence[str], matchers: str) -> str:
     """PromQL for the pods that run or hold requests for STALE_MINUTES while no token counter moves.
 
-    Empty when the engine has no such counters. A pod that is younger than that is left out (`offset`).
+    `moving` are counters that move while a request generates (`Engine.counts_while_generating`), of which a pod needs
+    one: where all of them wait for a request to end, a long generation looks the same. Empty when there is none. A
+    pod that is younger than that is left out (`offset`).
     """
     window = f"{STALE_MINUTES}m"
-    gauges = [signals[name].metric for name in ("running", "waiting") if name in signals]
-    counters = [signals[name].metric for name in ("generation-tokens", "prompt-tokens") if name in signals]
-    if not gauges or not counters:
+    gauges = [signals[name].metric for name in ("running", "waiting", "in-flight") if name in signals][:2]
+    if not gauges or not moving:
         return ""
+
+    def increase(name: str) -> str:
+        return f"sum by (namespace, pod) (increase({name}{{{matchers}}}[{window}]))"
+
     busy = " or ".join(f"min_over_time({name}{{{matchers}}}[{window}]) > 0" for name in gauges)
-    result = f"max by (namespace, pod) ({busy})"
-    for name in counters:
-        flat = f"sum by (namespace, pod) (increase({name}{{{matchers}}}[{window}])) == 0"
-        result += f" and on (namespace, pod) ({flat})"
+    flat = " or ".join(map(increase, moving))
+    result = f"max by (namespace, pod) ({busy}) and on (namespace, pod) (({flat}) == 0)"
+    if "prompt-tokens" in signals:
+        result += f" unless on (namespace, pod) ({increase(signals['prompt-tokens'].metric)} > 0)"
     old = f"max by (namespace, pod) ({gauges[0]}{{{matchers}}} offset {window})"
     return f"{result} and on (namespace, pod) {old}"
 

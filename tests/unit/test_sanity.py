@@ -202,17 +202,16 @@ def test_pods_of_the_scale_selector(selected: list[Selected], found: list[str]) 
 
 def test_queries_for_what_only_prometheus_knows() -> None:
     signals = {
-        name: one
-        for name, one in facts().signals.items()
-        if name in ("waiting", "running", "generation-tokens")
+        name: one for name, one in facts().signals.items() if name in ("waiting", "running", "prompt-tokens")
     }
-    assert sanity.stale(signals, 'namespace="ml"') == (
+    assert sanity.stale(signals, ["vllm:generation_tokens_total"], 'namespace="ml"') == (
         'max by (namespace, pod) (min_over_time(vllm:num_requests_running{namespace="ml"}[10m]) > 0 or '
         'min_over_time(vllm:num_requests_waiting{namespace="ml"}[10m]) > 0) and on (namespace, pod) '
-        '(sum by (namespace, pod) (increase(vllm:generation_tokens_total{namespace="ml"}[10m])) == 0) '
+        '((sum by (namespace, pod) (increase(vllm:generation_tokens_total{namespace="ml"}[10m]))) == 0) '
+        "unless on (namespace, pod) "
+        '(sum by (namespace, pod) (increase(vllm:prompt_tokens_total{namespace="ml"}[10m])) > 0) '
         'and on (namespace, pod) max by (namespace, pod) (vllm:num_requests_running{namespace="ml"} offset 10m)'
     )
-    assert sanity.stale({"waiting": signals["waiting"]}, "") == ""
     assert sanity.twice_scraped([signals["waiting"], signals["running"]], 'namespace="ml"') == (
         "count by (namespace, pod) (count by (namespace, pod, container, job, instance, endpoint) "
         '({__name__=~"vllm:num_requests_running|vllm:num_requests_waiting",namespace="ml"})) > 1'
@@ -220,6 +219,17 @@ def test_queries_for_what_only_prometheus_knows() -> None:
     found = sanity.of_samples(ABOUT, ["vllm-0", "vllm-1"], ["vllm-1"])
     assert codes(found) == ["two-targets", "stale-gauge"]
     assert sanity.of_samples(ABOUT, [], []) == ()
+
+
+def test_a_long_generation_is_not_stale_where_tokens_are_counted_at_its_end() -> None:
+    moving = {engine.name: engine.counts_while_generating for engine in engines.ENGINES}
+    llamacpp = facts("llamacpp-11434-idle", command=("llama-server", "--metrics"))
+    assert sanity.stale(llamacpp.signals, moving["llamacpp"], "") == ""
+    assert sanity.stale(facts("tgi-3.3.7-busy", command=()).signals, moving["tgi"], "") == ""
+    # SGLang's moving counter is none of its signals; older versions have no series of it, so nothing matches
+    query = sanity.stale(facts("sglang-0.5.12-busy", command=()).signals, moving["sglang"], "")
+    assert "increase(sglang:realtime_tokens_total{}[10m])" in query
+    assert "increase(sglang:generation_tokens_total" not in query
 
 
 def test_what_is_not_live_is_not_called_renamed() -> None:
