@@ -15,9 +15,10 @@ from dataclasses import replace
 from kubectl_llmhpa import engines, quantities
 from kubectl_llmhpa.api import PROMETHEUSES, Json, Reader
 from kubectl_llmhpa.backends import prometheus_adapter
+from kubectl_llmhpa.engines import lookalikes, registry
 from kubectl_llmhpa.engines.exposition import Exposition
 from kubectl_llmhpa.engines.exposition import Sample as Series
-from kubectl_llmhpa.engines.model import Clues
+from kubectl_llmhpa.engines.model import Clues, Engine, Form, Signal
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.monitoring import prometheus
 from kubectl_llmhpa.monitoring.prometheus import Server
@@ -119,24 +120,48 @@ def exposition(samples: Iterable[prometheus.Sample]) -> Exposition:
 def facts_of_served(
     values: Mapping[str, float | None], clues: Clues, hint: str = ""
 ) -> engines.EngineFacts | None:
-    """The engine whose signals the metrics API serves for a pod, with these signals only; None when it serves none."""
-    known = {name: found for name in values if (found := engines.signal_of(name))}
-    if not known:
+    """The engine whose signals the metrics API serves for a pod, with these signals only; None when it serves none.
+
+    A router passes its engines' names on, so its own command line or image counts for more. Names without an
+    engine's prefix may be anybody's and count only where something else speaks for that engine.
+    """
+    if not hint and lookalikes.by_clues(clues):
         return None
-    names = [engine.name for engine, _ in known.values()]
     expected = engines.expect(clues, hint)
     own = expected.engine.name if expected else ""
+    owners = {name: owner for name in values if (owner := _owner(name, own))}
+    if not owners:
+        return None
+    names = [engine.name for engine, _, _ in owners.values()]
     name = own if own in names else max(names, key=names.count)
-    assumed = engines.assume(clues, hint if own == name and hint else name)
     signals = {}
-    for api_name, (engine, signal) in known.items():
-        source = assumed.signals.get(signal.name)
-        if engine.name == name and source is not None:
+    for api_name, (engine, form, signal) in owners.items():
+        if engine.name == name:
             spelt = (one for one in signal.metrics if one.replace(":", "_") == api_name.replace(":", "_"))
-            metric = next(spelt, source.metric)
-            signals[signal.name] = replace(source, metric=metric, value=values[api_name], series=1)
-    evidence = f"{next(iter(known))} in the metrics API"
+            metric = next(spelt, signal.metrics[0])
+            signals[signal.name] = registry.source_for(signal, form, metric, values[api_name], 1)
+    assumed = engines.assume(clues, hint if own == name and hint else name)
+    evidence = f"{next(iter(owners))} in the metrics API"
     return replace(assumed, source=engines.Source.METRICS_API, evidence=evidence, signals=signals)
+
+
+def _owner(name: str, expected: str) -> tuple[Engine, Form, Signal] | None:
+    """The row that serves a name of the metrics API; a number that is made of several metrics has a name of its own."""
+    spelt = name.replace(":", "_")
+    rows = [
+        (engine, form, signal)
+        for engine in engines.ENGINES
+        for form in engine.forms
+        if form.prefix or engine.name == expected
+        for signal in form.signals
+    ]
+    served = (row for row in rows if row[2].api_name.replace(":", "_") == spelt)
+    alias = (
+        row
+        for row in rows
+        if not row[2].served_as and spelt in {metric.replace(":", "_") for metric in row[2].metrics}
+    )
+    return next(served, None) or next(alias, None)
 
 
 @functools.cache

@@ -9,6 +9,7 @@ import pytest
 from kubectl_llmhpa import engines
 from kubectl_llmhpa.api import Json
 from kubectl_llmhpa.engines import Endpoint, Source
+from kubectl_llmhpa.engines.model import Clues
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.monitoring.prometheus import Sample
 from kubectl_llmhpa.plan import detecting, elsewhere, places
@@ -126,6 +127,43 @@ def test_names_of_the_metrics_api_give_signals_with_values() -> None:
         "kv-cache": ("vllm:gpu_cache_usage_perc", None),
     }
     assert elsewhere.facts_of_served({"http_requests": 3.0}, engines.clues(VLLM)) is None
+
+
+@pytest.mark.parametrize(
+    ("values", "clues"),
+    [
+        ({"vllm:num_requests_running": 12.0}, engines.clues(["python3", "-m", "vllm_router.app"])),
+        ({"vllm_num_requests_running": 12.0}, engines.clues(image="registry/vllm-router:1")),
+        # an application of one's own may well count so
+        ({"num_requests_running": 3.0}, engines.clues()),
+        ({"num_requests_running": 3.0}, engines.clues(["nginx"])),
+    ],
+)
+def test_names_of_the_metrics_api_that_prove_no_engine(values: dict[str, float], clues: Clues) -> None:
+    assert elsewhere.facts_of_served({**values}, clues) is None
+
+
+def test_names_without_a_prefix_count_where_something_else_speaks_for_the_engine() -> None:
+    nim = engines.clues(image="nvcr.io/nim/meta/llama3-8b-instruct:1.0.0")
+    facts = elsewhere.facts_of_served({"num_requests_running": 3.0}, nim)
+    assert facts is not None
+    assert (facts.engine, facts.signals["running"].value) == ("nim", 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "signals"),
+    [
+        ("vllm:num_requests_waiting", {"waiting": "vllm:num_requests_waiting"}),
+        ("vllm:num_requests_waiting_for_capacity", {"waiting": "vllm:num_requests_waiting_for_capacity"}),
+        ("vllm_num_requests_in_flight", {"in-flight": "vllm:num_requests_in_flight"}),
+    ],
+)
+def test_a_signal_of_the_metrics_api_is_the_one_of_its_name(name: str, signals: dict[str, str]) -> None:
+    decode = engines.clues(VLLM, labels={"llm-d.ai/role": "decode"})
+    facts = elsewhere.facts_of_served({name: 4.0}, decode)
+    assert facts is not None
+    assert facts.role == "decode"
+    assert {key: one.api_name for key, one in facts.signals.items()} == signals
 
 
 @pytest.mark.parametrize(
