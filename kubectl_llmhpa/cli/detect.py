@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -82,7 +83,6 @@ def _show_cluster(
         # kubectl starts while these load
         from kubectl_llmhpa.cli import detect_documents, detect_text
         from kubectl_llmhpa.cli.main import printable
-        from kubectl_llmhpa.cli.presenting import Counter
         from kubectl_llmhpa.output import documents
         from kubectl_llmhpa.plan import detecting
 
@@ -118,6 +118,25 @@ def _show_cluster(
     lines += detect_text.finding_lines([each for one in found.detections for each in one.findings])
     if lines:
         click.echo("\n" + "\n".join(map(printable, lines)))
+
+
+class Counter:
+    """Progress on stderr as one line that is rewritten in place; nothing where that is no terminal."""
+
+    def __init__(self) -> None:
+        from kubectl_llmhpa.output.terminal import live
+
+        self._live = live(sys.stderr, os.environ)
+
+    def __call__(self, what: str, done: int, of: int) -> None:
+        """`asking pods 12/50`."""
+        if self._live:
+            click.echo(f"\r\x1b[K{what} {done}/{of}", nl=False, err=True)
+
+    def clear(self) -> None:
+        """Wipe the line."""
+        if self._live:
+            click.echo("\r\x1b[K", nl=False, err=True)
 
 
 def read_body(name: str) -> str:

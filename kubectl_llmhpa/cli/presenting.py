@@ -68,20 +68,3 @@ class HopLines:
         """Wipe the line that is rewritten in place."""
         if self._live:
             click.echo("\r\x1b[K", nl=False, err=True)
-
-
-class Counter:
-    """Progress on stderr as one line that is rewritten in place; nothing where that is no terminal."""
-
-    def __init__(self) -> None:
-        self._live = terminal.live(sys.stderr, os.environ)
-
-    def __call__(self, what: str, done: int, of: int) -> None:
-        """`asking pods 12/50`."""
-        if self._live:
-            click.echo(f"\r\x1b[K{what} {done}/{of}", nl=False, err=True)
-
-    def clear(self) -> None:
-        """Wipe the line."""
-        if self._live:
-            click.echo("\r\x1b[K", nl=False, err=True)

@@ -29,8 +29,9 @@ ASK_SECONDS = 5.0
 _AT_ONCE = 16
 #: After so many requests of a namespace without an answer, and none with one, the rest is not asked.
 _SILENT = 3
-#: Answers that mean: there is no metrics page (llama.cpp answers 501 without --metrics).
-_NO_PAGE = (404, 405, 501)
+#: Answers of a server that has no metrics page, or a broken one (llama.cpp answers 501 without --metrics). Others, such
+#: as 401, 403, 502 and 503, may come from a mesh in front of the engine.
+_NO_PAGE = (404, 405, 500, 501)
 
 
 @dataclass(frozen=True)
@@ -286,6 +287,6 @@ def _sight(pod: Json, place: Place, facts: EngineFacts, body: str = "") -> Engin
 
 
 def _closed(error: ApiError) -> bool:
-    """Whether an answer proves that there is no metrics page at this endpoint."""
+    """Whether an answer proves that no metrics come from this endpoint."""
     no_page = error.reason == ApiError.BACKEND and error.code in _NO_PAGE
     return no_page or "connection refused" in error.message
