@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from urllib.parse import quote
@@ -21,6 +22,9 @@ from kubectl_llmhpa.plan.permitted import Permitted
 from kubectl_llmhpa.plan.sanity import Selected
 from kubectl_llmhpa.plan.sight import EngineSight, Looker, PodLook
 from kubectl_llmhpa.workloads import Workload, gpu_requests, is_ready, ready_pods, template_hash
+
+#: Ports of engines that web servers and monitoring have too, so that they tell nothing.
+_COMMON_PORTS = {80, 9090}
 
 #: Hears what is being done, how much of it is done and how much there is.
 Progress = Callable[[str, int, int], None]
@@ -112,34 +116,26 @@ class Survey:
 
 
 @dataclass
-class _Group:
-    """The pods of one workload while it is being looked at."""
+class _Batch:
+    """Pods of one controller and one template: they are alike, so one of them is asked."""
 
-    namespace: str
-    reference: str
-    workload: Workload | None
-    unscalable: LlmHpaError | None
+    controller: str
+    template: str
     pods: list[Json] = field(default_factory=list)
+    look: PodLook | None = None
 
 
 def survey(reader: Reader, question: Question, progress: Progress = lambda *_: None) -> Survey:
     """Look at everything that was asked for. Raises LlmHpaError when the pods cannot be listed."""
     permitted = Permitted(reader)
-    every, groups = _groups(reader, permitted, question)
+    workload = _workload(reader, question)
+    every = _pods(reader, question, workload)
+    batches = _batches(every, everything=workload is not None)
     elsewhere = Elsewhere(permitted)
-    looker = Looker(permitted, hint=question.hint, elsewhere=elsewhere)
-    sets = [(group, name, pods) for group in groups for name, pods in _templates(group).items()]
-    chosen = [next(iter(ready_pods(pods)), None) for _, _, pods in sets]
-    asked = [pod for pod in chosen if pod is not None]
-    looks = iter(looker.many(asked, lambda done: progress("asking pods", done, len(asked))))
-    templates: dict[int, list[Template]] = {}
-    for (group, name, pods), pod in zip(sets, chosen, strict=True):
-        look = next(looks) if pod is not None else looker.unasked(pods[0], "no pod is ready")
-        templates.setdefault(id(group), []).append(Template(name, tuple(pods), look))
-    detections = [
-        Detection(one.namespace, one.reference, one.workload, one.unscalable, tuple(templates[id(one)]))
-        for one in groups
-    ]
+    with ThreadPoolExecutor(1, thread_name_prefix="owners") as beside:
+        owners = beside.submit(_owners, permitted, batches, workload)
+        _ask(Looker(permitted, hint=question.hint, elsewhere=elsewhere), batches, progress)
+        detections = _by_owner(batches, owners.result())
     shown = [one for one in detections if one.known or question.workload]
     hpas = _hpas(permitted, {one.namespace for one in shown})
     samples = _samples(elsewhere, shown) if any(one.sight for one in shown) else {}
@@ -155,7 +151,7 @@ def survey(reader: Reader, question: Question, progress: Progress = lambda *_: N
 
 def worth_asking(pod: Json) -> bool:
     """Whether anything speaks for an engine: command line, labels, image, accelerator, or an engine's usual port."""
-    usual = {engine.default_port for engine in engines.ENGINES}
+    usual = {engine.default_port for engine in engines.ENGINES} - _COMMON_PORTS
     for container, clues in places.clues_of(pod):
         if engines.expect(clues) is not None or lookalikes.by_clues(clues) is not None:
             return True
@@ -165,58 +161,41 @@ def worth_asking(pod: Json) -> bool:
     return False
 
 
-def _groups(
-    reader: Reader, permitted: Permitted, question: Question
-) -> tuple[Mapping[str, list[Json]], list[_Group]]:
-    """All live pods by namespace, and the workloads of those that are to be asked."""
-    if question.workload:
-        assert question.namespace is not None
-        workload = workloads.resolve(reader, question.workload, question.namespace)
-        pods = workloads.pods(reader, workload)
-        if not pods:
+def _workload(reader: Reader, question: Question) -> Workload | None:
+    if not question.workload:
+        return None
+    assert question.namespace is not None
+    return workloads.resolve(reader, question.workload, question.namespace)
+
+
+def _pods(reader: Reader, question: Question, workload: Workload | None) -> dict[str, list[Json]]:
+    """The live pods by namespace."""
+    if workload is not None:
+        found = workloads.pods(reader, workload)
+        if not found:
             raise LlmHpaError(
                 f"detect the engine of {workload.reference} in namespace {workload.namespace!r}",
                 "it has no pods", f"scale it up: kubectl scale {workload.reference} --replicas=1",
             )  # fmt: skip
-        group = _Group(workload.namespace, workload.reference, workload, None, pods)
-        return {workload.namespace: pods}, [group]
+        return {workload.namespace: found}
     query = f"?labelSelector={quote(question.selector)}" if question.selector else ""
-    found = reader.get(PODS.path(question.namespace) + query).get("items") or []
-    live = [
-        pod
-        for pod in found
-        if "deletionTimestamp" not in pod["metadata"]
-        and (pod.get("status") or {}).get("phase") not in ("Failed", "Succeeded")
-    ]
     by_namespace: dict[str, list[Json]] = {}
-    worth: dict[tuple[str, str, str], bool] = {}
-    asked = []
-    for pod in live:
-        namespace = pod["metadata"]["namespace"]
-        by_namespace.setdefault(namespace, []).append(pod)
-        template = (namespace, _controller(pod), template_hash(pod))
-        if template not in worth:
-            worth[template] = worth_asking(pod)
-        if worth[template]:
-            asked.append(pod)
-    return by_namespace, _by_owner(permitted, asked)
+    for pod in reader.get(PODS.path(question.namespace) + query).get("items") or []:
+        finished = (pod.get("status") or {}).get("phase") in ("Failed", "Succeeded")
+        if not finished and "deletionTimestamp" not in pod["metadata"]:
+            by_namespace.setdefault(pod["metadata"]["namespace"], []).append(pod)
+    return by_namespace
 
 
-def _by_owner(reader: Reader, pods: Sequence[Json]) -> list[_Group]:
-    """The pods by what is scaled for them, else by their controller."""
-    groups: dict[tuple[str, str], _Group] = {}
-    for pod, owner in zip(pods, workloads.owners_of(reader, pods), strict=True):
-        namespace = pod["metadata"]["namespace"]
-        if isinstance(owner, Workload):
-            group = _Group(namespace, owner.reference, owner, None)
-        else:
-            group = _Group(namespace, _controller(pod), None, owner)
-        groups.setdefault((namespace, group.reference), group).pods.append(pod)
-    for group in groups.values():
-        if group.workload is not None:
-            # workers of a multi-node replica have no metrics and are not what the HPA counts
-            group.pods = [pod for pod in group.pods if _selects(group.workload, pod)] or group.pods
-    return list(groups.values())
+def _batches(every: Mapping[str, list[Json]], *, everything: bool) -> list[_Batch]:
+    """The pods that are to be asked (`everything`: all of them), alike ones together."""
+    found: dict[tuple[str, str, str], _Batch] = {}
+    for namespace, pods in every.items():
+        for pod in pods:
+            controller, template = _controller(pod), template_hash(pod)
+            batch = found.setdefault((namespace, controller, template), _Batch(controller, template))
+            batch.pods.append(pod)
+    return [batch for batch in found.values() if everything or worth_asking(batch.pods[0])]
 
 
 def _controller(pod: Json) -> str:
@@ -226,11 +205,47 @@ def _controller(pod: Json) -> str:
     return f"Pod/{pod['metadata']['name']}"
 
 
-def _templates(group: _Group) -> dict[str, list[Json]]:
-    found: dict[str, list[Json]] = {}
-    for pod in group.pods:
-        found.setdefault(template_hash(pod), []).append(pod)
-    return found
+def _owners(
+    reader: Reader, batches: Sequence[_Batch], workload: Workload | None
+) -> list[Workload | LlmHpaError]:
+    """What is scaled for each batch."""
+    if workload is not None:
+        return [workload for _ in batches]
+    return workloads.owners_of(reader, [batch.pods[0] for batch in batches])
+
+
+def _ask(looker: Looker, batches: Sequence[_Batch], progress: Progress) -> None:
+    """Look at the oldest ready pod of each batch."""
+    ready = [(batch, pods[0]) for batch in batches if (pods := ready_pods(batch.pods))]
+    looks = looker.many([pod for _, pod in ready], lambda done: progress("asking pods", done, len(ready)))
+    for (batch, _), look in zip(ready, looks, strict=True):
+        batch.look = look
+    for batch in batches:
+        batch.look = batch.look or looker.unasked(batch.pods[0], "no pod is ready")
+
+
+def _by_owner(batches: Sequence[_Batch], owners: Sequence[Workload | LlmHpaError]) -> list[Detection]:
+    """The batches by what is scaled for them, else by their controller."""
+    groups: dict[tuple[str, str], list[tuple[_Batch, Workload | LlmHpaError]]] = {}
+    for batch, owner in zip(batches, owners, strict=True):
+        reference = owner.reference if isinstance(owner, Workload) else batch.controller
+        namespace = batch.pods[0]["metadata"]["namespace"]
+        groups.setdefault((namespace, reference), []).append((batch, owner))
+    result = []
+    for (namespace, reference), members in groups.items():
+        owner = members[0][1]
+        workload = owner if isinstance(owner, Workload) else None
+        # workers of a multi-node replica have no metrics and are not what the HPA counts
+        counted = [batch for batch, _ in members if workload is None or _selects(workload, batch.pods[0])]
+        templates: dict[str, Template] = {}
+        for batch in counted or [batch for batch, _ in members]:
+            assert batch.look is not None
+            alike = templates.get(batch.template, Template(batch.template, (), batch.look))
+            look = alike.look if alike.look.sight else batch.look
+            templates[batch.template] = Template(batch.template, (*alike.pods, *batch.pods), look)
+        unscalable = owner if isinstance(owner, LlmHpaError) else None
+        result.append(Detection(namespace, reference, workload, unscalable, tuple(templates.values())))
+    return result
 
 
 def _selects(workload: Workload, pod: Json) -> bool:

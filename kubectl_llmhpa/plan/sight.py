@@ -140,10 +140,14 @@ class Looker:
         """What runs in one pod. Raises LlmHpaError when the hint names no engine."""
         answers = _Answers()
         candidates = places.of(pod, self._hint)
+        silent: set[tuple[int, str]] = set()
         for place in candidates:
             if place.endpoint == places.NOWHERE:
                 break
-            where = f"port {place.endpoint.port}{place.endpoint.path}"
+            port, path, scheme = place.endpoint
+            if (port, scheme) in silent:
+                continue
+            where = f"port {port}{path}"
             try:
                 body = self._ask(pod, place.endpoint)
             except ApiError as error:
@@ -151,6 +155,8 @@ class Looker:
                 answers.asked.append(f"{where}: {error.message}")
                 if error.forbidden:
                     break
+                if error.reason != ApiError.BACKEND:
+                    silent.add((port, scheme))
                 continue
             try:
                 facts = engines.identify(body, place.clues, hint=place.hint)

@@ -292,6 +292,34 @@ def test_the_json_page_of_trtllm_is_never_read(scene: Scene) -> None:
     assert "/metrics" not in asked
 
 
+def test_behind_a_wrapper_script_the_json_page_is_not_read_first(scene: Scene) -> None:
+    pages = {
+        "/prometheus/metrics": body("trtllm-1.3.0dev-transcribed-busy"), "/metrics": (200, '[{"iter": 1}]'),
+    }  # fmt: skip
+    with engine(pages) as server:
+        declared = [{"containerPort": server.port}]
+        script = {"name": "main", "image": "example.com/x:1", "command": ["bash", "/start.sh"]}
+        accelerated = {"resources": {"limits": {"nvidia.com/gpu": "1"}}}
+        scene.deploy("trt", {**script, **accelerated, "ports": declared})
+        scene.start(1)
+        item = scene.items()["Deployment/trt"]
+        asked = set(server.asked)
+    assert (item["engine"], item["path"]) == ("trtllm", "/prometheus/metrics")
+    assert "/metrics" not in asked
+
+
+def test_a_port_that_refuses_is_asked_once(scene: Scene) -> None:
+    with socket.create_server((ADDRESS, 0)) as free:
+        port = free.getsockname()[1]
+    ports = [{"containerPort": port}]
+    accelerated = {"limits": {"nvidia.com/gpu": "1"}}
+    scene.deploy("x", {"name": "x", "image": "example.com/x:1", "ports": ports, "resources": accelerated})
+    scene.start(1)
+    (answer,) = scene.items("deploy/x")["Deployment/x"]["templates"][0]["answers"]
+    assert answer.startswith(f"port {port}/prometheus/metrics: ")
+    assert "connection refused" in answer
+
+
 def test_a_router_in_the_selector_is_named(scene: Scene, vllm: Engine) -> None:
     with engine({"/metrics": body("router-production-stack-a6c01db-busy")}) as router:
         scene.deploy(

@@ -45,8 +45,19 @@ VLLM = ("vllm", "serve", "m")
         (pod(container("trtllm-serve", "m", ports=[8000])), [(8000, "/prometheus/metrics", "http")]),
         (pod(container(ports=[{"containerPort": 5353, "protocol": "UDP"}])), [places.NOWHERE]),
         (pod(container(ports=[7000]), annotations={"prometheus.io/port": "9000", "prometheus.io/path": "m"}),
-         [(9000, "/m", "http"), (7000, "/metrics", "http")]),
-        (pod(container(ports=[7000]), annotations={"prometheus.io/port": "http"}), [(7000, "/metrics", "http")]),
+         [(9000, "/m", "http"), (7000, "/prometheus/metrics", "http"), (7000, "/metrics", "http")]),
+        *((pod(container(*VLLM), annotations={"prometheus.io/port": port}), [(8000, "/metrics", "http")])
+          for port in ("http", "²", "0", "65536", "99999999999999999999")),
+        # NIM 1 has its own path, NIM 2 runs vLLM
+        (pod(container(image="nvcr.io/nim/meta/llama3-8b-instruct:2.0.0", ports=[8000])),
+         [(8000, "/v1/metrics", "http"), (8000, "/metrics", "http")]),
+        # a wrapper script may start trtllm-serve
+        (pod(container("bash", "/start.sh", ports=[8000])),
+         [(8000, "/prometheus/metrics", "http"), (8000, "/metrics", "http")]),
+        (pod(container("python3", "-m", "vllm_router.app", ports=[8000])), [(8000, "/metrics", "http")]),
+        # but not where the engine is known
+        (pod(container("run.sh", name="side", ports=[9000]), container(*VLLM)),
+         [(8000, "/metrics", "http"), (9000, "/metrics", "http")]),
     ],
 )  # fmt: skip
 def test_where_metrics_may_be(one: Json, expected: list[Endpoint]) -> None:
@@ -85,6 +96,10 @@ def test_a_variable_from_elsewhere_is_unknown_and_not_empty() -> None:
         (pod(container(*VLLM)), True),
         (pod(container("nginx", ports=[81])), False),
         (pod(container("run.sh", ports=[8000])), True),
+        # everybody's ports, and those of TGI and of Dynamo's workers too
+        (pod(container("nginx", ports=[80])), False),
+        (pod(container("prometheus", ports=[9090])), False),
+        (pod(container("text-generation-launcher", ports=[80])), True),
         (pod(container("run.sh", resources={"limits": {"nvidia.com/gpu": "1"}})), True),
         (pod(container("run.sh"), labels={"llm-d.ai/engine-type": "vllm"}), True),
         (pod(container("run.sh", image="vllm/vllm-openai:v0.20.2")), True),
