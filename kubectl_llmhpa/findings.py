@@ -90,7 +90,7 @@ _ROWS = (
     Rule(
         "metrics-off", "error", "The engine runs without its metrics endpoint",
         "nothing can be scraped, so an HPA has no number",
-        "add {flag} to its command line (this restarts the pods)",
+        "{switch_on} (this restarts the pods)",
     ),
     Rule(
         "metrics-hidden", "error", "A flag hides all of the engine's metrics",
@@ -106,6 +106,11 @@ _ROWS = (
         "json-metrics", "error", "/metrics of trtllm-serve is JSON",
         "every read takes the statistics out of its queue, so a scraper there loses them",
         "scrape /prometheus/metrics and let nothing poll /metrics",
+    ),
+    Rule(
+        "enable-refused", "info", "Something else scales the workload, or keeps an HPA from doing so",
+        "enable makes no HPA for it as it is",
+        "{remedy}",
     ),
     Rule(
         "ratio-target", "error", "A target of 1 or more for a ratio",

@@ -116,6 +116,8 @@ def _show_cluster(
         click.echo(detect_text.workloads_table(found.detections, namespaces=namespace is None, wide=wide))
     lines = [line for one in found.detections for line in detect_text.remarks(one)]
     lines += detect_text.finding_lines([each for one in found.detections for each in one.findings])
+    if workload:
+        lines += detect_text.to_copy(found.detections)
     if lines:
         click.echo("\n" + "\n".join(map(printable, lines)))
 

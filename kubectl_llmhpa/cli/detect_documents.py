@@ -12,6 +12,7 @@ from kubectl_llmhpa.engines import EngineFacts, NotAnEngine, Seats, SignalSource
 from kubectl_llmhpa.findings import Finding
 from kubectl_llmhpa.plan.detecting import Detection, Template
 from kubectl_llmhpa.plan.sight import EngineSight
+from kubectl_llmhpa.workloads import Rival
 
 
 def workload(one: Detection) -> Json:
@@ -27,6 +28,7 @@ def workload(one: Detection) -> Json:
         "reference": one.reference,
         "scaleTarget": scaled.scale_target if scaled else None,
         "unscalable": reason,
+        "rival": rival(scaled.rival) if scaled and scaled.rival else None,
         "topology": scaled.topology if scaled else None,
         "replicas": {
             "desired": scaled.replicas if scaled else None,
@@ -42,6 +44,11 @@ def workload(one: Detection) -> Json:
         "findings": findings(one.findings),
         "notes": list(scaled.notes) if scaled else [],
     }
+
+
+def rival(known: Rival) -> Json:
+    """Who scales it already, what to do, and lines to copy."""
+    return {"problem": known.problem, "remedy": known.remedy or None, "detail": known.detail or None}
 
 
 def endpoint(sight: EngineSight | None) -> Json:

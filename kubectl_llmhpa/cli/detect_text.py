@@ -109,12 +109,13 @@ def seats(known: Seats | None) -> str:
 
 
 def scaled_by(one: Detection) -> str:
-    """The HPAs that target it, or that none can."""
+    """The HPAs that target it, that none can, or that something else does (`see below`: a finding says what)."""
     if one.unscalable is not None:
         return "cannot be"
     if one.hpas is None:
         return UNKNOWN
-    return ", ".join(f"hpa/{view.name}" for view in one.hpas)
+    names = ", ".join(f"hpa/{view.name}" for view in one.hpas)
+    return names or ("see below" if one.workload and one.workload.rival else "")
 
 
 def remarks(one: Detection) -> list[str]:
@@ -129,6 +130,12 @@ def remarks(one: Detection) -> list[str]:
         remedy = f"; {one.unscalable.remedy}" if one.unscalable.remedy else ""
         lines.append(f"note: {one.reference}: no HPA can scale it: {problem}{remedy}")
     return lines + [f"note: {note}" for note in (one.workload.notes if one.workload else ())]
+
+
+def to_copy(detections: Iterable[Detection]) -> list[str]:
+    """The lines that do what the finding on another autoscaler says, indented."""
+    rivals = [one.workload.rival for one in detections if one.workload and one.workload.rival]
+    return [f"  {line}" for rival in rivals for line in rival.detail.splitlines()]
 
 
 def workload_block(one: Detection) -> str:

@@ -313,6 +313,8 @@ def _judged(one: Detection, hpas: Sequence[Json] | None, scene: _Scene) -> Detec
         if look.sight is not None:
             found += sanity.of_facts(about, look.sight.facts)
     found += sanity.of_templates(about, {each.name: each.what for each in one.templates})
+    if one.workload is not None:
+        found += sanity.of_rival(about, one.workload.rival)
     if one.sight is not None and one.workload is not None:
         found += sanity.of_selector(about, _selected(one.workload, scene))
     names = [(one.namespace, pod["metadata"]["name"]) for pod in one.pods]

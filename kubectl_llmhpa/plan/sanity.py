@@ -15,6 +15,7 @@ from kubectl_llmhpa.engines.model import Clues
 from kubectl_llmhpa.findings import Finding, found
 from kubectl_llmhpa.hpa import HpaView, MetricView
 from kubectl_llmhpa.policy.reach import better_target, most_running, within_reach
+from kubectl_llmhpa.workloads import Rival
 
 #: For so long a gauge above zero with flat counters is no long request any more.
 STALE_MINUTES = 10
@@ -60,7 +61,18 @@ def switched_off(about: str, clues: Clues, answer: str, hint: str = "") -> Findi
     if not expected or not flag:
         return None
     seen = f"{expected.engine.title} answers without metrics ({answer})"
-    return found("metrics-off", about, seen, flag=flag)
+    if flag.startswith("-"):
+        return found("metrics-off", about, seen, switch_on=f"add {flag} to its command line")
+    value = expected.engine.default_port if flag in expected.engine.port_env else "1"
+    return found("metrics-off", about, seen, switch_on=f"set {flag}={value} in its environment")
+
+
+def of_rival(about: str, rival: Rival | None) -> tuple[Finding, ...]:
+    """Who scales a workload already, or why an HPA would do harm there, so that `enable` refuses."""
+    if rival is None:
+        return ()
+    remedy = rival.remedy or "leave its replicas as they are"
+    return (found("enable-refused", about, rival.problem, remedy=remedy),)
 
 
 def of_templates(about: str, templates: Mapping[str, str]) -> tuple[Finding, ...]:

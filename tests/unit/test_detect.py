@@ -7,13 +7,16 @@ from typing import Any
 import pytest
 
 from kubectl_llmhpa import engines
-from kubectl_llmhpa.api import Json
+from kubectl_llmhpa.api import Json, Resource
+from kubectl_llmhpa.cli import detect_documents, detect_text
 from kubectl_llmhpa.engines import Endpoint, Source
 from kubectl_llmhpa.engines.model import Clues
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.monitoring.prometheus import Sample
 from kubectl_llmhpa.plan import detecting, elsewhere, places
 from kubectl_llmhpa.plan.permitted import Right, needed
+from kubectl_llmhpa.plan.sight import EngineSight, PodLook
+from kubectl_llmhpa.workloads import Rival, Workload
 
 
 def pod(*containers: Json, labels: Json | None = None, annotations: Json | None = None) -> Json:
@@ -200,3 +203,27 @@ def test_a_signal_of_the_metrics_api_is_the_one_of_its_name(name: str, signals: 
 )  # fmt: skip
 def test_the_right_that_a_read_needs(path: str, right: Right | None) -> None:
     assert needed(path) == right
+
+
+def detection(rival: Rival | None) -> detecting.Detection:
+    target = Workload(
+        Resource("apps/v1", "deployments", "Deployment"), "ml", "d", {}, 1, "app=d", rival=rival
+    )
+    one = pod(container(*VLLM))
+    facts = engines.assume(engines.clues(VLLM))
+    look = PodLook(one, EngineSight(one, one["spec"]["containers"][0], 8000, "/metrics", "", facts))
+    template = detecting.Template("a", (one,), look)
+    return detecting.Detection("ml", target.reference, target, None, (template,))
+
+
+def test_who_scales_a_workload_already_is_shown() -> None:
+    seen = detection(Rival("NIMService/n sets its replicas", "let it make the HPA", "kubectl patch\n  more"))
+    assert detect_text.scaled_by(seen) == "see below"
+    assert detect_text.to_copy([seen]) == ["  kubectl patch", "    more"]
+    assert detect_documents.workload(seen)["rival"] == {
+        "problem": "NIMService/n sets its replicas", "remedy": "let it make the HPA",
+        "detail": "kubectl patch\n  more",
+    }  # fmt: skip
+    free = detection(None)
+    assert (detect_text.scaled_by(free), detect_text.to_copy([free])) == ("", [])
+    assert detect_documents.workload(free)["rival"] is None

@@ -13,6 +13,7 @@ from kubectl_llmhpa.engines import EngineFacts, NotAnEngine, Source
 from kubectl_llmhpa.findings import Finding
 from kubectl_llmhpa.plan import sanity
 from kubectl_llmhpa.plan.sanity import Selected
+from kubectl_llmhpa.workloads import Rival
 
 BODIES = Path(__file__).parents[1] / "bodies"
 ABOUT = "Deployment/vllm"
@@ -164,11 +165,28 @@ def test_flags_that_hide_metrics_or_are_missing() -> None:
     assert missing.fix.startswith("add --enable-metrics")
     assert sanity.switched_off(ABOUT, engines.clues([*sglang, "--enable-metrics"]), "HTTP 404") is None
     assert sanity.switched_off(ABOUT, engines.clues(["nginx"]), "HTTP 404") is None
+    worker = engines.clues(["python3", "-m", "dynamo.vllm", "--model", "m"])
+    missing = sanity.switched_off(ABOUT, worker, "connection refused")
+    assert missing is not None
+    assert missing.fix.startswith("set DYN_SYSTEM_PORT=9090 in its environment (this restarts")
 
 
 def test_json_where_text_was_expected() -> None:
     found = sanity.of_refusal(ABOUT, NotAnEngine("the answer is JSON"), engines.clues(), ' [{"iter": 1}]')
     assert codes(found) == ["json-metrics"]
+
+
+def test_what_enable_refuses_is_told_beforehand() -> None:
+    assert sanity.of_rival(ABOUT, None) == ()
+    found = sanity.of_rival(ABOUT, Rival("NIMService/n sets its replicas", "let it make the HPA"))
+    assert codes(found) == ["enable-refused"]
+    assert str(found[0]) == (
+        f"{ABOUT}: NIMService/n sets its replicas; enable makes no HPA for it as it is; let it make the HPA "
+        "[enable-refused]"
+    )
+    assert (
+        sanity.of_rival(ABOUT, Rival("Knative sets its replicas"))[0].fix == "leave its replicas as they are"
+    )
 
 
 def test_templates_side_by_side() -> None:
