@@ -114,8 +114,7 @@ def _show_cluster(
         click.echo("\n\n".join(map(detect_text.workload_block, found.detections)))
     else:
         click.echo(detect_text.workloads_table(found.detections, namespaces=namespace is None, wide=wide))
-    lines = [line for one in found.detections for line in detect_text.remarks(one)]
-    lines += detect_text.finding_lines([each for one in found.detections for each in one.findings])
+    lines = detect_text.lines_below(found.detections)
     if workload:
         lines += detect_text.to_copy(found.detections)
     if lines:

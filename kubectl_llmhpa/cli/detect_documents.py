@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from kubectl_llmhpa.api import Json
 from kubectl_llmhpa.engines import EngineFacts, NotAnEngine, Seats, SignalSource
 from kubectl_llmhpa.findings import Finding
+from kubectl_llmhpa.plan import detecting
 from kubectl_llmhpa.plan.detecting import Detection, Template
 from kubectl_llmhpa.plan.sight import EngineSight
 from kubectl_llmhpa.workloads import Rival
@@ -151,6 +152,6 @@ def no_engine(refusal: NotAnEngine | None, reason: str) -> Json:
         "seats": None,
         "armed": False,
         "evidence": None,
-        "lookalike": (refusal.seen if refusal else "") or None,
+        "lookalike": (detecting.lookalike(refusal) if refusal else "") or None,
         "upstream": signals(refusal.upstream) if refusal else {},
     }

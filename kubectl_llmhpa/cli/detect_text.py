@@ -7,12 +7,13 @@ from collections.abc import Iterable, Sequence
 from kubectl_llmhpa.engines import EngineFacts, Kind, NotAnEngine, Seats, SignalSource
 from kubectl_llmhpa.findings import Finding
 from kubectl_llmhpa.output.tables import UNKNOWN, fields, table
+from kubectl_llmhpa.plan import detecting
 from kubectl_llmhpa.plan.detecting import Detection, Template
 from kubectl_llmhpa.plan.sight import EngineSight
 
 _SEVERITIES = ("error", "warning", "info")
-_PER_SECOND = "<per second>"
-_QUANTILE = "<quantile>"
+#: A rate or a latency: one look at a pod cannot tell it.
+_OVER_TIME = "<over time>"
 _BUILT_IN = ("Deployment", "StatefulSet", "ReplicaSet", "Pod", "Job", "DaemonSet")
 
 
@@ -40,7 +41,7 @@ def row(one: Detection, template: Template, *, wide: bool) -> list[str]:
     facts = sight.facts if sight else None
     signals = facts.signals if facts else {}
     refusal = template.look.refusal
-    engine = facts.engine if facts else f"none: {refusal.seen}" if refusal and refusal.seen else "none"
+    engine = facts.engine if facts else nothing(refusal)
     role = (facts.role if facts else "") or (one.workload.role if one.workload else "")
     codes = [finding.code for finding in one.findings if finding.severity != "info"]
     cells = [
@@ -66,6 +67,13 @@ def row(one: Detection, template: Template, *, wide: bool) -> list[str]:
         template.look.pod["metadata"]["name"],
         f"{facts.source.value}: {facts.evidence}" if facts else template.look.reason,
     ]
+
+
+def nothing(refusal: NotAnEngine | None) -> str:
+    """That there is no engine, and what there is or should be."""
+    if refusal is None or not refusal.seen:
+        return "none"
+    return f"none: {detecting.lookalike(refusal) or f'{refusal.seen} expected'}"
 
 
 def now(source: SignalSource | None, facts: EngineFacts | None) -> str:
@@ -125,7 +133,10 @@ def remarks(one: Detection) -> list[str]:
     if look.sight is None:
         reason = str(look.refusal) if look.refusal and look.refusal.seen else look.reason
         lines.append(f"note: {one.reference}: no engine: {reason}")
-    elif one.unscalable is not None:
+    elif one.main.ready == 0:
+        source = look.sight.facts.source.value
+        lines.append(f"note: {one.reference}: no pod is ready; what is shown comes from its {source}")
+    if look.sight is not None and one.unscalable is not None:
         problem = one.unscalable.problem
         remedy = f"; {one.unscalable.remedy}" if one.unscalable.remedy else ""
         lines.append(f"note: {one.reference}: no HPA can scale it: {problem}{remedy}")
@@ -195,10 +206,29 @@ def no_engine_block(refusal: NotAnEngine) -> str:
 def signals_table(sources: Iterable[SignalSource]) -> str:
     """One line a signal, indented."""
     rows = [
-        [one.signal, one.metric, one.kind.value, value(one), str(one.series), ", ".join(one.forms)]
+        [one.signal, metric(one), one.kind.value, value(one), str(one.series), ", ".join(one.forms)]
         for one in sources
     ]
     return table(["signal", "metric", "kind", "now", "series", "hpa forms"], rows, indent="  ")
+
+
+def metric(source: SignalSource) -> str:
+    """Its name in the body, and a sign where other metrics come to it."""
+    spec = source.spec
+    return f"{source.metric}, ..." if spec.plus or spec.minus or spec.over else source.metric
+
+
+def lines_below(detections: Sequence[Detection]) -> list[str]:
+    """Everything that the table does not say, worst first: errors and warnings, notes, what is good to know."""
+    found = [finding for one in detections for finding in one.findings]
+    notes = [line for one in detections for line in remarks(one)]
+    if any(template.look.sight and template.ready > 1 for one in detections for template in one.templates):
+        notes.append("note: waiting, running and kv are those of one ready pod (-o wide names it)")
+    return [
+        *finding_lines([one for one in found if one.severity != "info"]),
+        *notes,
+        *finding_lines([one for one in found if one.severity == "info"]),
+    ]
 
 
 def finding_lines(found: Sequence[Finding]) -> list[str]:
@@ -209,10 +239,8 @@ def finding_lines(found: Sequence[Finding]) -> list[str]:
 
 def value(source: SignalSource) -> str:
     """`5`, `42%`; what one look cannot tell says what it is."""
-    if source.kind is Kind.LATENCY:
-        return _QUANTILE
-    if source.kind is Kind.RATE:
-        return _PER_SECOND
+    if source.kind in (Kind.LATENCY, Kind.RATE):
+        return _OVER_TIME
     if source.value is None:
         return UNKNOWN
     return f"{100 * source.value:.0f}%" if source.kind is Kind.RATIO else f"{source.value:g}"

@@ -95,9 +95,7 @@ class Detection:
     def lookalike(self) -> str:
         """What it is instead of an engine, empty when it is one or nobody knows."""
         refusal = self.main.look.refusal
-        if refusal is None or any(refusal.seen in (one.title, one.name) for one in engines.ENGINES):
-            return ""
-        return refusal.seen
+        return lookalike(refusal) if refusal else ""
 
     @property
     def known(self) -> bool:
@@ -123,6 +121,12 @@ class _Batch:
     template: str
     pods: list[Json] = field(default_factory=list)
     look: PodLook | None = None
+
+
+def lookalike(refusal: engines.NotAnEngine) -> str:
+    """What a refusal says that it is instead of an engine, empty where only an engine was expected."""
+    known = any(refusal.seen in (one.title, one.name) for one in engines.ENGINES)
+    return "" if known else refusal.seen
 
 
 def survey(reader: Reader, question: Question, progress: Progress = lambda *_: None) -> Survey:

@@ -9,9 +9,10 @@ import pytest
 from kubectl_llmhpa import engines
 from kubectl_llmhpa.api import Json, Resource
 from kubectl_llmhpa.cli import detect_documents, detect_text
-from kubectl_llmhpa.engines import Endpoint, Source
+from kubectl_llmhpa.engines import Endpoint, NotAnEngine, Source
 from kubectl_llmhpa.engines.model import Clues
 from kubectl_llmhpa.errors import LlmHpaError
+from kubectl_llmhpa.findings import Finding, found
 from kubectl_llmhpa.monitoring.prometheus import Sample
 from kubectl_llmhpa.plan import detecting, elsewhere, places
 from kubectl_llmhpa.plan.permitted import Right, needed
@@ -205,15 +206,22 @@ def test_the_right_that_a_read_needs(path: str, right: Right | None) -> None:
     assert needed(path) == right
 
 
-def detection(rival: Rival | None) -> detecting.Detection:
+def detection(
+    rival: Rival | None = None,
+    *,
+    ready: int = 0,
+    look: PodLook | None = None,
+    found: tuple[Finding, ...] = (),
+) -> detecting.Detection:
     target = Workload(
         Resource("apps/v1", "deployments", "Deployment"), "ml", "d", {}, 1, "app=d", rival=rival
     )
     one = pod(container(*VLLM))
     facts = engines.assume(engines.clues(VLLM))
-    look = PodLook(one, EngineSight(one, one["spec"]["containers"][0], 8000, "/metrics", "", facts))
-    template = detecting.Template("a", (one,), look)
-    return detecting.Detection("ml", target.reference, target, None, (template,))
+    look = look or PodLook(one, EngineSight(one, one["spec"]["containers"][0], 8000, "/metrics", "", facts))
+    up = {**one, "status": {"conditions": [{"type": "Ready", "status": "True"}]}}
+    template = detecting.Template("a", (one, *[up] * ready), look)
+    return detecting.Detection("ml", target.reference, target, None, (template,), findings=found)
 
 
 def test_who_scales_a_workload_already_is_shown() -> None:
@@ -224,6 +232,38 @@ def test_who_scales_a_workload_already_is_shown() -> None:
         "problem": "NIMService/n sets its replicas", "remedy": "let it make the HPA",
         "detail": "kubectl patch\n  more",
     }  # fmt: skip
-    free = detection(None)
+    free = detection()
     assert (detect_text.scaled_by(free), detect_text.to_copy([free])) == ("", [])
     assert detect_documents.workload(free)["rival"] is None
+
+
+def test_what_the_table_cannot_say_is_below_it_worst_first() -> None:
+    broken, armed = found("ratio-target", "Deployment/d", "x"), found("armed", "Deployment/d", "y")
+    lines = detect_text.lines_below([detection(ready=2, found=(armed, broken))])
+    assert [line.partition(":")[0] for line in lines] == ["error", "note", "info"]
+    assert lines[1] == "note: waiting, running and kv are those of one ready pod (-o wide names it)"
+    assert detect_text.lines_below([detection(ready=1)]) == []
+    assert detect_text.lines_below([detection()]) == [
+        "note: Deployment/d: no pod is ready; what is shown comes from its command line"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seen", "cell", "lookalike"),
+    [
+        ("the SGLang router", "none: the SGLang router", "the SGLang router"),
+        ("vllm", "none: vllm expected", None),
+        ("", "none", None),
+    ],
+)
+def test_an_engine_that_was_expected_is_no_lookalike(seen: str, cell: str, lookalike: str | None) -> None:
+    refusal = NotAnEngine("nothing there", seen=seen)
+    one = detection(look=PodLook(pod(container(*VLLM)), None, refusal))
+    assert detect_text.row(one, one.main, wide=False)[1] == cell
+    assert detect_documents.workload(one)["lookalike"] == lookalike
+
+
+def test_a_number_of_several_metrics_shows_that_there_are_more() -> None:
+    signals = engines.assume(engines.clues(VLLM)).signals
+    assert detect_text.metric(signals["running"]) == "vllm:num_requests_running"
+    assert detect_text.metric(signals["in-flight"]) == "vllm:num_requests_running, ..."
