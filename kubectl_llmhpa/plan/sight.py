@@ -239,7 +239,7 @@ class Looker:
                 facts = engines.assume(place.clues, place.hint)
                 if answers.closed:
                     raise NotAnEngine(
-                        f"{facts.evidence} speaks for {facts.engine}, but nothing answers ({'; '.join(asked)})",
+                        f"{facts.evidence} speaks for {facts.engine}, but no metrics came ({'; '.join(asked)})",
                         "declare the port that serves its metrics",
                         seen=facts.engine,
                     )
