@@ -26,7 +26,7 @@ from kubectl_llmhpa.workloads import Workload, pods, ready_pods
 
 #: A metrics page answers in milliseconds; what is blocked never answers.
 ASK_SECONDS = 5.0
-_AT_ONCE = 16
+_AT_ONCE = 8
 #: After so many requests of a namespace without an answer, and none with one, the rest is not asked.
 _SILENT = 3
 #: Answers of a server that has no metrics page, or a broken one (llama.cpp answers 501 without --metrics). Others, such
