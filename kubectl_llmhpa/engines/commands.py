@@ -10,6 +10,8 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 
+#: What the shell parts words at: shlex leaves other blanks (a no-break space, a form feed) in a word.
+_BLANK = re.compile(r"[ \t\r\n]")
 _VARIABLE = re.compile(r"\$\((?P<k8s>\w+)\)|\$\{(?P<shell>\w+)(:?-(?P<default>[^}]*))?\}|\$(?P<plain>\w+)")
 
 
@@ -18,7 +20,7 @@ def words(command: Sequence[str], env: Mapping[str, str] | None = None) -> list[
     flat: list[str] = []
     for part in command:
         filled = _fill(part, env or {})
-        flat += _split(filled) if re.search(r"\s", filled) else [filled]
+        flat += _split(filled) if _BLANK.search(filled) else [filled]
     return flat
 
 
@@ -44,6 +46,26 @@ def switch(flat: Sequence[str], *names: str) -> str | None:
         if name.replace("_", "-") in wanted and value.lower() not in ("false", "0"):
             return word
     return None
+
+
+def after(flat: Sequence[str], *programs: str) -> str | None:
+    """The argument right after some program and its subcommands (`vllm`, `serve`); None when none, or a flag, is."""
+    for position in range(len(flat) - len(programs)):
+        first, *rest = flat[position : position + len(programs)]
+        word = flat[position + len(programs)]
+        if (first.rsplit("/", 1)[-1], *rest) == programs and not word.startswith(("-", "$")):
+            return word
+    return None
+
+
+def without_values(flat: Sequence[str]) -> str:
+    """The joined words, each that may be the value of a `--flag` blotted out: what can be a program stays in place."""
+    before = ("", *flat)
+    blotted = (
+        re.fullmatch(r"--[^=]+", flag) and not word.startswith("-")
+        for flag, word in zip(before, flat, strict=False)
+    )
+    return " ".join("_" * len(word) if blot else word for blot, word in zip(blotted, flat, strict=True))
 
 
 def whole(text: str | None) -> int | None:
@@ -75,4 +97,5 @@ def _split(script: str) -> list[str]:
         found = shlex.split(joined)
     except ValueError:  # an unclosed quote: the shell would refuse it too, yet a look costs nothing
         found = joined.split()
-    return [inner for word in found for inner in (_split(word) if re.search(r"\s", word) else [word])]
+    parts = (_split(word) if _BLANK.search(word) and word != script else [word] for word in found)
+    return [inner for part in parts for inner in part]
