@@ -17,6 +17,8 @@ from kubectl_llmhpa.engines.model import Seats
 
 #: Fewer finished requests than this say nothing about the mean length of a request.
 ENOUGH_REQUESTS = 10
+#: From here on a float no longer counts (IEEE 754 double), so no gauge can mean it.
+UNCOUNTABLE = 2**53
 
 
 class Lengths(NamedTuple):
@@ -40,7 +42,8 @@ def decide(
 ) -> Seats | None:
     """The smaller of both bounds, or what runs while others wait; None when nothing says a number.
 
-    Proved is what the cache bounds, what is seen to be full, and a stated limit that the cache could hold.
+    Proved is what the cache bounds, what is seen to be full, and a stated limit that the cache could hold. More than
+    the smaller bound running is the most only while others wait.
     """
     bounds = [bound for bound in (limit, cache) if bound is not None]
     if not bounds:
@@ -49,7 +52,8 @@ def decide(
         return None
     smallest = min(bounds, key=lambda bound: bound.value)
     if running > smallest.value:
-        return Seats(running, f"{running} requests run at once right now", proved=True, ceiling=ceiling)
+        seen = f"{running} requests run at once right now"
+        return Seats(running, f"{seen} while {waiting} wait" if waiting else seen, waiting > 0, ceiling)
     if limit is None or (cache is not None and cache.value <= limit.value):
         return Seats(smallest.value, smallest.evidence, proved=True, ceiling=ceiling)
     filled = waiting > 0 and running == limit.value
@@ -66,7 +70,7 @@ def by_cache(tokens: int, what: str, lengths: Lengths | None) -> Bound | None:
         return None
     prompt, output = lengths
     per_request = prompt + output / 2
-    if per_request <= 0 or tokens <= 0:
+    if per_request <= 0 or not 0 < tokens < UNCOUNTABLE or tokens / per_request >= UNCOUNTABLE:
         return None
     evidence = f"{what} / mean ({prompt:.0f} prompt + {output / 2:.0f}) tokens"
     return Bound(max(1, math.floor(tokens / per_request)), evidence)
@@ -81,7 +85,7 @@ def of_prefill(
     are known only a stated limit says a number. `what` names the tokens (`--chunked-prefill-size 8192`).
     """
     ceiling = limit.value if limit is not None and limit.stated else None
-    if lengths is None or lengths.prompt <= 0:
+    if lengths is None or not 0 < tokens / UNCOUNTABLE < lengths.prompt:
         if limit is None or not limit.stated:
             return None
         return Seats(limit.value, limit.evidence, proved=False, ceiling=ceiling)
@@ -102,13 +106,18 @@ def mean_lengths(body: Exposition, *sources: tuple[str, str, str]) -> Lengths | 
         finished, prompt, output = totals
         if finished is None or prompt is None or output is None:
             continue
-        if not all(map(math.isfinite, (finished, prompt, output))) or finished < ENOUGH_REQUESTS:
+        if not all(map(countable, (finished, prompt, output))) or finished < ENOUGH_REQUESTS:
             return None
         return Lengths(prompt / finished, output / finished)
     return None
 
 
 def whole_total(body: Exposition, *names: str) -> int:
-    """The sum of the samples of all names as a whole number; 0 where one is missing or no number."""
+    """The sum of the samples of all names as a whole number; 0 where one is missing or no count."""
     totals: Sequence[float | None] = [body.total(name) for name in names]
-    return sum(int(total) for total in totals if total is not None and math.isfinite(total))
+    return sum(int(total) for total in totals if total is not None and countable(total))
+
+
+def countable(value: float) -> bool:
+    """Whether a value can be a count of something: finite, and small enough that one more makes a difference."""
+    return abs(value) < UNCOUNTABLE
