@@ -8,29 +8,36 @@ prefix can be configured; a worker by `dynamo_component_inflight_requests`, sinc
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator
 
-from kubectl_llmhpa.engines import commands, lookalikes, seats
+from kubectl_llmhpa.engines import commands, dynamo_frontend
+from kubectl_llmhpa.engines.dynamo_frontend import (
+    DIALECTS,
+    FRONTEND_PREFIX,
+    NEWEST,
+    OLD_PREFIX,
+    PLAIN,
+    frontend,
+    frontend_of,
+    never_leaves,
+    prefixes,
+    seats_behind,
+)
 from kubectl_llmhpa.engines.exposition import Exposition
-from kubectl_llmhpa.engines.model import Clues, Dialect, Engine, Form, Listens, Seats, Signal
+from kubectl_llmhpa.engines.model import Clues, Engine, Form, Seats, Signal
 from kubectl_llmhpa.engines.sglang import SGLANG
 from kubectl_llmhpa.engines.trtllm import TRTLLM
 from kubectl_llmhpa.engines.vllm import VLLM
 from kubectl_llmhpa.engines.vllm import signals as vllm_signals
 from kubectl_llmhpa.findings import Finding, found
 
-FRONTEND_PREFIX = "dynamo_frontend_"
-#: Up to 0.3 (lib/llm/src/http/service/metrics.rs of that time).
-OLD_PREFIX = "nv_llm_http_service_"
 COMPONENT_PREFIX = "dynamo_component_"
-#: What every part of Dynamo but the HTTP service keeps, whatever DYN_METRICS_PREFIX says (1.0 on).
-_COMPANY = ("dynamo_request_plane_", "dynamo_tokio_", FRONTEND_PREFIX)
-
 #: deploy/operator/internal/consts/consts.go
 _TYPE_LABEL = "nvidia.com/dynamo-component-type"
 _COMMAND = r"\bdynamo\.(frontend|vllm|sglang|trtllm|mocker|llama_cpp)\b|(^|[\s/])dynamo-run\s"
+#: Parts that direct requests or replicas.
+NO_ENGINE = r"\bdynamo\.(router|planner|global_router|global_planner|thunderagent_router|indexer)\b"
 
 INFLIGHT = "dynamo_component_inflight_requests"
 #: A worker also answers on administrative endpoints (`load_metrics`, `clear_kv_blocks`, `worker_kv_query_...`).
@@ -48,56 +55,6 @@ E2E = Signal(
     "e2e", ("dynamo_component_request_duration_seconds",), where=_GENERATE,
     served_as="dynamo_component_generate_duration_seconds",
 )  # fmt: skip
-
-#: The gauges of the HTTP service, newest name first; those of 0.5 end in `_total` all the same.
-_HELD = ("active_requests", "inflight_requests", "inflight_requests_total")
-_QUEUED = ("queued_requests", "queued_requests_total")
-_OTHER_PARTS = re.compile(r"dynamo_(component|request_plane|work_handler|router|transport|planner|kv\w*)_")
-_DISCONNECTS = ("disconnected_clients", "client_disconnects")
-#: Other names of the HTTP service that hardly anybody else has; each entry has had several.
-_TELLTALE = (
-    _QUEUED,
-    _DISCONNECTS,
-    ("input_sequence_tokens",),
-    ("output_sequence_tokens",),
-    ("model_migration_limit",),
-    ("model_kv_cache_block_size",),
-    ("model_total_kv_blocks",),
-)
-
-
-def frontend(prefix: str, *, queue: bool = True, running: bool = True) -> Form:
-    """A frontend under a prefix; `queue`: it tells what waits (0.5 on), `running`: and truly (see `_never_leaves`)."""
-
-    def named(*names: str) -> tuple[str, ...]:
-        return tuple(f"{prefix}{name}" for name in names)
-
-    held, queued, ranks = named(*_HELD), named(*_QUEUED), ("model",)
-    signals = [Signal("in-flight", held, ranks)]
-    if queue:
-        signals.append(Signal("waiting", queued, ranks))
-    if queue and running:
-        signals.append(Signal("running", held, ranks, minus=queued, served_as=f"{prefix}running_requests"))
-    signals += [
-        Signal("ttft", named("time_to_first_token_seconds")),
-        Signal("itl", named("inter_token_latency_seconds")),
-        Signal("e2e", named("request_duration_seconds")),
-        Signal("prompt-tokens", named("input_sequence_tokens_sum"), ranks),
-        Signal("generation-tokens", named("output_tokens_total", "output_sequence_tokens_sum"), ranks),
-    ]
-    return Form(
-        "frontend",
-        prefix,
-        (held,),
-        tuple(signals),
-        role="frontend",
-        external_only=True,
-        model_label="model",
-        # The other metrics have the name in lower case up to 1.0.
-        named_by=named("model_max_num_seqs", "model_total_kv_blocks", "model_kv_cache_block_size"),
-        listens=Listens(8000, ("--http-port", "DYN_HTTP_PORT"), ("DYN_HTTP_PORT",)),
-    )
-
 
 WORKER = Form("worker", COMPONENT_PREFIX, ((INFLIGHT,),), (IN_FLIGHT, KV_CACHE, E2E), model_label="model")
 FRONTEND = frontend(FRONTEND_PREFIX)
@@ -127,43 +84,17 @@ def forms_of(body: Exposition, clues: Clues) -> tuple[Form, ...]:
     passed = tuple(_worker(inner, body) for _, inner in _passed_through(body, clues))
     if body.live(INFLIGHT) or passed:
         return (*passed, WORKER)
-    prefixes = dict.fromkeys((*_prefixes(body, clues), FRONTEND_PREFIX, OLD_PREFIX))
-    forms = tuple(_frontend_of(body, prefix) for prefix in prefixes if body.has(prefix))
+    possible = dict.fromkeys((*prefixes(body, clues), FRONTEND_PREFIX, OLD_PREFIX))
+    forms = tuple(frontend_of(body, prefix) for prefix in possible if body.has(prefix))
     # A planner or router has `dynamo_component_` families too, so these alone are no worker.
     return forms or ((WORKER,) if _is_worker(clues) else ())
 
 
 def _is_worker(clues: Clues) -> bool:
-    if lookalikes.by_clues(clues):
+    if re.search(NO_ENGINE, " ".join(clues.words)):
         return False
     kind = clues.labels.get(_TYPE_LABEL, "").lower()
     return re.search(_COMMAND, " ".join(clues.words)) is not None or kind in ("worker", "prefill", "decode")
-
-
-def _frontend_of(body: Exposition, prefix: str) -> Form:
-    live = any(body.live(f"{prefix}{name}") for name in _HELD)
-    queue = not live or any(body.live(f"{prefix}{name}") for name in _QUEUED)
-    return frontend(prefix, queue=queue, running=not _never_leaves(body, prefix))
-
-
-def _prefixes(body: Exposition, clues: Clues) -> Iterator[str]:
-    """Prefixes of an HTTP service's metrics (DYN_METRICS_PREFIX, from 0.4 on), told by the names behind them.
-
-    With a configured prefix the metrics of other authors in the same process keep `dynamo_frontend_` (1.6.1).
-    """
-    names = {*body.families, *body.samples}
-    if configured := clues.env.get("DYN_METRICS_PREFIX", ""):
-        # sanitize_frontend_prometheus_prefix of prometheus_names.rs
-        yield re.sub(r"[^a-zA-Z0-9_:]", "_", configured) + "_"
-    company = any(body.has(prefix) for prefix in _COMPANY)
-    for suffix in (*_DISCONNECTS, *_HELD):
-        for name in sorted(names):
-            prefix = name.removesuffix(suffix)
-            if prefix == name or not prefix.endswith("_") or _OTHER_PARTS.match(prefix):
-                continue
-            signs = sum(any(f"{prefix}{one}" in names for one in telltale) for telltale in _TELLTALE)
-            if signs >= (1 if company else 2 if suffix in _HELD else 3):
-                yield prefix
 
 
 def _passed_through(body: Exposition, clues: Clues) -> Iterator[tuple[Engine | None, Form]]:
@@ -201,42 +132,21 @@ def _worker(inner: Form, body: Exposition) -> Form:
     )
 
 
-#: The same ranges for frontends and workers, newest first.
-DIALECTS = (
-    Dialect("1.2 and newer", since="1.2"),
-    Dialect("0.6 to 1.1", since="0.6"),
-    Dialect("0.5", since="0.5"),
-    Dialect("0.4", since="0.4"),
-    Dialect("0.3", since="0.3"),
-)
-_NEWEST, _PLAIN, _TOTALS, _NO_QUEUE, _FIRST = (dialect.name for dialect in DIALECTS)
-
-
 def dialect_of(body: Exposition, form: Form) -> str:
     """The range of Dynamo versions that shares these names, and the engine behind a worker with its own range."""
     if form.name == "frontend":
-        return _frontend_dialect(body, form.prefix)
+        return dynamo_frontend.dialect_of(body, form.prefix)
     samples = body.of(INFLIGHT)
     if any("worker_id" in sample.labels for sample in samples):
-        versions = _NEWEST
+        versions = NEWEST
     elif any(sample.labels.get("dynamo_endpoint") == "load_metrics" for sample in samples):
         versions = "0.4 to 0.5"
     else:
-        versions = _PLAIN if samples else "any version"
+        versions = PLAIN if samples else "any version"
     if form.prefix == _TRTLLM_BY_COLON.prefix:
         return f"{versions} with TensorRT-LLM"
     engine = _engine_of(form)
     return f"{versions} with {engine.title} {_dialect_behind(engine, form, body)}" if engine else versions
-
-
-def _frontend_dialect(body: Exposition, prefix: str) -> str:
-    if prefix == OLD_PREFIX:
-        return _FIRST
-    if body.live(f"{prefix}active_requests"):
-        return _NEWEST
-    if body.live(f"{prefix}inflight_requests_total"):
-        return _TOTALS
-    return _PLAIN if body.live(f"{prefix}queued_requests") else _NO_QUEUE
 
 
 def _engine_of(form: Form) -> Engine | None:
@@ -291,7 +201,7 @@ def seats_of(body: Exposition, clues: Clues) -> Seats | None:
     """A worker's as its engine tells; at a frontend those of one worker, by the configuration of the first to join."""
     form = next(iter(forms_of(body, clues)), WORKER)
     if form.name == "frontend":
-        return _seats_behind(body, form.prefix)
+        return seats_behind(body, form.prefix)
     if role_of(body, clues) == "frontend":
         return None
     if re.search(r"\bdynamo\.mocker\b", " ".join(clues.words)):
@@ -300,53 +210,12 @@ def seats_of(body: Exposition, clues: Clues) -> Seats | None:
     return engine.seats_of(body, clues) if engine is not None else None
 
 
-def _seats_behind(body: Exposition, prefix: str) -> Seats | None:
-    sequences = _only_value(body, f"{prefix}model_max_num_seqs")
-    blocks = _only_value(body, f"{prefix}model_total_kv_blocks")
-    size = _only_value(body, f"{prefix}model_kv_cache_block_size")
-    prompt = _mean(body, f"{prefix}input_sequence_tokens")
-    output = _mean(body, f"{prefix}output_sequence_tokens")
-    lengths = seats.Lengths(prompt, output) if prompt is not None and output is not None else None
-    limit = cache = None
-    if sequences:
-        limit = seats.Bound(sequences, f"{prefix}model_max_num_seqs {sequences} (of the first worker)")
-    if blocks and size:
-        cache = seats.by_cache(blocks * size, f"{blocks} KV blocks x {size} tokens", lengths)
-    return seats.decide(limit, cache, running=0, waiting=0, ceiling=sequences)
-
-
-def _only_value(body: Exposition, metric: str) -> int | None:
-    """The value that all models share, None when they differ, or it is 0 (not known to the frontend)."""
-    values = {sample.value for sample in body.of(metric)}
-    value = values.pop() if len(values) == 1 else math.nan
-    return int(value) if math.isfinite(value) and value >= 1 else None
-
-
-def _mean(body: Exposition, histogram: str) -> float | None:
-    count, total = body.total(f"{histogram}_count"), body.total(f"{histogram}_sum")
-    if count is None or total is None or not math.isfinite(count) or not math.isfinite(total):
-        return None
-    return total / count if count >= seats.ENOUGH_REQUESTS else None
-
-
-def _never_leaves(body: Exposition, prefix: str) -> bool:
-    """Whether streamed requests stay queued until they end, and count no first token, as in 1.4.2.
-
-    Its names are those of 1.2 and newer, with `requests_started_total` and without the `model_ready` of 1.6.
-    """
-    started = body.live(f"{prefix}requests_started_total")
-    if not started or body.live(f"{prefix}model_ready"):
-        return False
-    queued = body.total(f"{prefix}queued_requests")
-    return bool(queued) and queued == body.total(f"{prefix}active_requests")
-
-
 def findings_of(body: Exposition, clues: Clues, _dialect: str) -> tuple[Finding, ...]:
     """A frontend whose queue is not one, and workers that could tell more."""
     form = next(iter(forms_of(body, clues)), WORKER)
     if form.name == "frontend":
         seen = f"every request in flight counts in {form.prefix}queued_requests"
-        return (found("queued-until-done", "", seen),) if _never_leaves(body, form.prefix) else ()
+        return (found("queued-until-done", "", seen),) if never_leaves(body, form.prefix) else ()
     if engine := _engine_of(form):
         inner = engine.findings_of(body, clues, _dialect_behind(engine, form, body))
         return tuple(one for one in inner if one.code != "no-counts")  # Dynamo counts
@@ -371,6 +240,7 @@ DYNAMO = Engine(
     dialects=DIALECTS,
     commands=(_COMMAND,),
     images=(r"(^|/)((vllm|sglang|tensorrtllm|trtllm)-runtime|dynamo-frontend)(:|@|$)",),
+    versioned=(r"(^|/)((vllm|sglang|tensorrtllm|trtllm)-runtime|dynamo-frontend):",),
     marks=((_TYPE_LABEL, "frontend|worker|prefill|decode"),),
     # Its variables may stand on the command line (`sh -c "DYN_SYSTEM_PORT=9090 python3 -m ..."`).
     # The operator gives workers DYN_SYSTEM_PORT=9090 (component_worker.go); unset or -1 there is no server.
@@ -384,7 +254,7 @@ DYNAMO = Engine(
         *VLLM.counts_while_generating,
         *SGLANG.counts_while_generating,
         f"{FRONTEND_PREFIX}output_tokens_total",
-    ),  # fmt: skip
+    ),
     forms_of=forms_of,
     dialect_of=dialect_of,
     role_of=role_of,

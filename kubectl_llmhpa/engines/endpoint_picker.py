@@ -25,8 +25,12 @@ PREFIXES = (
     "inference_extension_scheduler_",
     "inference_extension_info",
 )
-COMMAND = r"(^|[\s/])epp(\s|$)"
-IMAGES = (r"/epp(:|@|$)", r"/llm-d-inference-scheduler(:|@|$)", r"/llm-d-router-endpoint-picker(:|@|$)")
+COMMAND = r"(?:^|\s)(?:[\w./-]*/)?epp(?=\s|$)"
+IMAGES = (
+    r"(^|/)epp(:|@|$)",
+    r"(^|/)llm-d-inference-scheduler(:|@|$)",
+    r"(^|/)llm-d-router-endpoint-picker(:|@|$)",
+)
 
 _MODEL = ("model_name", "target_model_name", "fairness_id", "priority")
 _FLOW = (*_MODEL, "inference_pool")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from kubectl_llmhpa.engines import commands, lookalikes
@@ -36,7 +36,9 @@ ROLE_LABELS = (
 )
 ROLES = ("prefill", "decode")
 #: Values of a variable that leave off what it switches (Dynamo's DYN_SYSTEM_PORT is -1 when unset).
-_OFF = ("", "0", "-1", "false")
+_UNSET = "-1"
+_OFF = ("", "0", _UNSET, "false")
+EMPTY = Exposition(frozenset(), {})
 _TAG = re.compile(r":v?(\d+\.\d+(\.\d+)?(\.?post\d+|rc\d+)?)\b")
 
 
@@ -112,19 +114,25 @@ def role_of(engine: Engine, body: Exposition, clues: Clues) -> str:
     return next((value for value in values if value in ROLES), "")
 
 
+def settled(engine: Engine, body: Exposition, clues: Clues) -> Clues:
+    """The clues with the role in them, which is the engine's own word or that of the labels."""
+    return replace(clues, role=role_of(engine, body, clues))
+
+
 def likely_form(engine: Engine, clues: Clues) -> Form:
     """The form of a pod whose body tells nothing: the one of its role, else the first for any role."""
-    role = role_of(engine, Exposition(frozenset(), {}), clues)
+    role = role_of(engine, EMPTY, clues)
     fitting = [form for form in engine.forms if role in form.roles or (role and role == form.role)]
     return (fitting or [form for form in engine.forms if not form.roles] or list(engine.forms))[0]
 
 
-def version_of(clues: Clues, hint: str = "") -> tuple[str | None, str]:
-    """The version and what says so: the user, else the image tag."""
+def version_of(engine: Engine, clues: Clues, hint: str = "") -> tuple[str | None, str]:
+    """The version and what says so: the user, else the tag of an image that is named after the engine's versions."""
     _, _, version = hint.partition("@")
     if version:
         return version, "--engine"
-    tag = _TAG.search(clues.image)
+    own = any(re.search(pattern, clues.image) for pattern in engine.versioned)
+    tag = _TAG.search(clues.image) if own else None
     return (tag[1], "image tag") if tag else (None, "")
 
 
@@ -141,7 +149,10 @@ def models_of(engine: Engine, clues: Clues) -> tuple[str, ...]:
     """The model of the command line or the environment, empty when they name none."""
     flags = (commands.flag(clues.words, name) for name in engine.model_flags)
     variables = (clues.env.get(name) for name in engine.model_env)
-    name = next(filter(None, (*flags, *variables)), "")
+    programs = {word for sequence in engine.model_after for word in sequence}
+    said = (commands.after(clues.words, *sequence) for sequence in engine.model_after)
+    positional = (word for word in said if word not in programs)
+    name = next(filter(None, (*flags, *positional, *variables)), "")
     return (name,) if name else ()
 
 
@@ -165,7 +176,7 @@ def missing_switch(engine: Engine, clues: Clues) -> str:
     if not listens.switch_on or not clues.words:
         return ""
     if engine.switch_until:
-        version = version_of(clues)[0]
+        version = version_of(engine, clues)[0]
         if version is None or _numbers(version) >= _numbers(engine.switch_until):
             return ""
     given = any(
@@ -176,7 +187,7 @@ def missing_switch(engine: Engine, clues: Clues) -> str:
 
 
 def listening(clues: Clues, hint: str = "") -> list[Endpoint]:
-    """Where the metrics are, most likely first; empty when the command line rules HTTP out or names no engine.
+    """Where the metrics are, most likely first; empty when nothing serves them by HTTP, or no engine is named.
 
     A port variable is read only where it is the engine's own contract: a Service called `vllm` injects
     `VLLM_PORT=tcp://...` (vllm-project/vllm#34199).
@@ -193,6 +204,8 @@ def listening(clues: Clues, hint: str = "") -> list[Endpoint]:
         commands.flag(clues.words, *listens.port_flags),
         *(clues.env.get(name) for name in listens.port_env),
     ]
+    if next((text for text in texts if text is not None), "") == _UNSET:
+        return []
     ports = [engine.port_of(clues), *map(commands.whole, texts), listens.default_port]
     port = next(one for one in ports if one is not None and one < 65536)
     return [Endpoint(port, engine.path, scheme)]

@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from kubectl_llmhpa.engines import endpoint_picker, promql
+from kubectl_llmhpa.engines import commands, endpoint_picker, promql
+from kubectl_llmhpa.engines.dynamo import NO_ENGINE
 from kubectl_llmhpa.engines.exposition import Exposition
 from kubectl_llmhpa.engines.model import HPA_FORMS, Clues, NotAnEngine, Signal, SignalSource
+from kubectl_llmhpa.engines.rows import ENGINES
 
 _FORWARDS = "it forwards requests and holds none of its own"
 _BEHIND = "name the workload of the engines behind it"
@@ -20,8 +22,8 @@ _BEHIND = "name the workload of the engines behind it"
 @dataclass(frozen=True)
 class Lookalike:
     """`prefixes`: any family that begins so; `label`: (prefix, label) of a telling sample, with a `value` of that
-    label as a regular expression; `command`: start line, which tells nothing where a variable of `unless` is set;
-    `images`: regular expressions.
+    label as a regular expression; `command`: start line without the values of its flags, which tells nothing where a
+    variable of `unless` is set; `images`: regular expressions.
 
     `signals` of a queue upstream of the engines serve External metrics, one series for each `by`; of several with one
     name the first that is live counts.
@@ -61,23 +63,23 @@ LOOKALIKES = (
         prefixes=("vllm:healthy_pods_total", "vllm:current_qps"),
         label=("vllm:", "server"),
         command=r"\bvllm_router\.app\b",
-        images=(r"/lmstack-router(:|@|$)", r"/production-stack/router(:|@|$)"),
+        images=(r"(^|/)lmstack-router(:|@|$)", r"(^|/)production-stack/router(:|@|$)"),
     ),
     Lookalike(
         "a vLLM router",
         _FORWARDS,
         _BEHIND,
         prefixes=("vllm_router_", "vllm_router:"),
-        command=r"\bvllm[-_]router\b",
-        images=(r"/vllm-router(:|@|$)",),
+        command=r"(?:^|\s)(?:[\w./-]*/)?vllm-router(?=\s|$)|\bvllm_router\.\w",
+        images=(r"(^|/)vllm-router(:|@|$)",),
     ),
     Lookalike(
         "the SGLang router",
         _FORWARDS,
         _BEHIND,
         prefixes=("sgl_router_", "smg_"),
-        command=r"\b(sglang[-_]router|sgl-model-gateway)\b|(^|[\s/])smg\s",
-        images=(r"/(sglang-router|sgl-router|sgl-model-gateway|smg)(:|@|$)",),
+        command=r"(?:^|\s)(?:[\w./-]*/)?(?:sglang-router|sgl-model-gateway|smg)(?=\s|$)|\bsglang_router\.\w",
+        images=(r"(^|/)(sglang-router|sgl-router|sgl-model-gateway|smg)(:|@|$)",),
     ),
     Lookalike(
         "an endpoint picker of the Gateway API inference extension",
@@ -92,14 +94,14 @@ LOOKALIKES = (
         "the prefill/decode sidecar of llm-d",
         "it forwards the requests of the engine beside it",
         "name the container and the port of the engine (8001 under KServe, 8200 in llm-d's chart)",
-        command=r"(^|[\s/])pd-sidecar\b",
-        images=(r"/llm-d-(routing|router-disagg)-sidecar(:|@|$)", r"/pd-sidecar(:|@|$)"),
+        command=r"(?:^|\s)(?:[\w./-]*/)?pd-sidecar(?=\s|$)",
+        images=(r"(^|/)llm-d-(routing|router-disagg)-sidecar(:|@|$)", r"(^|/)pd-sidecar(:|@|$)"),
     ),
     Lookalike(
         "llama.cpp without a model, as a router of several",
         "each model is a process of its own, and /metrics answers for one of them only (/metrics?model=NAME)",
         "serve one model per workload, or scrape with that parameter by a scrape object of your own",
-        command=r"\bllama-server\b(?!.*\s(-m|--model|-mu|--model-url|-hf|-hfr|--hf-repo|-dr|--docker-repo)[\s=])",
+        command=r"\bllama-server\b(?!.*\s(--[\w.-]+-default(?=\s|$)|(-m|--model|-mu|--model-url|-hf|-hfr|--hf-repo|-dr|--docker-repo)[\s=]))",
         unless=("LLAMA_ARG_MODEL", "LLAMA_ARG_MODEL_URL", "LLAMA_ARG_HF_REPO", "LLAMA_ARG_DOCKER_REPO"),
     ),
     Lookalike(
@@ -109,8 +111,8 @@ LOOKALIKES = (
         prefixes=("dynamo_planner_", "dynamo_kvindexer_"),
         label=("dynamo_component_inflight_requests", "dynamo_component"),
         value=r"(?i)(global_?)?(router|planner)",
-        command=r"\bdynamo\.(router|planner|global_router|global_planner|thunderagent_router|indexer)\b",
-        images=(r"/dynamo-planner(:|@|$)",),
+        command=NO_ENGINE,
+        images=(r"(^|/)dynamo-planner(:|@|$)",),
     ),
     Lookalike(
         "an encoder server of SGLang",
@@ -147,11 +149,19 @@ def by_body(body: Exposition) -> Lookalike | None:
 
 
 def by_clues(clues: Clues) -> Lookalike | None:
-    """The first row that the joined command line matches, else the first that the image does."""
-    line = " ".join(clues.words)
+    """The first row that the command line matches, else the first that the image does.
+
+    What follows the start of an engine is an argument of that, and whoever starts an engine has no router's image.
+    """
+    line = commands.without_values(clues.words)
+    starts = (re.search(pattern, line) for engine in ENGINES for pattern in engine.commands)
+    engine = min((start.start() for start in starts if start), default=None)
     for row in LOOKALIKES:
-        if row.command and re.search(row.command, line) and not any(map(clues.env.get, row.unless)):
+        match = re.search(row.command, line) if row.command else None
+        if match and not any(map(clues.env.get, row.unless)) and (engine is None or match.start() <= engine):
             return row
+    if engine is not None:
+        return None
     return next((row for row in LOOKALIKES for image in row.images if re.search(image, clues.image)), None)
 
 

@@ -196,12 +196,16 @@ class NotAnEngine(LlmHpaError):
 
 @dataclass(frozen=True)
 class Clues:
-    """What is known of a pod besides its body: words of its command line, environment, image and labels."""
+    """What is known of a pod besides its body: words of its command line, environment, image and labels.
+
+    `role` is what engine and labels together say, once that is settled (`evidence.settled`).
+    """
 
     words: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     image: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
+    role: str = ""
 
 
 @dataclass(frozen=True)
@@ -240,6 +244,7 @@ class Form:
     of `absent` is a family, and the pod's role is one of `roles` (empty: any). The series of a form without a prefix
     tell nothing by their names alone: they must have the labels `labelled`. `external_only`: its numbers are not
     those of one pod, so no Pods metric is sound. `role` is the role of a pod with this form when nothing else says.
+    `signs` are families that tell it before its first series, besides those of the signals.
     `named_by` are metrics whose model label says the served names, where the signals spell them otherwise.
     """
 
@@ -254,6 +259,7 @@ class Form:
     external_only: bool = False
     model_label: str = "model_name"
     named_by: tuple[str, ...] = ()
+    signs: tuple[str, ...] = ()
     listens: Listens | None = None
 
 
@@ -290,17 +296,19 @@ def _no_info(_answer: Any) -> Info:
 class Engine:
     """One engine as data.
 
-    `commands` and `images` are regular expressions searched in the joined command line and in the image; `labels` the
-    values of engine labels (`llm-d.ai/engine-type`) that mean it, `marks` labels that only its own operator sets, with
-    the values (a regular expression) that mean it. `forms` are tried in order, most telling first; `forms_of` makes
-    them from the body where names can be configured or other engines' series are passed through. `dialects` are newest
-    first. `switch_on`: flags (or environment variables) without which there are no metrics, only before the version
-    `switch_until` where that is given; `switch_off`: flags that hide them (`--metrics=false` for a flag that takes a
-    word); `no_http`: flags that rule a metrics endpoint out. `lazy`: series appear with the first request, so families
-    alone tell the engine. `port_flags`, `port_env`, `default_port`, `path` and `tls_flags` say where the metrics are,
-    `port_of` what no flag says as it is; `model_flags` and `model_env` what the model is called. `info_path` is a JSON
-    page on the same port that `info_of` reads; `never_ask` are paths that must not be read. `counts_while_generating`
-    are counters that move while a request generates, not only when it ends.
+    `commands` and `images` are regular expressions searched in the joined command line and in the image, `versioned`
+    those of images whose tag is the engine's own version; `labels` the values of engine labels
+    (`llm-d.ai/engine-type`) that mean it, `marks` labels that only its own operator sets, with the values (a regular
+    expression) that mean it. `forms` are tried in order, most telling first; `forms_of` makes them from the body where
+    names can be configured or other engines' series are passed through. `dialects` are newest first. `switch_on`: flags
+    (or environment variables) without which there are no metrics, only before the version `switch_until` where that is
+    given; `switch_off`: flags that hide them (`--metrics=false` for a flag that takes a word); `no_http`: flags that
+    rule a metrics endpoint out. `lazy`: series appear with the first request, so families alone tell the engine and an
+    empty answer is no fault. `port_flags`, `port_env`, `default_port`, `path` and `tls_flags` say where the metrics
+    are, `port_of` what no flag says as it is; `model_flags`, `model_env` and the word after the programs of
+    `model_after` what the model is called. `info_path` is a JSON page on the same port that `info_of` reads;
+    `never_ask` are paths that must not be read. `counts_while_generating` are counters that move while a request
+    generates, not only when it ends.
     """
 
     name: str
@@ -310,6 +318,7 @@ class Engine:
     commands: tuple[str, ...]
     images: tuple[str, ...]
     default_port: int
+    versioned: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     marks: tuple[tuple[str, str], ...] = ()
     path: str = "/metrics"
@@ -320,6 +329,7 @@ class Engine:
         "--served-model-name", "--model-name", "--model", "--model-path", "--model-id",
     )  # fmt: skip
     model_env: tuple[str, ...] = ()
+    model_after: tuple[tuple[str, ...], ...] = ()
     switch_on: tuple[str, ...] = ()
     switch_until: str = ""
     switch_off: tuple[str, ...] = ()

@@ -57,7 +57,11 @@ NIM = Engine(
     forms=(FORM,),
     dialects=(Dialect("1.x", present=(RUNNING, _MOST), since="1"),),
     commands=(r"/opt/nim/start[-_]server\.sh",),
-    images=(r"(^|/)nim/[\w./-]+(:|@|$)",),
+    # Embedding, ranking, speech and image models are served by other programs.
+    images=(
+        r"(^|/)nim/(?![\w./-]*(embed|rerank|retriev|clip|ocr|riva|parakeet|canary|tts|diffusion|flux))[\w./-]+(:|@|$)",
+    ),
+    versioned=(r"(^|/)nim/[\w./-]+:",),
     labels=("nim", "nim-service"),
     default_port=8000,
     path="/v1/metrics",

@@ -7,10 +7,13 @@ version.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+
 from kubectl_llmhpa.engines import evidence as clue
 from kubectl_llmhpa.engines import exposition, lookalikes, promql
 from kubectl_llmhpa.engines.evidence import Expected
-from kubectl_llmhpa.engines.exposition import Exposition
+from kubectl_llmhpa.engines.exposition import Exposition, Sample
 from kubectl_llmhpa.engines.model import (
     HPA_FORMS,
     Clues,
@@ -24,10 +27,13 @@ from kubectl_llmhpa.engines.model import (
 )
 from kubectl_llmhpa.engines.rows import ENGINES
 
-_EMPTY = Exposition(frozenset(), {})
 UNLISTED = "unlisted"
 #: TensorRT-LLM up to 1.2 has the label and no name for it.
 _NAMELESS = {"", "undefined"}
+#: What a Prometheus adds to the series of each target.
+_COLLECTED_BY = ("pod", "instance")
+#: How a page of statistics per iteration calls its fields (`serialize` of tensorrt_llm/executor/result.py).
+_ITERATION = {"iter", "iterLatencyMS", "numActiveRequests", "inflightBatchingStats"}
 
 
 def identify(
@@ -43,18 +49,23 @@ def identify(
     try:
         parsed = exposition.read(body, buckets=False) if isinstance(body, str) else body
     except ValueError as error:
-        raise _unreadable(str(body), error) from error
+        raise _unreadable(str(body), expected, error) from error
     if found := lookalikes.by_body(parsed):
         raise lookalikes.refusal(found, parsed)
     for engine in ENGINES:
-        role = clue.role_of(engine, parsed, clues)
-        for form in _forms(engine, parsed, clues, role):
+        told = clue.settled(engine, parsed, clues)
+        for form in _forms(engine, parsed, told):
             if sign := _sign(form, parsed):
-                return _facts(engine, form, parsed, clues, hint, source, f"{sign} in its metrics", role)
+                if source is Source.BODY and (pods := _pods(parsed.live(sign))):
+                    raise NotAnEngine(
+                        f"{sign} is there for several pods ({', '.join(pods)}), so this is a collection of metrics",
+                        "name the port of one engine",
+                    )
+                return _facts(engine, form, parsed, told, hint, source, f"{sign} in its metrics")
     for engine in ENGINES:
-        role = clue.role_of(engine, parsed, clues)
+        told = clue.settled(engine, parsed, clues)
         awaited = expected is not None and expected.engine is engine
-        begun = [form for form in _forms(engine, parsed, clues, role) if _has_begun(form, parsed, awaited)]
+        begun = [form for form in _forms(engine, parsed, told) if _has_begun(form, parsed, engine, awaited)]
         if not begun:
             continue
         form = begun[0]
@@ -64,7 +75,7 @@ def identify(
                 if expected is not None and awaited
                 else f"{form.prefix} families in its metrics; no series yet"
             )
-            return _facts(engine, form, parsed, clues, hint, source, evidence, role, armed=True)
+            return _facts(engine, form, parsed, told, hint, source, evidence, armed=True)
         missing = ", ".join(names[0] for names in form.live if not any(map(parsed.live, names)))
         raise NotAnEngine(f"the metrics have {form.prefix} families but no series of {missing}")
     if expected is None:
@@ -77,9 +88,17 @@ def identify(
         )
     if parsed.families:
         raise _unknown(parsed, expected, clues)
+    if not expected.engine.lazy:
+        raise NotAnEngine(
+            f"{expected.engine.title} was expected ({expected.evidence}), but it answered with nothing, which it never "
+            "does",
+            "check that this is the port of the engine",
+            seen=expected.engine.title,
+        )
     form = clue.likely_form(expected.engine, clues)
     evidence = f"{expected.evidence}; no metrics yet"
-    return _facts(expected.engine, form, parsed, clues, hint, source, evidence, armed=True)
+    told = clue.settled(expected.engine, parsed, clues)
+    return _facts(expected.engine, form, parsed, told, hint, expected.source, evidence, armed=True)
 
 
 def assume(clues: Clues, hint: str = "") -> EngineFacts:
@@ -89,9 +108,17 @@ def assume(clues: Clues, hint: str = "") -> EngineFacts:
     """
     expected = clue.expect(clues, hint)
     if expected is None:
-        raise _unknown(_EMPTY, None, clues)
+        raise _unknown(clue.EMPTY, None, clues)
     form = clue.likely_form(expected.engine, clues)
-    return _facts(expected.engine, form, _EMPTY, clues, hint, expected.source, expected.evidence)
+    return _facts(
+        expected.engine,
+        form,
+        clue.EMPTY,
+        clue.settled(expected.engine, clue.EMPTY, clues),
+        hint,
+        expected.source,
+        expected.evidence,
+    )
 
 
 def speaks(body: Exposition) -> bool:
@@ -122,9 +149,18 @@ def engine_of(metric: str) -> str | None:
     return None
 
 
-def _forms(engine: Engine, body: Exposition, clues: Clues, role: str) -> list[Form]:
+def _forms(engine: Engine, body: Exposition, clues: Clues) -> list[Form]:
     forms = engine.forms_of(body, clues) if engine.forms_of else engine.forms
-    return [form for form in forms if not form.roles or role in form.roles]
+    return [form for form in forms if not form.roles or clues.role in form.roles]
+
+
+def _pods(samples: Sequence[Sample]) -> list[str]:
+    """The pods that samples are labelled with, or the addresses; empty unless there are several."""
+    for label in _COLLECTED_BY:
+        found = sorted({sample.labels[label] for sample in samples if label in sample.labels})
+        if len(found) > 1:
+            return found
+    return []
 
 
 def _sign(form: Form, body: Exposition) -> str:
@@ -138,11 +174,19 @@ def _sign(form: Form, body: Exposition) -> str:
     return signs[0] if all(label in sample.labels for sample in telling for label in form.labelled) else ""
 
 
-def _has_begun(form: Form, body: Exposition, awaited: bool) -> bool:
-    """Whether families of the form are there; where they have no prefix, an engine that is awaited has all of them."""
-    if form.prefix:
+def _has_begun(form: Form, body: Exposition, engine: Engine, awaited: bool) -> bool:
+    """Whether families of the form are there: a prefix alone is enough only for an engine that is awaited, or has its
+    series from the start; where there is no prefix, an engine that is awaited has all of them."""
+    if not form.prefix:
+        return awaited and all(any(name in body.families for name in names) for names in form.live)
+    if awaited or not engine.lazy:
         return body.has(form.prefix)
-    return awaited and all(any(name in body.families for name in names) for names in form.live)
+    known = {name for signal in form.signals for name in signal.names}.union(form.signs, *form.live)
+    return any(
+        {name, name.removesuffix("_total"), name.removesuffix("_sum")} & body.families
+        for name in known
+        if name.startswith(form.prefix)
+    )
 
 
 def _facts(
@@ -153,11 +197,11 @@ def _facts(
     hint: str,
     source: Source,
     evidence: str,
-    role: str = "",
     *,
     armed: bool = False,
 ) -> EngineFacts:
-    version, version_source = clue.version_of(clues, hint)
+    """The facts; `clues` have the role in them."""
+    version, version_source = clue.version_of(engine, clues, hint)
     seen = source in (Source.BODY, Source.SERIES, Source.METRICS_API)
     live = seen and not armed
     if live:
@@ -178,7 +222,7 @@ def _facts(
         armed=armed,
         findings=engine.findings_of(body, clues, dialect) if live else (),
         form=form.name,
-        role=role or clue.role_of(engine, body, clues) or form.role,
+        role=clues.role or form.role,
         version_source=version_source,
     )
 
@@ -228,16 +272,37 @@ def source_for(signal: Signal, form: Form, metric: str, value: float | None, ser
     )
 
 
-def _unreadable(body: str, error: ValueError) -> NotAnEngine:
+def _unreadable(body: str, expected: Expected | None, error: ValueError) -> NotAnEngine:
     start = body.lstrip()[:1]
     if start in ("{", "["):
-        return NotAnEngine(
-            "the answer is JSON, not a metrics text",
-            "trtllm-serve has it at /prometheus/metrics; every read of its /metrics takes statistics away",
-        )
+        if (expected and expected.engine.never_ask) or is_iterations(body):
+            remedy = (
+                "trtllm-serve has it at /prometheus/metrics; every read of its /metrics takes statistics away"
+            )
+        else:
+            remedy = "check that this is the port and the path of the engine's metrics"
+        return NotAnEngine("the answer is JSON, not a metrics text", remedy)
     if start == "<":
         return NotAnEngine("the answer is an HTML page, not a metrics text", "name the port of the engine")
-    return NotAnEngine(f"the answer is no Prometheus text: {error}")
+    if body.startswith(("\x1f\x8b", "\x1f\ufffd")):
+        return NotAnEngine("the answer is compressed (gzip), not a metrics text", "unpack it")
+    if "\0" in body:
+        return NotAnEngine(
+            "the answer is binary or UTF-16, not a metrics text in UTF-8", "name the port of the engine"
+        )
+    words = "".join(letter if letter.isprintable() and letter != "\ufffd" else "?" for letter in str(error))
+    return NotAnEngine(f"the answer is no Prometheus text: {words[:80]}{'...' if words[80:] else ''}")
+
+
+def is_iterations(body: str) -> bool:
+    """Whether a JSON text is the statistics of iterations that trtllm-serve hands out, each once."""
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(answer, list) and any(
+        isinstance(one, dict) and one.keys() & _ITERATION for one in answer
+    )
 
 
 def _unknown(body: Exposition, expected: Expected | None, clues: Clues) -> NotAnEngine:

@@ -10,8 +10,8 @@ histograms have no total.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from kubectl_llmhpa.engines import commands, promql, ray, seats
@@ -41,6 +41,16 @@ ROLES = ("prefill", "decode", "dynamic")
 SPECULATIVE_MAX_RUNNING = 48
 #: server_args.py: chosen by GPU memory, 2048 to 16384; this is what 40 to 90 GB get.
 DEFAULT_CHUNK = 8192
+
+#: What is there before the first request, most of it constants.
+_CONSTANTS = tuple(
+    f"{PREFIX}{name}"
+    for name in (
+        "max_total_num_tokens", "engine_startup_time", "engine_load_weights_time", "page_size", "num_pages",
+        "context_len", "startup_available_gpu_memory_gb", "routing_keys_active", "http_requests_active",
+        "http_requests_total", "weight_memory_usage_gb",
+    )
+)  # fmt: skip
 
 _TOTAL = (("priority", ""), ("pp_rank", "|0"))
 _RANKS = ("dp_rank", "model_name")
@@ -93,29 +103,30 @@ def _forms(
     name: str, prefix: str, rename: Callable[[str], tuple[str, ...]], actors: tuple[str, ...] = ()
 ) -> tuple[Form, ...]:
     live = (rename(RUNNING), rename(QUEUE))
-    counted = (*live, rename(COUNTS_PREFILL))
-    prefill = f"{name}prefill"
-    return (
-        Form(prefill, prefix, counted, signals("prefill", rename, actors), ("prefill",)),
-        Form(prefill, prefix, live, signals("prefill", rename, actors, running=False), ("prefill",)),
-        Form(f"{name}decode", prefix, live, signals("decode", rename, actors), ("decode",)),
-        Form(f"{name}dynamic", prefix, live, signals("dynamic", rename, actors), ("dynamic",)),
-        Form(name.strip(), prefix, live, signals("", rename, actors)),
-    )
+    signs = tuple(spelt for constant in _CONSTANTS for spelt in rename(constant))
+
+    def form(role: str, names: tuple[tuple[str, ...], ...] = live, *, running: bool = True) -> Form:
+        told = signals(role, rename, actors, running=running)
+        return Form(f"{name}{role}".strip(), prefix, names, told, (role,) if role else (), signs=signs)
+
+    prefill = (form("prefill", (*live, rename(COUNTS_PREFILL))), form("prefill", running=False))
+    return (*prefill, form("decode"), form("dynamic"), form(""))
 
 
 FORMS = (*_forms("", PREFIX, _plain), *_forms("ray ", "ray_sglang", ray.spellings, ray.ACTORS))
-UNIFIED = FORMS[4]
+DYNAMIC, UNIFIED = FORMS[3:5]
 
-_UNLABELLED = ("0.4.7 to 0.4.9", "0.4.6 and older")
+#: Whose label says `unified` for every role.
+_ROLE_UNTOLD = ("0.5.2 to 0.5.6", "0.4.10 to 0.5.1", "0.4.7 to 0.4.9")
+_UNLABELLED = (_ROLE_UNTOLD[2], "0.4.6 and older")
 #: Newest first; the first that fits names the dialect.
 DIALECTS = (
     Dialect("0.5.21 and newer", present=("sglang:num_decode_host_receive_queue_reqs",), since="0.5.21"),
     Dialect("0.5.18 to 0.5.20", present=(COUNTS_PREFILL,), since="0.5.18"),
     Dialect("0.5.12 to 0.5.17", present=(BOOTSTRAP[0],), since="0.5.12"),
     Dialect("0.5.7 to 0.5.11", present=("sglang:decode_sum_seq_lens", BOOTSTRAP[1]), since="0.5.7"),
-    Dialect("0.5.2 to 0.5.6", present=(SENDING[0],), since="0.5.2"),
-    Dialect("0.4.10 to 0.5.1", present=(SENDING[1], "sglang:total_retracted_reqs"), since="0.4.10"),
+    Dialect(_ROLE_UNTOLD[0], present=(SENDING[0],), since="0.5.2"),
+    Dialect(_ROLE_UNTOLD[1], present=(SENDING[1], "sglang:total_retracted_reqs"), since="0.4.10"),
     Dialect(_UNLABELLED[0], present=(SENDING[1],), since="0.4.7"),
     Dialect(_UNLABELLED[1], present=(QUEUE,), since="0.4"),
 )
@@ -129,9 +140,16 @@ def dialect_of(body: Exposition, form: Form) -> str:
 
 
 def forms_of(body: Exposition, _clues: Clues) -> tuple[Form, ...]:
-    """The forms of a body; none for series of Dynamo's mocker alone: `engine_type="sglang"` is no SGLang's."""
-    mimicked = "sglang" in _types(body) and not body.has("dynamo_")
-    return () if mimicked else FORMS
+    """The forms of a body; none for series of Dynamo's mocker alone: `engine_type="sglang"` is no SGLang's.
+
+    Where no label tells the role and nothing else does, the queues of all roles count: those of other roles are empty.
+    """
+    if "sglang" in _types(body) and not body.has("dynamo_"):
+        return ()
+    if next((one.name for one in DIALECTS if one.fits(body)), "") not in _ROLE_UNTOLD:
+        return FORMS
+    any_role = replace(UNIFIED, signals=DYNAMIC.signals)
+    return tuple(any_role if form is UNIFIED else form for form in FORMS)
 
 
 def _types(body: Exposition) -> set[str]:
@@ -177,7 +195,7 @@ def seats_of(body: Exposition, clues: Clues) -> Seats | None:
         ("sglang:num_requests_total", "sglang:prompt_tokens_total", "sglang:generation_tokens_total"),
     )
     limit = _limit(words, ranks)
-    if role_of(body, clues) == "prefill":
+    if clues.role == "prefill":
         chunk = commands.whole(commands.flag(words, "--chunked-prefill-size"))
         copies = 1 if _attention(words) else ranks
         origin = "" if chunk else "the default "
@@ -221,7 +239,7 @@ def findings_of(body: Exposition, clues: Clues, dialect: str) -> tuple[Finding, 
             found("series-per-pod", "", f"{RUNNING} has {series} series", ranks=", ".join(labels) or "rank")
         )
     bound = commands.flag(words, "--max-queued-requests")
-    if bound and not role_of(body, clues):
+    if bound and not clues.role:
         result.append(
             found("bounded-queue", "", f"--max-queued-requests {bound} turns requests beyond it away")
         )
@@ -298,7 +316,7 @@ def _capacity(body: Exposition, ranks: int) -> tuple[int, str] | None:
     """
     sizes: dict[tuple[str, ...], float] = {}
     for sample in body.of(CAPACITY):
-        if not (math.isfinite(sample.value) and sample.value > 0):
+        if not (seats.countable(sample.value) and sample.value > 0):
             return None
         rank = tuple(sample.labels.get(name, "") for name in ("dp_rank", *ray.ACTORS))
         sizes[rank] = max(sizes.get(rank, 0.0), sample.value)
@@ -310,7 +328,8 @@ def _capacity(body: Exposition, ranks: int) -> tuple[int, str] | None:
     shares = [
         (used.value, share)
         for used in body.of(USED)
-        if 0.1 <= (share := usage.get(frozenset(used.labels.items()), 0.0)) <= 1 and math.isfinite(used.value)
+        if 0.1 <= (share := usage.get(frozenset(used.labels.items()), 0.0)) <= 1
+        and seats.countable(used.value)
     ]
     if not shares:
         return None
@@ -320,7 +339,8 @@ def _capacity(body: Exposition, ranks: int) -> tuple[int, str] | None:
 
 def _now(body: Exposition, metric: str) -> int:
     signal = next(one for one in UNIFIED.signals if one.metrics == (metric,) and not one.plus)
-    return int(promql.value(signal, body) or 0)
+    value = promql.value(signal, body) or 0
+    return int(value) if seats.countable(value) else 0
 
 
 def _varies(body: Exposition, label: str) -> bool:
@@ -339,6 +359,7 @@ SGLANG = Engine(
     # dynamo.sglang is Dynamo's own worker around SGLang, told apart by its body.
     commands=(r"\bsglang\.launch_server\b", r"(^|[\s/])sglang\s+serve\b"),
     images=(r"(^|/)sglang(?!-router)[\w.-]*(:|@|$)",),
+    versioned=(r"(?<!^nvcr\.io/nvidia)(^|/)sglang:",),
     labels=("sglang",),
     default_port=30000,
     model_flags=("--served-model-name", "--model-path", "--model"),

@@ -37,6 +37,7 @@ FORM = Form(
         Signal("prompt-tokens", (f"{_PROMPT}_sum",)),
         Signal("generation-tokens", (f"{_OUTPUT}_sum",)),
     ),
+    signs=("tgi_request_count", "tgi_request_success", "tgi_batch_inference_count"),
 )
 
 
@@ -98,6 +99,7 @@ TGI = Engine(
     ),
     commands=(r"\btext-generation-(launcher|router)\b",),
     images=(r"(^|/)(text-generation-inference|huggingface-pytorch-tgi-inference|tgi)(:|@|$)",),
+    versioned=(r"(^|/)text-generation-inference:",),
     labels=("tgi", "text-generation-inference"),
     # The launcher's own default is 3000; every image sets PORT=80.
     default_port=80,

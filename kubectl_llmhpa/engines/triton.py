@@ -8,8 +8,6 @@ version. No histograms, and no count of tokens.
 
 from __future__ import annotations
 
-import math
-
 from kubectl_llmhpa.engines import seats
 from kubectl_llmhpa.engines.exposition import Exposition
 from kubectl_llmhpa.engines.model import Clues, Dialect, Engine, Form, Seats, Signal
@@ -53,7 +51,7 @@ def seats_of(body: Exposition, _clues: Clues) -> Seats | None:
 
 def _total(body: Exposition, kind: str) -> int:
     values = [sample.value for sample in body.of(REQUESTS) if sample.labels.get("request_type") == kind]
-    return int(sum(values)) if all(map(math.isfinite, values)) else 0
+    return int(sum(values)) if all(map(seats.countable, values)) else 0
 
 
 TRITON = Engine(
@@ -63,6 +61,7 @@ TRITON = Engine(
     dialects=(Dialect("nv_trt_llm_*", present=(REQUESTS,)),),
     commands=(r"\btritonserver\b",),
     images=(r"/tritonserver:[^\s]*trtllm",),
+    versioned=(r"/tritonserver:",),
     labels=("triton", "triton-tensorrt-llm"),
     default_port=8002,
     port_flags=("--metrics-port",),

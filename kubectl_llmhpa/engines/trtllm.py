@@ -46,7 +46,13 @@ COUNTING = Form(
         Signal("generation-tokens", ("trtllm_generation_tokens_total",), _RANKS),
     ),
 )
-WITHOUT_COUNTS = Form("without-counts", "trtllm_", ((_KV, f"trtllm_{_E2E}"),), _COMMON)
+WITHOUT_COUNTS = Form(
+    "without-counts",
+    "trtllm_",
+    ((_KV, f"trtllm_{_E2E}"),),
+    _COMMON,
+    signs=("trtllm_request_success_total", "trtllm_request_queue_time_seconds", "trtllm_kv_cache_hit_rate"),
+)
 #: Nothing but its labels tells these names from anybody's.
 UNPREFIXED = Form(
     "unprefixed",
@@ -119,11 +125,13 @@ TRTLLM = Engine(
     ),
     commands=(r"\btrtllm-serve\b",),
     images=(r"/tensorrt-llm/release(:|@|$)",),
+    versioned=(r"/tensorrt-llm/release:",),
     labels=("trtllm", "trtllm-serve", "tensorrt-llm", "tensorrtllm"),
     default_port=8000,
     path="/prometheus/metrics",
     never_ask=("/metrics",),
     tls_flags=(),
+    model_after=(("trtllm-serve", "serve"), ("trtllm-serve",)),
     lazy=True,
     forms_of=forms_of,
     dialect_of=dialect_of,

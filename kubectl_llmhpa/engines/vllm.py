@@ -119,7 +119,7 @@ def dialect_of(body: Exposition, form: Form) -> str:
             return "Ray-wrapped 0.20 and newer"
         return "Ray-wrapped 0.11 to 0.19" if body.of(ray.spellings(RUNNING)[0]) else "Ray-wrapped up to 0.10"
     if body.of(RUNNING) and not body.label_values(RUNNING, "engine"):
-        return V0
+        return "unlisted" if body.live(_KV[0]) else V0  # V0 never had the newer name
     return next((dialect.name for dialect in DIALECTS if dialect.fits(body)), "unlisted")
 
 
@@ -142,7 +142,7 @@ def seats_of(body: Exposition, clues: Clues) -> Seats | None:
     )
     unknown = text is not None and flag is None
     limit = seats.Bound((flag or DEFAULT_MAX_NUM_SEQS) * ranks, evidence, stated=flag is not None)
-    if role_of(body, clues) == "prefill":
+    if clues.role == "prefill":
         batch = commands.readable(commands.flag(words, "--max-num-batched-tokens"))
         origin = "" if batch else "the default "
         what = f"{origin}--max-num-batched-tokens {batch or DEFAULT_BATCHED_TOKENS}{_times(ranks)}"
@@ -170,7 +170,7 @@ def findings_of(body: Exposition, clues: Clues, dialect: str) -> tuple[Finding, 
     if elsewhere and len(engines) < size:
         what = f"{len(engines)} of {size} data-parallel ranks is counted here"
         result.append(found("ranks-elsewhere", "", what, where=elsewhere))
-    elif dialect in _LAST_RANK_ONLY and (engines == ("1",) or len(engines) < size):
+    elif dialect in _LAST_RANK_ONLY and not elsewhere and (len(engines) < size or _is_last(engines)):
         result.append(
             found("last-rank-only", "", "with data parallelism this vLLM exposes its last rank only")
         )
@@ -185,7 +185,7 @@ def findings_of(body: Exposition, clues: Clues, dialect: str) -> tuple[Finding, 
     for flag in ("--max-num-queued-reqs", "--max-num-queued-tokens"):
         if bound := commands.flag(words, flag):
             result.append(found("bounded-queue", "", f"{flag} {bound} turns requests beyond it away"))
-    if role_of(body, clues) == "decode" and not body.live(BY_REASON):
+    if clues.role == "decode" and not body.live(BY_REASON):
         result.append(
             found("deferred-waiting", "", f"{WAITING} of a decode pod counts deferred requests too")
         )
@@ -215,6 +215,11 @@ def _elsewhere(words: tuple[str, ...]) -> str:
     apart = commands.switch(words, "--data-parallel-external-lb", "-dpe", "--data-parallel-hybrid-lb", "-dph")
     rank = commands.flag(words, "--data-parallel-rank", "-dpn", "--data-parallel-start-rank", "-dpr")
     return "every pod of the group" if apart or rank is not None else ""
+
+
+def _is_last(engines: tuple[str, ...]) -> bool:
+    """Whether the one rank that is there is not the first."""
+    return len(engines) == 1 and engines != ("0",)
 
 
 def _ranks(body: Exposition, words: tuple[str, ...]) -> int:
@@ -279,9 +284,14 @@ VLLM = Engine(
     dialects=DIALECTS,
     # dynamo.vllm is Dynamo's own worker around vLLM, told apart by its body.
     commands=(r"(^|[\s/])vllm\s+serve\b", r"\bvllm\.entrypoints\b"),
-    images=(r"(^|/)vllm(-openai|-tpu|-ascend|-cpu)?[\w.-]*(:|@|$)", r"/rhaiis/vllm-", r"/llm-d-cuda(:|@|$)"),
+    images=(
+        r"(^|/)vllm(?![\w.-]*(router|proxy|exporter|operator|controller))[\w.-]*(:|@|$)",
+        r"/llm-d-cuda(:|@|$)",
+    ),
+    versioned=(r"(^|/)vllm-(openai|tpu|ascend|cpu)[\w.-]*:", r"(?<!^nvcr\.io/nvidia)(^|/)vllm:"),
     labels=("vllm",),
     default_port=8000,
+    model_after=(("vllm", "serve"),),
     switch_off=("--disable-log-stats",),
     no_http=("--headless", "--grpc"),
     dialect_of=dialect_of,

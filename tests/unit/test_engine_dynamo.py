@@ -222,6 +222,22 @@ def test_a_frontend_knows_what_the_cache_of_its_first_worker_seats() -> None:
     assert identify(text + other).seats is None
 
 
+@pytest.mark.parametrize("kind", ["gauge", "counter"])
+def test_a_proxy_that_counts_requests_of_no_model_is_no_frontend(kind: str) -> None:
+    total = "_total" if kind == "counter" else ""
+    proxy = (
+        "# TYPE proxy_active_requests gauge\nproxy_active_requests 3\n"
+        "# TYPE proxy_queued_requests gauge\nproxy_queued_requests 1\n"
+        f"# TYPE proxy_client_disconnects {kind}\nproxy_client_disconnects{total} 4\n"
+    )
+    with pytest.raises(NotAnEngine, match="of no engine"):
+        identify(proxy)
+    frontend = identify(
+        proxy.replace("requests 3", 'requests{model="m"} 3').replace("s 1\n", 's{model="m"} 1\n')
+    )
+    assert (frontend.engine, frontend.signals["in-flight"].value) == ("dynamo", 3)
+
+
 @pytest.mark.parametrize(
     ("command", "env", "port", "missing"),
     [
@@ -232,14 +248,14 @@ def test_a_frontend_knows_what_the_cache_of_its_first_worker_seats() -> None:
         (["python3", "-m", "dynamo.vllm", "--model", "m"], {"DYN_SYSTEM_ENABLED": "true"}, 9090, ""),
         (["sh", "-c", "DYN_SYSTEM_PORT=8081 exec python3 -m dynamo.sglang"], {}, 8081, ""),
         (["python3", "-m", "dynamo.sglang"], {}, 9090, "DYN_SYSTEM_PORT"),
-        (["python3", "-m", "dynamo.sglang"], {"DYN_SYSTEM_PORT": "-1"}, 9090, "DYN_SYSTEM_PORT"),
+        (["python3", "-m", "dynamo.sglang"], {"DYN_SYSTEM_PORT": "-1"}, None, "DYN_SYSTEM_PORT"),
     ],
 )
 def test_ports_and_what_switches_them_on(
-    command: list[str], env: dict[str, str], port: int, missing: str
+    command: list[str], env: dict[str, str], port: int | None, missing: str
 ) -> None:
     known = clues(command, env=env)
-    assert [(end.port, end.path) for end in listening(known)] == [(port, "/metrics")]
+    assert [(end.port, end.path) for end in listening(known)] == ([(port, "/metrics")] if port else [])
     assert missing_switch(DYNAMO, known) == missing
 
 

@@ -101,5 +101,6 @@ def test_a_server_without_a_model_is_a_router() -> None:
     with pytest.raises(NotAnEngine, match=r"/metrics\?model=NAME"):
         identify("", clues(router))
     assert listening(clues(router)) == []
-    assert identify("", clues(router, env={"LLAMA_ARG_MODEL": "/models/m.gguf"})).armed
-    assert identify("", clues(["llama-server", "-hf", "ggml-org/m"])).armed
+    assert listening(clues(router, env={"LLAMA_ARG_MODEL": "/models/m.gguf"}))
+    assert listening(clues(["llama-server", "-hf", "ggml-org/m"]))
+    assert listening(clues(["llama-server", "--gpt-oss-20b-default", "--metrics"]))

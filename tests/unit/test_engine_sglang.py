@@ -41,6 +41,8 @@ def seen(name: str, *flags: str) -> EngineFacts:
         ("0.4.9-dp2-busy", "0.4.7 to 0.4.9", "", 4, 7, 11, 0.37),
         ("0.4.10.post2-busy", "0.4.10 to 0.5.1", "", 5, 8, 13, 0.42),
         ("0.4.10.post2-idle", "0.4.10 to 0.5.1", "", 0, 0, 0, 0),
+        # the label says `unified`, so all queues count: 3 wait for room, 2 for their cache
+        ("0.5.1-decode-busy", "0.4.10 to 0.5.1", "", 5, 8, 13, 0.42),
         ("0.4.10.post2-dp2-busy", "0.4.10 to 0.5.1", "", 9, 15, 24, 0.42),
         ("0.5.12-busy", "0.5.12 to 0.5.17", "", 5, 8, 13, 0.42),
         ("0.5.12-idle", "0.5.12 to 0.5.17", "", 0, 0, 0, 0),

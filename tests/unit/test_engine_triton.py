@@ -67,4 +67,5 @@ def test_the_flag_that_hides_metrics_is_named() -> None:
     with pytest.raises(NotAnEngine) as refused:
         identify("", clues([*SERVER, "--allow-metrics=false"]))
     assert refused.value.remedy == "remove --allow-metrics=false from the command line"
-    assert identify("", clues([*SERVER, "--allow-metrics=true"])).armed
+    with pytest.raises(NotAnEngine, match="answered with nothing"):
+        identify("", clues([*SERVER, "--allow-metrics=true"]))

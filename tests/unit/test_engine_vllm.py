@@ -44,6 +44,7 @@ def served(*flags: str) -> Clues:
         ("0.8.5-busy", "V1 0.8 to 0.9.1", KV_OLD, 5, 8, 0.42),
         ("0.8.5-idle", "V1 0.8 to 0.9.1", KV_OLD, 0, 0, 0),
         ("0.8.5-dp2-busy", "V1 0.8 to 0.9.1", KV_OLD, 4, 7, 0.37),
+        ("0.9.1-dp4-busy", "V1 0.8 to 0.9.1", KV_OLD, 2, 5, 0.27),
         ("0.9.2-v0-busy", "V0 engine (0.8 to 0.10)", KV_OLD, 5, 8, 0.42),
         ("0.9.2-busy", "V1 0.9.2 to 0.10.1", KV_NEW, 5, 8, 0.42),
         ("0.9.2-idle", "V1 0.9.2 to 0.10.1", KV_NEW, 0, 0, 0),
@@ -54,6 +55,7 @@ def served(*flags: str) -> Clues:
         ("0.11.2-busy", "V1 0.11 to 0.14", KV_NEW, 5, 8, 0.42),
         ("0.11.2-hidden-busy", "V1 0.11 to 0.14", KV_NEW, 5, 8, 0.42),
         ("0.11.2-idle", "V1 0.11 to 0.14", KV_NEW, 0, 0, 0),
+        ("0.15.1-busy", "V1 0.12 to 0.19", KV_NEW, 5, 8, 0.42),
         ("0.20.2-busy", "V1 0.20 and newer", KV_NEW, 5, 8, 0.42),
         ("0.20.2-idle", "V1 0.20 and newer", KV_NEW, 0, 0, 0),
         ("0.25.1-rank3-busy", "V1 0.20 and newer", KV_NEW, 5, 8, 0.42),
@@ -264,6 +266,9 @@ def test_seats_of_a_prefill_server(
         # one rank for each server is no lost rank
         ("0.9.2-dp2-busy", ["-dp", "2", "-dpn", "1"], ["ranks-elsewhere"], 1),
         ("0.9.2-dp2-busy", ["-dp", "2"], ["last-rank-only"], 2),
+        # nothing on the command line says so, but the one rank that is there is not the first
+        ("0.9.1-dp4-busy", [], ["last-rank-only"], 1),
+        ("0.9.1-dp4-busy", ["-dpn", "3"], [], 1),
         ("0.20.2-busy", ["--max-num-queued-reqs", "9", "--max-num-queued-tokens", "90"],
          ["bounded-queue", "bounded-queue"], 1),
     ],
@@ -273,6 +278,12 @@ def test_data_parallel_ranks_and_bounds(name: str, flags: list[str], codes: list
     assert [finding.code for finding in facts.findings] == codes
     assert facts.seats is not None
     assert facts.seats.ceiling == 8 * ranks
+
+
+def test_the_old_engine_never_had_the_new_name_of_the_cache() -> None:
+    simulated = re.sub(r'engine="0",', "", body("0.20.2-busy"))
+    assert identify(simulated).dialect == "unlisted"
+    assert identify(simulated).signals["kv-cache"].value == 0.42
 
 
 def test_findings_say_where_the_other_ranks_are() -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from kubectl_llmhpa.engines import (
     EngineFacts,
     NotAnEngine,
+    Source,
     clues,
     engine_of,
     identify,
@@ -49,6 +50,9 @@ def test_lookalikes_are_refused_by_name(name: str, seen: str) -> None:
         ("", (), "the answer is empty and the command line names no engine"),
         ('{"a": 1}', (), "JSON"),
         ("<html>", (), "HTML page"),
+        ("\x1f\x8b\x08\0\0rubbish", (), "compressed (gzip)"),
+        ("\x1f\ufffd\x08\0\0rubbish", (), "compressed (gzip)"),
+        ("v\0l\0l\0m\0", (), "binary or UTF-16"),
         ("vllm:num_requests_running{ 8\n", (), "no Prometheus text"),
         ("node_cpu_seconds_total 3\n", (), "are of no engine that this version knows"),
         ("# TYPE vllm:num_requests_running gauge\n", (), "no series of vllm:num_requests_running"),
@@ -58,6 +62,51 @@ def test_lookalikes_are_refused_by_name(name: str, seen: str) -> None:
 def test_other_answers_are_refused_with_a_reason(text: str, command: list[str], reason: str) -> None:
     with pytest.raises(NotAnEngine, match=re.escape(reason)):
         identify(text, clues(command))
+
+
+def test_a_long_or_strange_line_is_not_repeated_whole() -> None:
+    with pytest.raises(NotAnEngine) as refused:
+        identify("\x01\ufffd\u0007{ " * 1000 + "\n")
+    assert refused.value.reason.isprintable()
+    assert len(refused.value.reason) < 130
+
+
+@pytest.mark.parametrize(
+    ("text", "command", "remedy"),
+    [
+        ('{"detail":"Not Found"}', [], "check that this is the port and the path"),
+        ('[{"name": "x"}]', [], "check that this is the port and the path"),
+        ("[" * 100_000, [], "check that this is the port and the path"),
+        ('[{"iter": 1, "numActiveRequests": 2}]', [], "/prometheus/metrics"),
+        ("[]", ["trtllm-serve", "m"], "/prometheus/metrics"),
+    ],
+)
+def test_only_statistics_of_iterations_are_those_of_tensorrt_llm(
+    text: str, command: list[str], remedy: str
+) -> None:
+    with pytest.raises(NotAnEngine, match="JSON") as refused:
+        identify(text, clues(command))
+    assert remedy in refused.value.remedy
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text() -> None:
+    assert identify("\ufeff" + body("vllm-0.20.2-busy")).signals["running"].value == 8
+
+
+@pytest.mark.parametrize(
+    "family",
+    [
+        "tgi_foo",
+        "trtllm_convert_jobs",
+        "sglang:foo",
+        "ray_sglang_foo",
+        "dynamo_frontend_http_build_info",
+        "nv_llm_http_service_foo",
+    ],
+)
+def test_a_prefix_alone_arms_no_engine(family: str) -> None:
+    with pytest.raises(NotAnEngine, match="of no engine"):
+        identify(f"# TYPE {family} gauge\n{family} 1\n")
 
 
 def test_hidden_metrics_name_the_flag_to_remove() -> None:
@@ -73,19 +122,35 @@ def test_hidden_metrics_name_the_flag_to_remove() -> None:
 @pytest.mark.parametrize(
     ("command", "image"),
     [
-        (["vllm", "serve", "m"], ""),
-        (["/usr/local/bin/vllm", "serve", "m"], ""),
-        (["python3", "-m", "vllm.entrypoints.openai.api_server", "--model", "m"], ""),
-        (["sh", "-c", "export A=1 && exec vllm serve m --port 8001"], ""),
-        (["--model", "m"], "vllm/vllm-openai:v0.20.2"),
-        ([], "registry.example.com:5000/team/vllm-openai:v0.20.2@sha256:00"),
+        (["python3", "-m", "sglang.launch_server", "--model-path", "m"], ""),
+        (["/usr/local/bin/sglang", "serve", "--model-path", "m"], ""),
+        (["sh", "-c", "export A=1 && exec python3 -m sglang.launch_server --port 8001"], ""),
+        (["--model-path", "m"], "lmsysorg/sglang:v0.5.12"),
+        ([], "registry.example.com:5000/team/sglang:v0.5.12@sha256:00"),
     ],
 )
-def test_an_engine_without_series_is_armed(command: list[str], image: str) -> None:
+def test_a_lazy_engine_without_a_family_is_armed_by_other_evidence(command: list[str], image: str) -> None:
     facts = identify("", clues(command, image=image))
-    assert (facts.engine, facts.armed) == ("vllm", True)
-    assert facts.signals["kv-cache"].metric == KV_NEW
+    assert (facts.engine, facts.armed) == ("sglang", True)
+    assert facts.source in (Source.COMMAND, Source.IMAGE)
+    assert facts.signals["kv-cache"].metric == "sglang:token_usage"
     assert {(source.value, source.series) for source in facts.signals.values()} == {(None, 0)}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["vllm", "serve", "m"],
+        ["llama-server", "-m", "m", "--metrics"],
+        ["lmdeploy", "serve", "api_server", "m"],
+        ["tritonserver"],
+        ["/opt/nim/start_server.sh"],
+    ],
+)
+def test_nothing_is_no_answer_of_an_engine_that_has_its_gauges_from_the_start(command: list[str]) -> None:
+    with pytest.raises(NotAnEngine, match="it answered with nothing") as refused:
+        identify("", clues(command))
+    assert refused.value.remedy == "check that this is the port of the engine"
 
 
 def test_an_armed_engine_takes_the_names_of_its_type_lines() -> None:

@@ -210,7 +210,9 @@ def test_targets_that_can_work_are_taken(seats: Seats | None, signal: str, value
 
 
 def test_an_armed_engine_is_given_its_newest_names() -> None:
-    policy = decide(identify("", clues(["vllm", "serve", "m", "--max-num-seqs", "8"])))
+    policy = decide(
+        identify("# TYPE vllm:num_requests_running gauge\n", clues(["vllm", "serve", "m", "--max-num-seqs", "8"]))
+    )
     assert [target.metric for target in policy.targets] == [
         "vllm:num_requests_running",
         "vllm:num_requests_waiting",
