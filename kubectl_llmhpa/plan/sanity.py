@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from kubectl_llmhpa import engines, quantities
-from kubectl_llmhpa.engines import EngineFacts, Kind, NotAnEngine, SignalSource
+from kubectl_llmhpa.engines import EngineFacts, Kind, NotAnEngine, SignalSource, registry
 from kubectl_llmhpa.engines.model import Clues
 from kubectl_llmhpa.findings import Finding, found
 from kubectl_llmhpa.hpa import HpaView, MetricView
@@ -38,9 +38,11 @@ def of_facts(about: str, facts: EngineFacts) -> tuple[Finding, ...]:
 
 
 def of_refusal(about: str, refusal: NotAnEngine, clues: Clues, body: str) -> tuple[Finding, ...]:
-    """What a body that is no engine's says besides: metrics that a flag hides, JSON where text was expected."""
+    """What a body that is no engine's says besides: metrics that a flag hides, statistics that a read takes away."""
     if body.lstrip()[:1] in ("{", "["):
-        return (found("json-metrics", about, refusal.reason),)
+        expected = engines.expect(clues)
+        read_away = registry.is_iterations(body) or bool(expected and expected.engine.never_ask)
+        return (found("json-metrics", about, refusal.reason),) if read_away else ()
     fault = hidden(about, clues)
     return (fault,) if fault else ()
 

@@ -171,9 +171,23 @@ def test_flags_that_hide_metrics_or_are_missing() -> None:
     assert missing.fix.startswith("set DYN_SYSTEM_PORT=9090 in its environment (this restarts")
 
 
-def test_json_where_text_was_expected() -> None:
-    found = sanity.of_refusal(ABOUT, NotAnEngine("the answer is JSON"), engines.clues(), ' [{"iter": 1}]')
-    assert codes(found) == ["json-metrics"]
+@pytest.mark.parametrize(
+    ("body", "command", "found"),
+    [
+        (' [{"iter": 1}]', "", ["json-metrics"]),
+        ('[{"numActiveRequests": 0}]', "", ["json-metrics"]),
+        # its queue of statistics is empty
+        ("[]", "trtllm-serve m", ["json-metrics"]),
+        # an application's own answer
+        ('{"detail": "Not Found"}', "", []),
+        ("[]", "", []),
+        ('[{"iter": ', "", []),
+        ('{"detail": "Not Found"}', "vllm serve m", []),
+    ],
+)
+def test_json_where_text_was_expected(body: str, command: str, found: list[str]) -> None:
+    clues = engines.clues([command] if command else [])
+    assert codes(sanity.of_refusal(ABOUT, NotAnEngine("the answer is JSON"), clues, body)) == found
 
 
 def test_what_enable_refuses_is_told_beforehand() -> None:
