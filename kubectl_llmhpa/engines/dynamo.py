@@ -129,6 +129,7 @@ def _worker(inner: Form, body: Exposition) -> Form:
         role=inner.role,
         absent=inner.absent,
         model_label=inner.model_label,
+        signs=(*inner.signs, *(name for signal in inner.signals for name in signal.names)),
     )
 
 
