@@ -211,7 +211,9 @@ def test_targets_that_can_work_are_taken(seats: Seats | None, signal: str, value
 
 def test_an_armed_engine_is_given_its_newest_names() -> None:
     policy = decide(
-        identify("# TYPE vllm:num_requests_running gauge\n", clues(["vllm", "serve", "m", "--max-num-seqs", "8"]))
+        identify(
+            "# TYPE vllm:num_requests_running gauge\n", clues(["vllm", "serve", "m", "--max-num-seqs", "8"])
+        )
     )
     assert [target.metric for target in policy.targets] == [
         "vllm:num_requests_running",
