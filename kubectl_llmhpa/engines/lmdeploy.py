@@ -92,6 +92,8 @@ LMDEPLOY = Engine(
     switch_on=("--enable-metrics",),
     switch_until="0.11",
     switch_off=("--disable-metrics",),
+    # Of the scheduler's iterations (`record_iteration` of loggers.py).
+    counts_while_generating=("lmdeploy:generation_tokens_total",),
     finished=("lmdeploy:request_success_total",),
     seats_of=seats_of,
 )

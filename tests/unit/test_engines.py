@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubectl_llmhpa.engines import (
+    ENGINES,
     EngineFacts,
     NotAnEngine,
     Source,
@@ -204,6 +205,13 @@ def test_metric_names_of_an_hpa_lead_back_to_signals(
 ) -> None:
     found = signal_of(metric)
     assert (found[1].name if found else None, engine_of(metric)) == (signal, engine)
+
+
+@pytest.mark.parametrize("name", ["vllm-0.20.2-busy", "lmdeploy-0.18.0-busy", "dynamo-1.6.1-frontend-busy"])
+def test_counters_that_move_during_a_generation_are_in_the_bodies(name: str) -> None:
+    facts = identify(body(name))
+    engine = next(one for one in ENGINES if one.name == facts.engine)
+    assert facts.signals["generation-tokens"].metric in engine.counts_while_generating
 
 
 VLLM_BODIES = sorted(path.stem for path in BODIES.glob("vllm-*-busy.txt") if "nostats" not in path.stem)
