@@ -13,5 +13,7 @@ pytestmark = pytest.mark.ground
 
 @pytest.mark.parametrize("command", [("vet", "./..."), ("test", "./...")], ids=["vet", "test"])
 def test_go(command: tuple[str, ...]) -> None:
-    done = subprocess.run(["go", *command], cwd=STUB, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(
+        ["go", *command], cwd=STUB, capture_output=True, text=True, timeout=300, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
