@@ -13,6 +13,7 @@ from tests.cluster.conftest import Json, Kubectl, Plugin, fresh_namespace
 from tests.cluster.dump import differences, dump
 from tests.cluster.stub_workload import KINDS, Stub
 from tests.cluster.test_enable import until
+from tests.cluster.workloads import LWS_INDEX
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
@@ -71,11 +72,20 @@ def scaled(stub: Stub, llm_hpa: Plugin, load: dict[str, float]) -> set[str]:
     stub.load(0, **IDLE)
     stub.load(0, **load)
     until(lambda: stub.replicas() == 2, LIMIT, "1 -> 2")
+    if stub.kind == "LeaderWorkerSet":
+        until(lambda: workers(stub) == 2, LIMIT, "a worker without metrics beside each leader")
     stub.load(0, **IDLE)
     until(lambda: stub.replicas() == 1, LIMIT, "2 -> 1")
     disabled = llm_hpa("disable", *stub.reference)
     assert disabled.code == 0, disabled.stderr
     return metrics
+
+
+def workers(stub: Stub) -> int:
+    """Running pods of a LeaderWorkerSet that have no metrics, and must not keep the HPA from scaling down."""
+    selector = f"leaderworkerset.sigs.k8s.io/name={stub.name},{LWS_INDEX}=1"
+    found = stub.kubectl.get("pods", "-n", stub.namespace, "-l", selector)["items"]
+    return sum(pod["status"]["phase"] == "Running" for pod in found)
 
 
 def look(kubectl: Kubectl, namespace: str) -> dict[str, Json]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.cluster.conftest import Kubectl, Plugin, fresh_namespace, load_image
+from tests.cluster.conftest import Kubectl, Plugin, assert_one_sentence, fresh_namespace, load_image
 from tests.cluster.ground.engine_images import BODIES
 from tests.cluster.workloads import MODEL
 from tests.engine import dynamo_runtime
@@ -90,6 +90,18 @@ def test_the_pods_speak_as_recorded(served: Dynamo) -> None:
         while (live := shape(scrape(server))) != recorded and time.monotonic() < deadline:
             time.sleep(1)
         assert live == recorded, part
+
+
+def test_both_parts_are_told_apart_and_the_frontend_is_refused(served: Dynamo, llm_hpa: Plugin) -> None:
+    complete(served.frontend, MODEL, tokens=20)
+    items = json.loads(llm_hpa("detect", "-n", served.namespace, "-o", "json").stdout)["items"]
+    seen = {one["reference"]: (one["engine"], one["role"], one["port"]) for one in items}
+    assert seen == {
+        f"Deployment/{DYNAMO_FRONTEND}": ("dynamo", "frontend", FRONTEND_PORT),
+        f"Deployment/{DYNAMO_WORKER}": ("dynamo", "", dynamo_runtime.SYSTEM_PORT),
+    }
+    outcome = llm_hpa("enable", f"deploy/{DYNAMO_FRONTEND}", "-n", served.namespace, "--max", "2")
+    assert_one_sentence(outcome, "name the workload of the engines behind it")
 
 
 def test_workers_scale_1_2_1_by_their_own_queue(served: Dynamo, llm_hpa: Plugin) -> None:

@@ -1,4 +1,4 @@
-"""The whole job with a real vLLM: enable, load, scaled from 1 to 3 by its own queue, given back."""
+"""The whole job with a real vLLM: detect, enable, load, scaled from 1 to 3 and back to 1, given back."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.engine.workloads import vllm
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
 
-def test_a_real_vllm_scales_from_1_to_3_under_bench(
+def test_a_real_vllm_scales_from_1_to_3_under_bench_and_back_to_1(
     llm_hpa: Plugin, kubectl: Kubectl, namespace: str
 ) -> None:
     target = ("sts/vllm-inference", "-n", namespace)
@@ -24,9 +24,11 @@ def test_a_real_vllm_scales_from_1_to_3_under_bench(
     kubectl.run("apply", "-f", "-", stdin=manifest)
     kubectl.run("rollout", "status", *target, "--timeout=300s", timeout=330)
     before = dump(kubectl, namespace)
-    enabled = llm_hpa("enable", *target, "--min", "1", "--max", "3")
+    seen = json.loads(llm_hpa("detect", *target, "-o", "json").stdout)["items"][0]
+    assert (seen["engine"], seen["version"], seen["port"]) == ("vllm", vllm_runtime.VERSION, 8000)
+    enabled = llm_hpa("enable", *target, "--min", "1", "--max", "3", "--scale-down-window", "15s")
     assert enabled.code == 0, enabled.stderr
-    loaded = llm_hpa("bench", *target, "--concurrency", "20", "--duration", "150s", "-o", "json", timeout=600)
+    loaded = llm_hpa("bench", *target, "--concurrency", "20", "--duration", "90s", "-o", "json", timeout=600)
     assert loaded.code == 0, loaded.stderr
     report = json.loads(loaded.stdout)
     events = kubectl.get("events", "-n", namespace, "--field-selector", "reason=SuccessfulRescale")["items"]
@@ -34,6 +36,7 @@ def test_a_real_vllm_scales_from_1_to_3_under_bench(
     assert any(message.startswith("New size: 3; reason: pods metric vllm:") for message in messages), messages
     assert report["kind"] == "Bench"
     assert kubectl.get("jobs", "-n", namespace)["items"] == []
+    kubectl.run("wait", *target, "--for=jsonpath={.spec.replicas}=1", "--timeout=240s", timeout=270)
     disabled = llm_hpa("disable", *target)
     assert disabled.code == 0, disabled.stderr
     left = [
