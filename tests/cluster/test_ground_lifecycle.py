@@ -129,7 +129,7 @@ def test_without_root_one_sentence_says_so() -> None:
     [
         (
             ["up", "--with", "kitchen-sink"],
-            "there is no part 'kitchen-sink': choose from control-plane, node",
+            "there is no part 'kitchen-sink': choose from control-plane, crds, node",
         ),
         (["build", "kubeadm"], "there is no program 'kubeadm'"),
         (["status"], f"cluster {NAME} is not up"),
