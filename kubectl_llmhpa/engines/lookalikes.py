@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from kubectl_llmhpa.engines import commands, endpoint_picker, promql
 from kubectl_llmhpa.engines.dynamo import NO_ENGINE
 from kubectl_llmhpa.engines.exposition import Exposition
-from kubectl_llmhpa.engines.model import HPA_FORMS, Clues, NotAnEngine, Signal, SignalSource
+from kubectl_llmhpa.engines.model import Clues, NotAnEngine, Signal, SignalSource
 from kubectl_llmhpa.engines.rows import ENGINES
 
 _FORWARDS = "it forwards requests and holds none of its own"
@@ -130,15 +130,8 @@ def refusal(row: Lookalike, body: Exposition) -> NotAnEngine:
     for signal in row.signals:
         metric, samples = promql.live(signal, body)
         if metric and signal.name not in upstream:
-            upstream[signal.name] = SignalSource(
-                signal.name,
-                signal.kind,
-                metric,
-                promql.value(signal, body),
-                len(samples),
-                signal,
-                promql.per_pod(signal, by=row.by),
-                tuple(form for form in HPA_FORMS[signal.kind] if form.startswith("External")),
+            upstream[signal.name] = promql.source(
+                signal, metric, promql.value(signal, body), len(samples), external_only=True, by=row.by
             )
     return NotAnEngine(f"this is {row.title}: {row.reason}", row.remedy, seen=row.title, upstream=upstream)
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from kubectl_llmhpa.engines.exposition import Exposition, Sample
-from kubectl_llmhpa.engines.model import Kind, Signal
+from kubectl_llmhpa.engines.model import HPA_FORMS, Kind, Signal, SignalSource
 
 QUANTILE = 0.95
 WINDOW = "1m"
@@ -38,6 +38,24 @@ def per_pod(signal: Signal, *, by: str = "namespace, pod", matchers: str = "") -
     if signal.minus:
         return f"clamp_min({count} - {_added(_any(signal.minus, where), by, signal.ranks)}, 0)"
     return count
+
+
+def source(
+    signal: Signal,
+    metric: str,
+    number: float | None,
+    series: int,
+    *,
+    external_only: bool = False,
+    by: str = "namespace, pod",
+) -> SignalSource:
+    """A signal that is found under `metric` in so many series; `external_only`: it is not one pod's number."""
+    forms = HPA_FORMS[signal.kind]
+    if external_only:
+        forms = tuple(form for form in forms if form.startswith("External"))
+    return SignalSource(
+        signal.name, signal.kind, metric, number, series, signal, per_pod(signal, by=by), forms
+    )
 
 
 def live(signal: Signal, body: Exposition) -> tuple[str, tuple[Sample, ...]]:

@@ -15,7 +15,6 @@ from kubectl_llmhpa.engines import exposition, lookalikes, promql
 from kubectl_llmhpa.engines.evidence import Expected
 from kubectl_llmhpa.engines.exposition import Exposition, Sample
 from kubectl_llmhpa.engines.model import (
-    HPA_FORMS,
     Clues,
     Engine,
     EngineFacts,
@@ -252,24 +251,16 @@ def _models(form: Form, body: Exposition) -> tuple[str, ...]:
 def _expected_source(signal: Signal, form: Form, body: Exposition) -> SignalSource:
     """A signal before its first series: the name of a TYPE line, else the newest name."""
     typed = (name for name in signal.metrics if {name, name.removesuffix("_total")} & body.families)
-    return source_for(signal, form, next(typed, signal.metrics[0]), None, 0)
+    metric = next(typed, signal.metrics[0])
+    return promql.source(signal, metric, None, 0, external_only=form.external_only)
 
 
 def _live_source(signal: Signal, form: Form, body: Exposition) -> SignalSource | None:
     metric, samples = promql.live(signal, body)
     if not metric:
         return None
-    return source_for(signal, form, metric, promql.value(signal, body), len(samples))
-
-
-def source_for(signal: Signal, form: Form, metric: str, value: float | None, series: int) -> SignalSource:
-    """A signal of a form as a source."""
-    forms = HPA_FORMS[signal.kind]
-    if form.external_only:
-        forms = tuple(one for one in forms if one.startswith("External"))
-    return SignalSource(
-        signal.name, signal.kind, metric, value, series, signal, promql.per_pod(signal), forms
-    )
+    value = promql.value(signal, body)
+    return promql.source(signal, metric, value, len(samples), external_only=form.external_only)
 
 
 def _unreadable(body: str, expected: Expected | None, error: ValueError) -> NotAnEngine:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from kubectl_llmhpa import engines, quantities
 from kubectl_llmhpa.api import PROMETHEUSES, Json, Reader
 from kubectl_llmhpa.backends import prometheus_adapter
-from kubectl_llmhpa.engines import lookalikes, registry
+from kubectl_llmhpa.engines import lookalikes, promql
 from kubectl_llmhpa.engines.exposition import Exposition
 from kubectl_llmhpa.engines.exposition import Sample as Series
 from kubectl_llmhpa.engines.model import Clues, Engine, Form, Signal
@@ -139,7 +139,9 @@ def facts_of_served(
         if engine.name == name:
             spelt = (one for one in signal.metrics if one.replace(":", "_") == api_name.replace(":", "_"))
             metric = next(spelt, signal.metrics[0])
-            signals[signal.name] = registry.source_for(signal, form, metric, values[api_name], 1)
+            signals[signal.name] = promql.source(
+                signal, metric, values[api_name], 1, external_only=form.external_only
+            )
     assumed = engines.assume(clues, hint if own == name and hint else name)
     evidence = f"{next(iter(owners))} in the metrics API"
     return replace(assumed, source=engines.Source.METRICS_API, evidence=evidence, signals=signals)
