@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 
 from kubectl_llmhpa.api import Json
-from kubectl_llmhpa.workloads.families.groups import Adapter, Role, adapter_itself, role_of_group
+from kubectl_llmhpa.workloads.families.groups import Adapter, Role, adapter_itself, role_of_group, setting
 from kubectl_llmhpa.workloads.kinds import Found, Kind, Lookup, Target, Trail, at, label_of, patch
 from kubectl_llmhpa.workloads.model import DECODE, PREFILL, role_word
 
@@ -46,10 +46,7 @@ def _roles(found: Found) -> list[Role]:
         roles.append(_component(found, name, service or {}, enabled, body, "merge"))
     for index, component in enumerate(found.at("spec", "components", default=())):
         name = component["name"]
-        body = (
-            f'[{{"op":"test","path":"/spec/components/{index}/name","value":"{name}"}},'
-            f'{{"op":"add","path":"/spec/components/{index}/scalingAdapter","value":{{}}}}]'
-        )
+        body = setting("components", index, name, "scalingAdapter", {})
         roles.append(_component(found, name, component, "scalingAdapter" in component, body, "json"))
     return roles
 

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from kubectl_llmhpa.api import Json
 from kubectl_llmhpa.workloads.kinds import Found, Lookup, Target, Trail, enable_command, refusal
 from kubectl_llmhpa.workloads.model import FRONTEND, ROLE, role_word
 
 #: How a selector that takes one pod of each replica ends: LeaderWorkerSet's worker-index, RoleBasedGroup's
 #: component-index.
 _LEADER = "-index=0"
+
+
+def setting(items: str, index: int, name: str, field: str, value: Json) -> str:
+    """The JSON patch that sets a field of one item of `spec.<items>`, only while that item still has this name."""
+    path = f"/spec/{items}/{index}"
+    steps = [
+        {"op": "test", "path": f"{path}/name", "value": name},
+        {"op": "add", "path": f"{path}/{field}", "value": value},
+    ]
+    return json.dumps(steps, separators=(",", ":"))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ api/disaggregatedset/v1/disaggregatedsetrolescaler_types.go (the scaler of a rol
 
 from __future__ import annotations
 
-from kubectl_llmhpa.workloads.families.groups import Adapter, Role, adapter_itself, role_of_group
+from kubectl_llmhpa.workloads.families.groups import Adapter, Role, adapter_itself, role_of_group, setting
 from kubectl_llmhpa.workloads.kinds import Found, Kind, Lookup, Target, Trail, at, label_of, patch
 from kubectl_llmhpa.workloads.model import LEADER_WORKER, REPLICAS, role_word
 
@@ -34,10 +34,7 @@ def _roles(found: Found) -> list[Role]:
     roles = []
     for index, role in enumerate(found.at("spec", "roles", default=())):
         name = role["name"]
-        body = (
-            f'[{{"op":"test","path":"/spec/roles/{index}/name","value":"{name}"}},'
-            f'{{"op":"add","path":"/spec/roles/{index}/scaling","value":{{"mode":"External"}}}}]'
-        )
+        body = setting("roles", index, name, "scaling", {"mode": "External"})
         roles.append(Role(
             name, f"{found.name}-{name}", patch(found, body, kind="json"),
             switched_on=at(role, "scaling", "mode") == "External",

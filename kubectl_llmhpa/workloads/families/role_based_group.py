@@ -8,7 +8,7 @@ and workers it is the leaders; a Deployment or StatefulSet has no such field, so
 from __future__ import annotations
 
 from kubectl_llmhpa.api import Json
-from kubectl_llmhpa.workloads.families.groups import Adapter, Role, adapter_itself, role_of_group
+from kubectl_llmhpa.workloads.families.groups import Adapter, Role, adapter_itself, role_of_group, setting
 from kubectl_llmhpa.workloads.kinds import Found, Kind, Lookup, Target, Trail, at, label_of, patch
 
 GROUP = "workloads.x-k8s.io"
@@ -34,10 +34,7 @@ def _roles(found: Found) -> list[Role]:
     roles = []
     for index, role in enumerate(found.at("spec", "roles", default=())):
         name = role["name"]
-        body = (
-            f'[{{"op":"test","path":"/spec/roles/{index}/name","value":"{name}"}},'
-            f'{{"op":"add","path":"/spec/roles/{index}/scalingAdapter","value":{{"enable":true}}}}]'
-        )
+        body = setting("roles", index, name, "scalingAdapter", {"enable": True})
         roles.append(Role(
             name, f"{found.name}-{name}", patch(found, body, kind="json"),
             switched_on=bool(at(role, "scalingAdapter", "enable")), pods_per_replica=_pods(role),
