@@ -188,6 +188,16 @@ _ROWS = (
         "set terminationGracePeriodSeconds above the longest generation, or use --scale-down disabled",
     ),
     Rule(
+        "two-metric-providers", "warning", "Two programs serve custom metrics",
+        "an HPA asks only {asked}, so what the other one serves is unknown to it",
+        "delete APIService {other}, or keep one of the programs",
+    ),
+    Rule(
+        "rule-will-be-lost", "warning", "The adapter serves by a rule that its configuration file no longer has",
+        "its next restart loses the metric, and the HPA with it",
+        "run enable again, or put the rule into {source}",
+    ),
+    Rule(
         "not-checked", "info", "Something could not be read with these permissions",
         "{what} was not checked",
         "ask for the right to read it, or check by hand",

@@ -8,7 +8,7 @@ written.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -31,7 +31,7 @@ _SCHEMA = {
 _ATTEMPT = "read the adapter's configuration"
 _REMEDY = "repair it first: with it the adapter does not start again"
 _SELECTOR = re.compile(r"^\s*(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*)?\s*(?:\{(?P<matchers>.*)\})?\s*$", re.DOTALL)
-_NAME_MATCHER = re.compile(r"""__name__\s*(=~|!~|!=|=)\s*["']((?:[^"'\\]|\\.)*)["']""")
+_MATCHER = re.compile(r"""(\w+)\s*(=~|!~|!=|=)\s*["']((?:[^"'\\]|\\.)*)["']""")
 
 
 def rule_for(source: SignalSource, *, namespace_label: str = "namespace", pod_label: str = "pod") -> Json:
@@ -58,25 +58,88 @@ def rule_for(source: SignalSource, *, namespace_label: str = "namespace", pod_la
     return rule
 
 
-def serves(rule: Mapping[str, Any], metric: str) -> bool:
+def serves(rule: Mapping[str, Any], metric: str, series: Collection[Mapping[str, str]] = ()) -> bool:
     """Whether a rule serves `metric`, be it a rule for one series or a catch-all such as the community chart's.
 
-    pkg/naming/metric_namer.go: the series query selects, `seriesFilters` sift, `name` renames. A catch-all is taken
-    at its word for `__name__`; other matchers hold for every series of a pod.
+    pkg/naming/metric_namer.go: the series query selects, `seriesFilters` sift, `name` renames. With live `series`
+    (their labels with `__name__`) it has to serve the metric of pods from one of them; without, a catch-all is taken
+    at its word for `__name__`, and other matchers are taken to hold for every series of a pod.
     """
+    if series:
+        return any(api_name(rule, one) == metric and pod_label(rule) in one for one in series)
     query = _SELECTOR.match(str(rule.get("seriesQuery", "")))
     if query is None or not (query["name"] or query["matchers"]):
         return False
-    series = query["name"] or metric
-    matchers = _NAME_MATCHER.finditer(query["matchers"] or "")
+    name = query["name"] or metric
+    matchers = [one for one in _MATCHER.finditer(query["matchers"] or "") if one[1] == "__name__"]
     try:
-        return (
-            all(_accepts(one[1], one[2], series) for one in matchers)
-            and all(_passes(one, series) for one in rule.get("seriesFilters") or [])
-            and _api_name(rule, series) == metric
-        )
+        return all(_accepts(one[2], one[3], name) for one in matchers) and _named(rule, name) == metric
     except re.error:
         return False
+
+
+def api_name(rule: Mapping[str, Any], series: Mapping[str, str]) -> str | None:
+    """The name under which a rule lists a live series, None when it does not select it."""
+    query = _SELECTOR.match(str(rule.get("seriesQuery", "")))
+    if query is None or (query["name"] and query["name"] != series["__name__"]):
+        return None
+    matchers = _MATCHER.finditer(query["matchers"] or "")
+    try:
+        if not all(_accepts(one[2], one[3], series.get(one[1], "")) for one in matchers):
+            return None
+        return _named(rule, series["__name__"])
+    except re.error:
+        return None
+
+
+def pod_label(rule: Mapping[str, Any]) -> str:
+    """The label that a rule takes for the pod's name, empty when it knows no pods."""
+    return _label(rule, ("pod", "pods"))
+
+
+def namespace_label(rule: Mapping[str, Any]) -> str:
+    """The label that a rule takes for the namespace's name, empty when it knows no namespaces."""
+    return _label(rule, ("namespace", "namespaces"))
+
+
+def _label(rule: Mapping[str, Any], resource: tuple[str, ...]) -> str:
+    """pkg/naming/resource_converter.go: overrides first, else the template filled in."""
+    resources = rule.get("resources") or {}
+    for label, meant in (resources.get("overrides") or {}).items():
+        if meant.get("resource") in resource and not meant.get("group"):
+            return str(label)
+    template = str(resources.get("template") or "")
+    return template.replace("<<.Resource>>", resource[0]).replace("<<.Group>>", "")
+
+
+def example_query(rule: Mapping[str, Any]) -> str:
+    """The PromQL that the adapter makes of a rule for a pod that does not exist: whether Prometheus takes it."""
+    where, who = namespace_label(rule), pod_label(rule)
+    filled = {
+        "<<.LabelMatchers>>": f'{where}="none",{who}=~"none"',
+        "<<.GroupBy>>": who,
+        "<<.Series>>": series_names(rule)[0],
+    }
+    query = str(rule.get("metricsQuery", ""))
+    for part, text in filled.items():
+        query = query.replace(part, text)
+    return query
+
+
+def series_names(rule: Mapping[str, Any]) -> list[str]:
+    """The metrics that a rule of ours is made from, newest first."""
+    query = _SELECTOR.match(str(rule.get("seriesQuery", "")))
+    if query is None:
+        return [""]
+    if query["name"]:
+        return [query["name"]]
+    names = next((one[3] for one in _MATCHER.finditer(query["matchers"] or "") if one[1] == "__name__"), "")
+    return names.removeprefix("^(").removesuffix(")$").split("|")
+
+
+def rival(name: str, ours: Collection[Json], rules: Iterable[Json]) -> Json | None:
+    """A rule of somebody else's that yields the same API name: the last one would hide the other."""
+    return next((one for one in rules if one not in ours and serves(one, name)), None)
 
 
 def _passes(sieve: Mapping[str, str], series: str) -> bool:
@@ -86,14 +149,17 @@ def _passes(sieve: Mapping[str, str], series: str) -> bool:
     return not sieve.get("isNot") or re.search(sieve["isNot"], series) is None
 
 
-def _accepts(operator: str, value: str, name: str) -> bool:
-    """One matcher of PromQL on `__name__`; its regular expressions are anchored."""
-    equal = re.fullmatch(value, name) is not None if "~" in operator else value == name
+def _accepts(operator: str, quoted: str, text: str) -> bool:
+    """One matcher of PromQL; its regular expressions are anchored, an absent label is empty."""
+    value = re.sub(r"\\(.)", r"\1", quoted)
+    equal = re.fullmatch(value, text) is not None if "~" in operator else value == text
     return equal != operator.startswith("!")
 
 
-def _api_name(rule: Mapping[str, Any], series: str) -> str | None:
+def _named(rule: Mapping[str, Any], series: str) -> str | None:
     """The API name that a rule gives to a series: `matches` is `.*` unless given, `as` its only group or all of it."""
+    if not all(_passes(one, series) for one in rule.get("seriesFilters") or []):
+        return None
     name = rule.get("name") or {}
     match = re.search(str(name.get("matches") or ".*"), series)
     if match is None:

@@ -1,29 +1,38 @@
-"""prometheus-adapter: found from its APIService, its configuration from its own arguments and mounts.
+"""The adapter that serves custom metrics: found from its APIService, its configuration from its arguments and mounts.
 
-Source: kubernetes-sigs/prometheus-adapter cmd/adapter/adapter.go (flags and their defaults; the
-configuration is read once at start, so a changed file needs a restart).
+Two programs are known whose rules can be written: prometheus-adapter, and Alibaba's, which has prometheus-adapter's
+code inside. Source: kubernetes-sigs/prometheus-adapter cmd/adapter/adapter.go (flags and their defaults; the
+configuration is read once at start, so a changed file needs a restart; without `rules` it serves no custom metrics).
 """
 
 from __future__ import annotations
 
-import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from kubectl_llmhpa.api import API_SERVICES, CONFIG_MAPS, DEPLOYMENTS, SERVICES, Json, Reader
-from kubectl_llmhpa.errors import ApiError, LlmHpaError
+from kubectl_llmhpa.api import API_SERVICES, CONFIG_MAPS, Json, Reader
+from kubectl_llmhpa.backends import ack_adapter, mounted_file, providers
+from kubectl_llmhpa.backends.model import ACK, PROMETHEUS_ADAPTER
+from kubectl_llmhpa.backends.providers import Provider
+from kubectl_llmhpa.errors import LlmHpaError
+from kubectl_llmhpa.findings import Finding, found
 
 GROUP = "custom.metrics.k8s.io"
+RESOURCE_GROUP = "metrics.k8s.io"
+EXTERNAL_GROUP = "external.metrics.k8s.io"
+#: The version that is registered for an adapter which has none.
+DEFAULT_VERSION = "v1beta1"
 _ATTEMPT = "find the adapter that serves custom metrics"
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_DEFAULTS = {"prometheus-url": "https://localhost", "metrics-relist-interval": "10m"}
 
 
 @dataclass(frozen=True)
 class Adapter:
-    """A running prometheus-adapter and where its rules are. Times are in seconds."""
+    """A running adapter and where its rules are. Times are in seconds."""
 
     version: str
     deployment: Json
@@ -32,6 +41,15 @@ class Adapter:
     prometheus_url: str
     relist: float
     max_age: float
+    kind: str = PROMETHEUS_ADAPTER
+    reloads: bool = False
+    """A sidecar makes it read a changed file: the process exits and starts again."""
+    custom: bool = True
+    """False: no APIService leads custom.metrics.k8s.io here; it serves the metrics of `kubectl top`."""
+    provider: Provider | None = None
+    """The APIService that it was found by."""
+    others: tuple[str, ...] = ()
+    """APIServices of the same group that lead to another program."""
 
     @property
     def namespace(self) -> str:
@@ -53,33 +71,44 @@ class Adapter:
         """The API path of its ConfigMap."""
         return CONFIG_MAPS.path(self.namespace, self.config_map)
 
+    @property
+    def gap(self) -> str:
+        """Why its API is away for a moment while it restarts, empty where the old pod serves until the new one does.
 
-def find(reader: Reader, *, even_down: bool = False) -> Adapter:
-    """The adapter behind `custom.metrics.k8s.io`.
+        Without a readiness probe a new pod gets requests before it serves: 0.5 to 1.1 s of 503 were seen.
+        """
+        spec = self.deployment.get("spec") or {}
+        if (spec.get("strategy") or {}).get("type") == "Recreate":
+            return "its pods are replaced all at once"
+        if int(spec.get("replicas", 1)) == 1 and _unavailable(spec) >= 1:
+            return "its only pod goes before the new one is ready"
+        if spec and "readinessProbe" not in providers.program(self.deployment)[1]:
+            return "it has no readiness probe"
+        return ""
 
-    Raises LlmHpaError when there is none, when it is down (unless `even_down`), or when it is another program.
+
+def find(reader: Reader, *, even_down: bool = False, api_services: Sequence[Json] | None = None) -> Adapter:
+    """The adapter behind `custom.metrics.k8s.io`, or one that could serve it (`Adapter.custom` False).
+
+    `api_services` are those of the cluster, where they are known already. Raises LlmHpaError when there is none, when
+    it is down (unless `even_down`), or when it is a program whose rules are not written here.
     """
-    services = reader.get(API_SERVICES.path()).get("items") or []
-    serving = [one for one in services if one["spec"].get("group") == GROUP and one["spec"].get("service")]
+    if api_services is None:
+        api_services = reader.get(API_SERVICES.path()).get("items") or []
+    serving = providers.of_group(api_services, GROUP)
     if not serving:
-        raise LlmHpaError(
-            _ATTEMPT, f"no APIService serves {GROUP}, so an HPA cannot read pod metrics",
-            "install prometheus-adapter with at least one rule",
-        )  # fmt: skip
-    service = max(serving, key=lambda one: int(one["spec"].get("versionPriority", 0)))
-    reference = service["spec"]["service"]
-    deployment = _deployment_behind(reader, reference["namespace"], reference["name"])
-    adapter = _read(service["spec"]["version"], deployment)
-    condition: Json = next(
-        (one for one in service["status"].get("conditions") or [] if one["type"] == "Available"), {}
-    )
-    if condition.get("status") != "True" and not even_down:
-        raise LlmHpaError(
-            f"reach the custom metrics API ({adapter.namespace}/{adapter.name})",
-            f"APIService {service['metadata']['name']} is not available: {condition.get('message', 'no condition')}",
-            f"see: kubectl -n {adapter.namespace} logs deploy/{adapter.name}",
-        )
-    return adapter
+        return _unregistered(reader, api_services, even_down)
+    adapter = _adapter(reader, serving[0], others=_others(reader, serving))
+    return _up(adapter, even_down)
+
+
+def findings(adapter: Adapter) -> list[Finding]:
+    """What is wrong around it."""
+    about = f"Deployment/{adapter.namespace}/{adapter.name}"
+    if not adapter.others or adapter.provider is None:
+        return []
+    seen = f"{', '.join((adapter.provider.name, *adapter.others))} lead to different programs"
+    return [found("two-metric-providers", about, seen, asked=adapter.provider.name, other=adapter.others[0])]
 
 
 def listed(reader: Reader, adapter: Adapter) -> set[str]:
@@ -107,73 +136,125 @@ def rolled_out(deployment: Mapping[str, Any]) -> bool:
     )
 
 
-def _deployment_behind(reader: Reader, namespace: str, name: str) -> Json:
-    try:
-        service = reader.get(SERVICES.path(namespace, name))
-    except ApiError as error:
-        if error.not_found:
-            raise LlmHpaError(
-                _ATTEMPT, f"the APIService points at service {namespace}/{name}, which does not exist",
-                "reinstall prometheus-adapter",
-            ) from error  # fmt: skip
-        raise
-    selector: dict[str, str] = service["spec"].get("selector") or {}
-    for deployment in reader.get(DEPLOYMENTS.path(namespace)).get("items") or []:
-        labels = deployment["spec"]["template"]["metadata"].get("labels") or {}
-        if selector and selector.items() <= labels.items():
-            deployment.setdefault("apiVersion", DEPLOYMENTS.api_version)
-            deployment.setdefault("kind", DEPLOYMENTS.kind)
-            found: Json = deployment
-            return found
+def _unregistered(reader: Reader, api_services: Sequence[Json], even_down: bool) -> Adapter:
+    """A prometheus-adapter that serves `kubectl top` only (kube-prometheus' layout), or why there is nothing."""
+    for provider in providers.of_group(api_services, RESOURCE_GROUP)[:1]:
+        if _program_behind(reader, provider) == PROMETHEUS_ADAPTER:
+            return _up(_adapter(reader, provider, custom=False), even_down)
+    for provider in providers.of_group(api_services, EXTERNAL_GROUP)[:1]:
+        if _program_behind(reader, provider) == ACK:
+            raise _ack_switched_off(providers.deployment_behind(reader, provider, _ATTEMPT))
     raise LlmHpaError(
-        _ATTEMPT, f"no Deployment stands behind service {namespace}/{name}", "reinstall the adapter"
-    )
-
-
-def _read(version: str, deployment: Json) -> Adapter:
-    """The adapter's settings, from whichever container has a `--config` under a mounted ConfigMap."""
-    name = f"{deployment['metadata']['namespace']}/{deployment['metadata']['name']}"
-    spec = deployment["spec"]["template"]["spec"]
-    for container in spec["containers"]:
-        words = [*(container.get("command") or []), *(container.get("args") or [])]
-        flags = _flags(words)
-        text = " ".join([container.get("image", ""), *words])
-        if "prometheus-adapter" not in text and "prometheus-url" not in flags:
-            continue
-        where = flags.get("config", "")
-        for mount in container.get("volumeMounts") or []:
-            if posixpath.dirname(where) != mount["mountPath"].rstrip("/"):
-                continue
-            volume = next(one for one in spec.get("volumes") or [] if one["name"] == mount["name"])
-            if "configMap" not in volume:
-                continue
-            file = posixpath.basename(where)
-            items = {one["path"]: one["key"] for one in volume["configMap"].get("items") or []}
-            relist = _seconds(flags.get("metrics-relist-interval", "10m"))
-            return Adapter(
-                version, deployment, volume["configMap"]["name"], items.get(file, file),
-                flags.get("prometheus-url", "https://localhost"), relist,
-                _seconds(flags["metrics-max-age"]) if "metrics-max-age" in flags else relist,
-            )  # fmt: skip
-        raise LlmHpaError(
-            f"read the configuration of {name}", f"--config={where} is not in a mounted ConfigMap",
-            "add the rules by hand",
-        )  # fmt: skip
-    raise LlmHpaError(
-        _ATTEMPT, f"deployment {name} serves it and is not prometheus-adapter",
-        "this version writes rules for prometheus-adapter only",
+        _ATTEMPT, f"no APIService serves {GROUP}, so an HPA cannot read pod metrics",
+        "install prometheus-adapter with at least one rule, or KEDA",
     )  # fmt: skip
 
 
-def _flags(words: list[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for position, word in enumerate(words):
-        if word.startswith("--"):
-            name, equals, value = word[2:].partition("=")
-            if not equals and position + 1 < len(words) and not words[position + 1].startswith("-"):
-                value = words[position + 1]
-            found[name] = value
-    return found
+def _program_behind(reader: Reader, provider: Provider) -> str:
+    """The program behind an APIService of another group; unknown where that may not be looked at."""
+    try:
+        return providers.program(providers.deployment_behind(reader, provider, _ATTEMPT))[0]
+    except LlmHpaError:
+        return ""
+
+
+def _others(reader: Reader, serving: Sequence[Provider]) -> tuple[str, ...]:
+    """The APIServices that do not lead where the first one leads; one program may serve several versions."""
+    elsewhere = [one for one in serving[1:] if one.place != serving[0].place]
+    if not elsewhere:
+        return ()
+    first = providers.deployment_behind(reader, serving[0], _ATTEMPT)["metadata"]
+    result = []
+    for one in elsewhere:
+        try:
+            other = providers.deployment_behind(reader, one, _ATTEMPT)["metadata"]
+        except LlmHpaError:
+            other = {"namespace": one.namespace, "name": one.service}
+        if (other["namespace"], other["name"]) != (first["namespace"], first["name"]):
+            result.append(one.name)
+    return tuple(result)
+
+
+def _up(adapter: Adapter, even_down: bool) -> Adapter:
+    provider = adapter.provider
+    if provider is None or provider.available or even_down:
+        return adapter
+    api = GROUP if adapter.custom else RESOURCE_GROUP
+    raise LlmHpaError(
+        f"reach {'the custom metrics API' if adapter.custom else api} ({adapter.namespace}/{adapter.name})",
+        f"APIService {provider.name} is not available: {provider.message}",
+        f"see: kubectl -n {adapter.namespace} logs deploy/{adapter.name}",
+    )
+
+
+def _adapter(
+    reader: Reader, provider: Provider, *, custom: bool = True, others: tuple[str, ...] = ()
+) -> Adapter:
+    """The adapter behind an APIService, its settings read from its Deployment. Raises LlmHpaError."""
+    deployment = providers.deployment_behind(reader, provider, _ATTEMPT)
+    kind, container = providers.program(deployment)
+    name = f"{provider.namespace}/{deployment['metadata']['name']}"
+    if kind not in (PROMETHEUS_ADAPTER, ACK):
+        raise _foreign(kind, name, container)
+    flags = {**(ack_adapter.DEFAULTS if kind == ACK else _DEFAULTS), **providers.flags(container)}
+    spec = deployment["spec"]["template"]["spec"]
+    if kind == ACK and not flags.get("config"):
+        raise _ack_switched_off(deployment)
+    source = mounted_file.existing(
+        reader, provider.namespace, mounted_file.sources(spec, container, flags.get("config", ""))
+    )
+    if source is None:
+        raise LlmHpaError(
+            f"read the configuration of {name}", f"--config={flags.get('config', '')} is not in a mounted ConfigMap",
+            "add the rules by hand",
+        )  # fmt: skip
+    relist = flags["metrics-relist-interval"]
+    return Adapter(
+        version=provider.version if custom else DEFAULT_VERSION,
+        deployment=deployment,
+        config_map=source.config_map,
+        key=source.key,
+        prometheus_url=flags["prometheus-url"],
+        relist=_seconds(relist),
+        max_age=_seconds(flags.get("metrics-max-age", relist)),
+        kind=kind,
+        reloads=kind == ACK and ack_adapter.reloads(spec),
+        custom=custom,
+        provider=provider,
+        others=others,
+    )
+
+
+def _foreign(kind: str, name: str, container: Json) -> LlmHpaError:
+    if kind == providers.STACKDRIVER:
+        return LlmHpaError(
+            _ATTEMPT, f"deployment {name} is {kind}, which serves what Cloud Monitoring has and takes no rules",
+            "use a metric that it lists already, or install KEDA",
+        )  # fmt: skip
+    return LlmHpaError(
+        _ATTEMPT,
+        f"deployment {name} serves it and is not prometheus-adapter (image {container.get('image', '')}), "
+        "so nothing of it is changed",
+        "use a metric that it lists already, or install KEDA",
+    )
+
+
+def _ack_switched_off(deployment: Json) -> LlmHpaError:
+    metadata = deployment["metadata"]
+    path = ".".join(ack_adapter.VALUES)
+    return LlmHpaError(
+        _ATTEMPT,
+        f"deployment {metadata['namespace']}/{metadata['name']} (the ACK adapter) runs without its Prometheus part",
+        f"set {path}.enabled to true and {path}.url in the values of its Helm release",
+    )
+
+
+def _unavailable(spec: Json) -> int:
+    """How many pods a rolling update may take down at first; percentages are rounded down (25% unless given)."""
+    value = ((spec.get("strategy") or {}).get("rollingUpdate") or {}).get("maxUnavailable", "25%")
+    if isinstance(value, str) and value.endswith("%"):
+        return int(spec.get("replicas", 1)) * int(value[:-1]) // 100
+    return int(value)
 
 
 def _seconds(text: str) -> float:

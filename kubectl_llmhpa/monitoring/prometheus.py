@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+import time
 import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kubectl_llmhpa.api import SERVICES, Json, Reader
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
+
+#: Series that are asked for at once: enough to see labels by, and no more than an answer may hold.
+SERIES_LIMIT = 1000
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,24 @@ def query(reader: Reader, server: Server, expression: str) -> list[Sample]:
     return [
         Sample(one.get("metric") or {}, float(one["value"][1])) for one in answer["data"].get("result") or []
     ]
+
+
+def series(reader: Reader, server: Server, selector: str, *, seconds: float) -> list[dict[str, str]]:
+    """The labels of up to SERIES_LIMIT series that a selector matches, seen within the last `seconds`.
+
+    Raises ApiError; its `code` is 400 or 422 when Prometheus refuses the selector.
+    """
+    question = {"match[]": selector, "start": f"{time.time() - seconds:.0f}", "limit": str(SERIES_LIMIT)}
+    path = f"{server.proxy_path}/api/v1/series?{urllib.parse.urlencode(question)}"
+    found: list[dict[str, str]] = reader.get(path).get("data") or []
+    return found
+
+
+def names(reader: Reader, server: Server, selector: str, *, seconds: float) -> set[str]:
+    """The metric names that a selector matches, seen within the last `seconds`. Raises ApiError."""
+    question = {"match[]": selector, "start": f"{time.time() - seconds:.0f}"}
+    path = f"{server.proxy_path}/api/v1/label/__name__/values?{urllib.parse.urlencode(question)}"
+    return set(reader.get(path).get("data") or [])
 
 
 def per_pod(samples: list[Sample], label: str = "pod") -> dict[str, float]:
