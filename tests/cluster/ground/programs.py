@@ -69,6 +69,11 @@ class Program:
         return MODULES / self.module
 
     @property
+    def sources(self) -> Path:
+        """Return the folder of a package of our own; a package of others is pinned by the module files."""
+        return self.folder / self.package if self.package.startswith(".") else self.folder
+
+    @property
     def path(self) -> Path:
         """Return where the built program is, or will be."""
         return cache_root() / "programs" / f"{self.name}-{key(self)}" / self.name
@@ -79,7 +84,7 @@ def key(program: Program) -> str:
     """Return a hash of everything that decides the bytes of ``program``."""
     folder = program.folder
     digest = hashlib.sha256()
-    sources = sorted([*folder.glob("*.go"), *folder.glob("*.json")])
+    sources = sorted([*program.sources.glob("*.go"), *program.sources.glob("*.json")])
     for path in (folder / "go.mod", folder / "go.sum", *sources):
         if path.exists():
             digest.update(f"{path.name} {path.stat().st_size}\n".encode())
@@ -129,6 +134,8 @@ PROGRAMS: Final = {
         _keda("keda-admission-webhooks", "webhooks"),
         Program("lws-manager", "lws", "sigs.k8s.io/lws/cmd", ldflags=_LWS_LDFLAGS),
         Program("stub-engine", "../stub", "."),
+        Program("adapter-oracle", "prometheus-adapter", "./oracle"),
+        Program("prometheus-oracle", "prometheus", "./oracle"),
     )
 }
 
