@@ -22,6 +22,7 @@ from tests.cluster.ground.record import Options
 MONITORING: Final = "monitoring"
 ADAPTER_RELEASE: Final = "prometheus-adapter"
 CUSTOM_METRICS: Final = "/apis/custom.metrics.k8s.io/v1beta1"
+_DEFINITIONS: Final = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _APISERVICES: Final = "/apis/apiregistration.k8s.io/v1/apiservices"
 _PROMETHEUS: Final = f"/api/v1/namespaces/{MONITORING}/services/kube-prometheus-stack-prometheus:9090/proxy"
 
@@ -138,7 +139,7 @@ class Addons:
     def crds(self) -> None:
         """The custom resource definitions of other projects, ready when they are served."""
         self.api.apply("\n---\n".join(path.read_text() for path in crds.files()))
-        self.api.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+        wait_until("custom resource definitions were not served", self._all_established)
 
     def _helm(self, *arguments: str | Path) -> None:
         home = self.layout.state / "helm"
@@ -162,8 +163,20 @@ class Addons:
         wait_until(f"{name} was not ready", lambda: self.api.rolled_out(kind, namespace, name))
 
     def _wait_established(self, crd: str) -> None:
-        path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{crd}"
-        wait_until(f"{crd} was not served", lambda: self.api.condition(path, "Established"))
+        wait_until(
+            f"{crd} was not served", lambda: self.api.condition(f"{_DEFINITIONS}/{crd}", "Established")
+        )
+
+    def _all_established(self) -> str:
+        """Look at every definition there is; ``kubectl wait`` gives up at one that has no status yet."""
+        found = self.api.get(_DEFINITIONS)
+        if found is None:
+            return "they cannot be listed"
+        for one in found["items"]:
+            conditions = (one.get("status") or {}).get("conditions") or []
+            if not any((each["type"], each["status"]) == ("Established", "True") for each in conditions):
+                return f"{one['metadata']['name']} is not there yet"
+        return ""
 
     def _wait_available(self, apiservice: str) -> None:
         path = f"{_APISERVICES}/{apiservice}"
