@@ -73,7 +73,7 @@ def serves(rule: Mapping[str, Any], metric: str, series: Collection[Mapping[str,
     name = query["name"] or metric
     matchers = [one for one in _MATCHER.finditer(query["matchers"] or "") if one[1] == "__name__"]
     try:
-        return all(_accepts(one[2], one[3], name) for one in matchers) and _named(rule, name) == metric
+        return all(_accepts(one[2], one[3], name) for one in matchers) and named(rule, name) == metric
     except re.error:
         return False
 
@@ -87,7 +87,7 @@ def api_name(rule: Mapping[str, Any], series: Mapping[str, str]) -> str | None:
     try:
         if not all(_accepts(one[2], one[3], series.get(one[1], "")) for one in matchers):
             return None
-        return _named(rule, series["__name__"])
+        return named(rule, series["__name__"])
     except re.error:
         return None
 
@@ -156,7 +156,7 @@ def _accepts(operator: str, quoted: str, text: str) -> bool:
     return equal != operator.startswith("!")
 
 
-def _named(rule: Mapping[str, Any], series: str) -> str | None:
+def named(rule: Mapping[str, Any], series: str) -> str | None:
     """The API name that a rule gives to a series: `matches` is `.*` unless given, `as` its only group or all of it."""
     if not all(_passes(one, series) for one in rule.get("seriesFilters") or []):
         return None
@@ -272,9 +272,14 @@ def _without_items(text: str, items: list[Json], ours: list[Json]) -> str:
     return result
 
 
+def dumped(rule: Json) -> str:
+    """A rule as one line of YAML."""
+    return _dump(rule, flow=True)
+
+
 def values_fragment(rules: Sequence[Json]) -> str:
     """The Helm values of the community chart that keep these rules over a `helm upgrade`, a line each."""
-    return "rules:\n  custom:\n" + "".join(f"  - {_dump(rule, flow=True)}" for rule in rules)
+    return "rules:\n  custom:\n" + "".join(f"  - {dumped(rule)}" for rule in rules)
 
 
 def _dump(value: object, *, flow: bool = False) -> str:

@@ -1,63 +1,33 @@
-"""The step that adds rules to a shared prometheus-adapter, and the way back.
+"""The step that adds rules to the file of a shared adapter, and the way back.
 
-Nobody else's metric may be lost, so: an optimistic lock on the ConfigMap; the result parsed as strictly
-as the adapter does; a record of what was there, saved before the write; a rollout that keeps the old pod
-until the new one is ready; and the list of served names compared before and after, since an adapter that
-lost its list passes every health check.
+Nobody else's metric may be lost, so: the queries are asked of Prometheus first; an optimistic lock on the ConfigMap;
+the result parsed as strictly as the adapter does; a record of what was there, saved before the write; a rollout that
+keeps the old pod until the new one is ready; and the list of served names compared before and after, since an adapter
+that lost its list passes every health check.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 
-from kubectl_llmhpa import __version__
-from kubectl_llmhpa.api import (
-    CONFIG_MAPS,
-    DEPLOYMENTS,
-    MANAGED_BY,
-    MANAGER,
-    VERSION_ANNOTATION,
-    Json,
-    Reader,
-    Writer,
-)
-from kubectl_llmhpa.backends import adapter_rules, ownership
-from kubectl_llmhpa.backends.prometheus_adapter import Adapter, listed, rolled_out
+from kubectl_llmhpa.api import CONFIG_MAPS, DEPLOYMENTS, Json, Writer
+from kubectl_llmhpa.backends import adapter_rules, helm, ownership
+from kubectl_llmhpa.backends.prometheus_adapter import Adapter
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
-from kubectl_llmhpa.plan.objects import presentable, read
+from kubectl_llmhpa.monitoring.prometheus import Server
+from kubectl_llmhpa.plan import rule_check
+from kubectl_llmhpa.plan.objects import presentable
+from kubectl_llmhpa.plan.rule_record import RECORD, Book, Record, fingerprint, lost, read_record
+from kubectl_llmhpa.plan.serving import Serving
 from kubectl_llmhpa.plan.steps import Change, Report
 
-RECORD = "llm-hpa-adapter-rules"
+__all__ = ["CONFIG_HASH", "RECORD", "AdapterRules", "Record", "lost", "read_record"]
+
 #: On the adapter's pod template while our rules are in its file: a changed value restarts it.
 CONFIG_HASH = "kubectl-llm-hpa/config-hash"
-_KEY = "record.json"
 _TRIES = 5
 _SLACK_SECONDS = 60.0
-
-
-@dataclass(frozen=True)
-class Record:
-    """What the file was before us (`before`, `former`: its managedFields) and what we put there."""
-
-    before: str
-    former: list[Json]
-    after_hash: str
-    rules: dict[str, Json]
-
-
-def fingerprint(text: str) -> str:
-    """A short hash of a configuration file."""
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def read_record(reader: Reader, namespace: str) -> Record | None:
-    """The record of the adapter in a namespace, None when we have no rules there. Raises ApiError."""
-    config_map = read(reader, CONFIG_MAPS, namespace, RECORD)
-    return Record(**json.loads(config_map["data"][_KEY])) if config_map else None
 
 
 class AdapterRules:
@@ -70,25 +40,32 @@ class AdapterRules:
         rules: Mapping[str, Json],
         *,
         expected: frozenset[str] = frozenset(),
+        server: Server | None = None,
         report: Report = lambda _: None,
     ) -> None:
-        """`rules` maps API names to rules; `expected` are those that must be listed afterwards."""  # fmt: skip
+        """`rules` maps API names to rules; `expected` are those that must be listed afterwards.
+
+        `server` is the Prometheus that the adapter asks, where the caller may ask it too.
+        """
         self._writer = writer
         self._adapter = adapter
         self._rules = dict(rules)
         self._expected = expected
+        self._server = server
         self._report = report
+        self._serving = Serving(writer, adapter, server, report)
+        self._book = Book(writer, adapter.namespace)
         self._wrote = False
         self._served: set[str] = set()
         self._added: set[str] = set()
-        self._record_version = ""
+        self._replaced: dict[str, Json] = {}
 
     def changes(self) -> list[Change]:
         """See `Step.changes`."""
         if not self._rules:
             return []
         live = self._config_map()
-        text = self._with_rules(live)
+        text = self._with_rules(live, self._book.load())
         if text == self._text(live):
             return []
         return [self._config_change(live, self._edited(live, text)), self._restarted()]
@@ -97,10 +74,17 @@ class AdapterRules:
         """See `Step.validate`."""
         if not self._rules:
             return
+        if self._deployment()["spec"].get("paused"):
+            raise LlmHpaError(
+                self._attempt, f"deployment {self._adapter.name} is paused, so it would not read them",
+                f"resume it: kubectl -n {self._adapter.namespace} rollout resume deploy/{self._adapter.name}",
+            )  # fmt: skip
+        self._ask_prometheus(frozenset())
         for _ in range(_TRIES):
             live = self._config_map()
             try:
-                self._writer.replace(self._edited(live, self._with_rules(live)), dry_run=True)
+                edited = self._edited(live, self._with_rules(live, self._book.load()))
+                self._writer.replace(edited, dry_run=True)
                 break
             except ApiError as error:  # a dry run meets the optimistic lock too
                 if not error.conflict:
@@ -114,14 +98,19 @@ class AdapterRules:
         if not self._rules:
             return []
         live = self._config_map()
-        wanted = self._with_rules(live)
+        wanted = self._with_rules(live, self._book.load())
         if wanted == self._text(live) and self._running_hash() == self._hash_of(live):
             return []
-        self._served = listed(self._writer, self._adapter)
+        self._ask_prometheus(self._expected)
+        self._served = self._serving.names()
+        if self._adapter.gap:
+            self._report(
+                f"{self._adapter.name} restarts, and {self._adapter.gap}: for a moment no HPA can read custom metrics"
+            )
         self._wrote = True
         change = self._write(live)
         self._restart(self._hash_of(self._config_map()))
-        self._verify(self._served | {f"pods/{name}" for name in self._expected})
+        self._verify(self._served, {f"pods/{name}" for name in self._expected})
         return [*([change] if change else []), self._restarted()]
 
     def undo(self) -> None:
@@ -129,37 +118,39 @@ class AdapterRules:
         if not self._wrote:
             return
         for _ in range(_TRIES):
-            record = self._record()
+            record = self._book.load()
             names = self._added or self._rules.keys()
             kept = {name: rule for name, rule in record.rules.items() if name not in names} if record else {}
+            kept |= self._replaced
             if not record or not kept:
                 self.remove()
                 return
             live = self._config_map()
-            gone = [rule for name, rule in record.rules.items() if name not in kept]
+            gone = [rule for name, rule in record.rules.items() if name in names]
             text = adapter_rules.remove(self._text(live), gone)
+            text = adapter_rules.add(text, list(self._replaced.values())) if self._replaced else text
             try:
                 if text != self._text(live):
                     self._writer.replace(self._edited(live, text))
-                self._save_record(replace(record, after_hash=fingerprint(text), rules=kept))
+                self._book.save(replace(record, after_hash=fingerprint(text), rules=kept))
             except ApiError as error:
                 if not error.conflict:
                     raise
                 continue
             self._restart(self._hash_of(self._config_map()))
-            self._verify(self._served)
+            self._verify(self._served, set())
             return
         raise self._busy()
 
     def remove(self) -> list[Change]:
         """Give the file, its ownership and the pod template back as they were; nothing when we never wrote.
 
-        Others' edits since then stay.
+        Others' edits since then stay. Raises LlmHpaError when the rules are in the values of a Helm release.
         """
-        record = self._record()
+        record = self._record_to_remove()
         if record is None:
             return []
-        served = self._served or self._served_now()
+        served = self._served or self._serving.names()
         changes: list[Change] = []
         for _ in range(_TRIES):
             try:
@@ -168,28 +159,24 @@ class AdapterRules:
             except ApiError as error:
                 if not error.conflict:
                     raise
-                record = self._record() or record
+                record = self._book.load() or record
         else:
             raise self._busy()
         if self._running_hash():
             self._restart(None)
             ours = {kind + name for name in record.rules for kind in ("pods/", "namespaces/")}
-            self._verify(served - ours)
+            self._verify(served - ours, set())
             changes.append(self._restarted())
-        try:
-            self._writer.delete(CONFIG_MAPS, self._adapter.namespace, RECORD, version=self._record_version)
-        except ApiError as error:
-            if not error.conflict:  # another `enable` has put rules of its own there meanwhile
-                raise
+        self._book.delete()
         return changes
 
     def removal(self) -> list[Change]:
         """What `remove` would change."""
-        record = self._record()
+        record = self._record_to_remove()
         if record is None:
             return []
         live = self._config_map()
-        wanted = self._without(record, self._text(live))
+        wanted = self._without(record, live)
         changes = (
             [self._config_change(live, self._edited(live, wanted))] if wanted != self._text(live) else []
         )
@@ -197,17 +184,18 @@ class AdapterRules:
 
     def rules_in_place(self) -> frozenset[str]:
         """The names of the rules that are ours in this adapter's file."""
-        record = self._record()
+        record = self._book.load()
         return frozenset(record.rules) if record else frozenset()
 
     def _write(self, live: Json) -> Change | None:
         """Add the rules under the optimistic lock; somebody else's write in between starts it anew."""
         for _ in range(_TRIES):
-            text, wanted = self._text(live), self._with_rules(live)
+            record = self._book.load()
+            text, wanted = self._text(live), self._with_rules(live, record)
             if wanted == text:
                 return None
             try:
-                self._save_record(self._next_record(live, wanted))
+                self._book.save(self._next_record(live, wanted, record))
                 after = self._writer.replace(self._edited(live, wanted))
             except ApiError as error:
                 if not error.conflict:
@@ -217,13 +205,13 @@ class AdapterRules:
             return self._config_change(live, after)
         raise self._busy()
 
-    def _next_record(self, live: Json, wanted: str) -> Record:
+    def _next_record(self, live: Json, wanted: str, record: Record | None) -> Record:
         text = self._text(live)
-        record = self._record()
         added = {name: rule for name, rule in self._rules.items() if rule not in self._present(text)}
         self._added |= added.keys()
         if record is None:
             return Record(text, live["metadata"].get("managedFields") or [], fingerprint(wanted), added)
+        self._replaced |= {name: record.rules[name] for name in added if name in record.rules}
         rules = {**record.rules, **added}
         if fingerprint(text) == record.after_hash or text == record.before:
             return replace(record, after_hash=fingerprint(wanted), rules=rules)
@@ -231,22 +219,27 @@ class AdapterRules:
         former = record.former if self._is_ours(live) else live["metadata"].get("managedFields") or []
         return Record(before, former, fingerprint(wanted), rules)
 
-    @staticmethod
-    def _without(record: Record, text: str) -> str:
-        """The file as it was before us; where others have edited it since, theirs without our rules."""
+    def _without(self, record: Record, live: Json) -> str:
+        """The file as it was before us; where others have edited it since, theirs without our rules.
+
+        What a tool has rendered since is all its own: a rule of ours in it stands in the tool's source by now.
+        """
+        text = self._text(live)
         if fingerprint(text) == record.after_hash:
             return record.before
+        if ownership.automation(live, self._field):
+            return text
         return adapter_rules.remove(text, record.rules.values())
 
     def _restore(self, record: Record) -> list[Change]:
         live = self._config_map()
         text = self._text(live)
-        wanted = self._without(record, text)
+        wanted = self._without(record, live)
         changes: list[Change] = []
         if wanted != text:
             if not self._is_ours(live):
                 record = replace(record, former=live["metadata"].get("managedFields") or [])
-                self._save_record(record)
+                self._book.save(record)
             after = self._writer.replace(self._edited(live, wanted))
             changes.append(self._config_change(live, after))
             live = after
@@ -266,43 +259,73 @@ class AdapterRules:
             wanted["spec"] = {"template": {"metadata": {"annotations": {CONFIG_HASH: value}}}}
         self._writer.apply(wanted, dry_run=dry_run)
 
-    def _verify(self, names: set[str]) -> None:
-        """Wait until the new pod serves every one of `names`.
+    def _verify(self, before: set[str], expected: set[str]) -> None:
+        """Wait until the new pods serve what they did before and what is expected, one relist and a minute at most."""
+        self._serving.wait(
+            before,
+            expected if self._adapter.custom else (),
+            lambda: self._present(self._text(self._config_map())),
+            limit=self._adapter.relist + _SLACK_SECONDS,
+            why="change the rules of",
+        )
 
-        Raises LlmHpaError naming what is missing after one relist and a minute.
+    def _ask_prometheus(self, expected: frozenset[str]) -> None:
+        if self._server is not None:
+            seconds = self._adapter.max_age
+            rule_check.check(self._writer, self._server, self._rules, expected=expected, seconds=seconds)
+
+    def _with_rules(self, live: Json, record: Record | None) -> str:
+        """The file with our rules; an older text of one of them is replaced.
+
+        Raises LlmHpaError when another rule yields the same name, or ours of that name goes by other labels.
         """
-        began = time.monotonic()
-        limit = self._adapter.relist + _SLACK_SECONDS
-        missing, problem, waiting = names, "", "its new pod"
-        while time.monotonic() - began < limit:
-            try:
-                if rolled_out(self._deployment()):
-                    missing = names - listed(self._writer, self._adapter)
-                    problem = f"it no longer serves {', '.join(sorted(missing)[:5])}"
-                    waiting = f"its list ({len(missing)} names missing)"
-                    if not missing:
-                        return
-                else:
-                    problem = "its new pod does not become ready"
-            except ApiError as error:
-                if not error.unavailable:
-                    raise
-                problem = str(error)
-            self._report(f"{self._adapter.name} restarts to read its rules anew; waiting for {waiting}")
-            time.sleep(1.0)
+        self._check_place(record, adding=True)
+        text = self._text(live)
+        known = record.rules if record else {}
+        outdated = [known[name] for name, rule in self._rules.items() if known.get(name, rule) != rule]
+        rest = adapter_rules.remove(text, outdated)
+        present = self._present(rest)
+        ours = [*self._rules.values(), *known.values()]
+        for name, rule in self._rules.items():
+            if adapter_rules.pod_label(known.get(name, rule)) != adapter_rules.pod_label(rule):
+                raise self._refused(name, f"takes pods from label {adapter_rules.pod_label(known[name])!r}")
+            rival = adapter_rules.rival(name, ours, present)
+            if rival is not None:
+                raise self._refused(name, f"is served by the rule for {rival.get('seriesQuery')}")
+        missing = [rule for rule in self._rules.values() if rule not in present]
+        return adapter_rules.add(rest, missing) if missing else text
+
+    def _record_to_remove(self) -> Record | None:
+        """The record; one of rules in Helm values only counts while the file has any of them."""
+        record = self._book.load()
+        if record is not None and record.helm is not None:
+            present = self._present(self._text(self._config_map()))
+            if any(rule in present for rule in record.rules.values()):
+                self._check_place(record)
+        return record
+
+    def _check_place(self, record: Record | None, *, adding: bool = False) -> None:
+        """Refuse the file while our rules are in the values of a Helm release, from which it is rendered."""
+        if record is None or record.helm is None:
+            return
+        release = helm.release_of(self._adapter.deployment) or helm.UNKNOWN
+        does = "add rules to" if adding else "take our rules out of"
         raise LlmHpaError(
-            f"restart deployment {self._adapter.namespace}/{self._adapter.name} with changed rules", problem,
-            f"the rules are taken back; see: kubectl -n {self._adapter.namespace} logs deploy/{self._adapter.name}",
+            f"{does} configmap {self._adapter.namespace}/{self._adapter.config_map}",
+            f"those of kubectl-llm-hpa are in the values of Helm release {release.name}",
+            f"use --helm {record.helm['chart']}",
+            detail=helm.fragment(self._adapter.kind, list(record.rules.values())),
+        )
+
+    def _refused(self, name: str, problem: str) -> LlmHpaError:
+        return LlmHpaError(
+            self._attempt, f"{name} {problem} already, and of two rules for one name the adapter uses the last only",
+            "let the scrape set the labels that the other rule goes by, or change that rule",
         )  # fmt: skip
 
-    def _served_now(self) -> set[str]:
-        """What is served, nothing while the adapter is down: its rules are taken back all the same."""
-        try:
-            return listed(self._writer, self._adapter)
-        except ApiError as error:
-            if error.unavailable or error.not_found:
-                return set()
-            raise
+    @property
+    def _attempt(self) -> str:
+        return f"add rules to {self._adapter.namespace}/{self._adapter.name}"
 
     def _edited(self, live: Json, text: str) -> Json:
         return {**live, "data": {**(live.get("data") or {}), self._adapter.key: text}}
@@ -315,12 +338,6 @@ class AdapterRules:
     def _is_ours(self, live: Json) -> bool:
         """Whether a run of the plugin wrote the file last, so that giving it back is up to us."""
         return ownership.give_back(live, [], self._field) is not None
-
-    def _with_rules(self, live: Json) -> str:
-        text = self._text(live)
-        present = self._present(text)
-        missing = [rule for rule in self._rules.values() if rule not in present]
-        return adapter_rules.add(text, missing) if missing else text
 
     @staticmethod
     def _present(text: str) -> list[Json]:
@@ -342,32 +359,6 @@ class AdapterRules:
     def _running_hash(self) -> str:
         annotations = self._deployment()["spec"]["template"]["metadata"].get("annotations") or {}
         return str(annotations.get(CONFIG_HASH, ""))
-
-    def _record(self) -> Record | None:
-        config_map = read(self._writer, CONFIG_MAPS, self._adapter.namespace, RECORD)
-        self._record_version = config_map["metadata"]["resourceVersion"] if config_map else ""
-        return Record(**json.loads(config_map["data"][_KEY])) if config_map else None
-
-    def _save_record(self, record: Record) -> None:
-        """Write the record unless another run has written it since `_record` (ApiError.conflict)."""
-        metadata: Json = {
-            "name": RECORD,
-            "namespace": self._adapter.namespace,
-            "labels": {MANAGED_BY: MANAGER},
-            "annotations": {VERSION_ANNOTATION: __version__},
-        }
-        config_map = {
-            "apiVersion": CONFIG_MAPS.api_version,
-            "kind": CONFIG_MAPS.kind,
-            "metadata": metadata,
-            "data": {_KEY: json.dumps(asdict(record), sort_keys=True)},
-        }
-        if self._record_version:
-            metadata["resourceVersion"] = self._record_version
-            after = self._writer.replace(config_map)
-        else:
-            after = self._writer.create(config_map)
-        self._record_version = after["metadata"]["resourceVersion"]
 
     def _config_change(self, before: Json, after: Json) -> Change:
         return Change(

@@ -15,7 +15,7 @@ import yaml
 from kubectl_llmhpa.backends.prometheus_adapter import Adapter
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.kube import Cluster, Connection
-from kubectl_llmhpa.plan import rules, steps
+from kubectl_llmhpa.plan import rules, serving, steps
 from tests.cluster.conftest import Json, Kubectl
 
 pytestmark = pytest.mark.control_plane
@@ -84,8 +84,8 @@ def world(kubectl: Kubectl, namespace: str, monkeypatch: pytest.MonkeyPatch) -> 
     with Cluster(Connection(), read_only=False) as cluster:
         result = World(kubectl, cluster, namespace)
         monkeypatch.setattr(rules, "_SLACK_SECONDS", 0.5)
-        monkeypatch.setattr(rules, "rolled_out", lambda _: True)
-        monkeypatch.setattr(rules, "listed", result.listed)
+        monkeypatch.setattr(serving, "rolled_out", lambda _: True)
+        monkeypatch.setattr(serving, "listed", result.listed)
         yield result
 
 
@@ -138,10 +138,10 @@ def test_undoing_one_run_keeps_the_rules_of_others(world: World) -> None:
     before = world.text
 
     class Forgets(rules.AdapterRules):
-        def _verify(self, names: set[str]) -> None:
+        def _verify(self, before: set[str], expected: set[str]) -> None:
             if "waiting" in world.text:
                 raise LlmHpaError("restart", "it no longer serves theirs")
-            super()._verify(names)
+            super()._verify(before, expected)
 
     step = Forgets(world.cluster, world.step({})._adapter, WAITING)
     with pytest.raises(LlmHpaError, match="no longer serves") as failure:

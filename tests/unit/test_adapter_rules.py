@@ -87,7 +87,7 @@ def test_a_renamed_metric_is_served_under_its_newest_name_whichever_is_live() ->
     )
     for live in ("vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc"):
         assert re.search(r'__name__=~"([^"]*)"', rule["seriesQuery"])
-        assert adapter_rules._named(rule, live) == "vllm:kv_cache_usage_perc"
+        assert adapter_rules.named(rule, live) == "vllm:kv_cache_usage_perc"
     assert adapter_rules.serves(rule, "vllm:kv_cache_usage_perc")
 
 
