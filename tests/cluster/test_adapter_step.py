@@ -57,6 +57,11 @@ class World:
             raise self.served
         return set(self.served)
 
+    def patched(self, text: str) -> tuple[str, ...]:
+        """The words that make kubectl write the file anew."""
+        patch = json.dumps({"data": {"config.yaml": text}})
+        return ("patch", "configmap", "adapter", "-n", self.namespace, "--type=merge", "-p", patch)
+
     @property
     def text(self) -> str:
         text: str = self.kubectl.get("configmap", "adapter", "-n", self.namespace)["data"]["config.yaml"]
@@ -179,11 +184,121 @@ def test_rules_are_taken_back_although_the_adapter_is_down(world: World) -> None
 def test_a_text_that_comes_back_is_loaded_again(world: World) -> None:
     world.step(RUNNING).do()
     first, with_ours = world.restarted_for, world.text
-    patch = json.dumps({"data": {"config.yaml": TEXT}})
-    world.kubectl.run("patch", "configmap", "adapter", "-n", world.namespace, "--type=merge", "-p", patch)
+    world.kubectl.run(*world.patched(TEXT))
     world.step(RUNNING).do()
     assert world.text == with_ours
     assert world.restarted_for != first
     again = world.restarted_for
     assert world.step(RUNNING).do() == []
     assert world.restarted_for == again
+
+
+def test_a_metric_whose_last_series_expired_does_not_fail_a_good_run(world: World) -> None:
+    world.served = {"pods/theirs", "pods/expired"}
+
+    class Expires:
+        """The list is made anew at the restart, without what has no series any more."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(world.cluster, name)
+
+        def apply(self, obj: Json, **options: Any) -> Json:
+            if not options.get("dry_run"):
+                world.served = {"pods/theirs"}
+            return world.cluster.apply(obj, **options)
+
+    world.kubectl.run(*world.patched("rules:\n- seriesQuery: theirs\n- seriesQuery: expired\n"))
+    world.step(WAITING, Expires()).do()
+    assert world.queries == ["theirs", "expired", "waiting"]
+
+
+def test_a_name_whose_rule_another_run_takes_out_is_not_waited_for(world: World) -> None:
+    world.kubectl.run(*world.patched("rules:\n- seriesQuery: theirs\n- seriesQuery: leaving\n"))
+    world.served = {"pods/leaving"}
+
+    class Overtaken:
+        """Somebody takes a rule out before the adapter has restarted, and nothing at all is listed then."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(world.cluster, name)
+
+        def apply(self, obj: Json, **options: Any) -> Json:
+            if not options.get("dry_run"):
+                world.kubectl.run(*world.patched(world.text.replace("- seriesQuery: leaving\n", "")))
+                world.served = set()
+            return world.cluster.apply(obj, **options)
+
+    world.step(WAITING, Overtaken()).do()
+    assert world.queries == ["theirs", "waiting"]
+
+
+def test_an_empty_list_is_a_failure_and_taken_back(world: World) -> None:
+    class Empties:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(world.cluster, name)
+
+        def apply(self, obj: Json, **options: Any) -> Json:
+            if not options.get("dry_run"):
+                world.served = set() if "waiting" in world.text else {"pods/theirs"}
+            return world.cluster.apply(obj, **options)
+
+    with pytest.raises(LlmHpaError, match="no longer serves pods/theirs") as failure:
+        steps.run([world.step(WAITING, Empties())], lambda _: None)
+    assert not isinstance(failure.value, steps.UndoError)
+    assert (world.text, world.recorded, world.restarted_for) == (TEXT, [], "")
+
+
+def test_a_second_rule_for_a_name_is_refused_before_anything_is_written(world: World) -> None:
+    world.kubectl.run(*world.patched("rules:\n- seriesQuery: other\n  name: {as: waiting}\n"))
+    with pytest.raises(LlmHpaError, match="waiting is served by the rule for other already"):
+        steps.run([world.step(WAITING)], lambda _: None)
+    assert (world.recorded, world.restarted_for) == ([], "")
+
+
+def test_an_older_text_of_a_rule_of_ours_is_replaced_and_comes_back_when_undone(world: World) -> None:
+    world.step(WAITING).do()
+    newer = {"waiting": {**WAITING["waiting"], "metricsQuery": "newer"}}
+    step = world.step(newer)
+    step.do()
+    assert [one["metricsQuery"] for one in yaml.safe_load(world.text)["rules"]] == ["q", "newer"]
+    step.undo()
+    assert [one["metricsQuery"] for one in yaml.safe_load(world.text)["rules"]] == ["q", "w"]
+    world.step({}).remove()
+    assert (world.text, world.recorded, world.restarted_for) == (TEXT, [], "")
+
+
+def test_a_rule_of_ours_for_other_labels_is_not_replaced(world: World) -> None:
+    def by(label: str) -> dict[str, Json]:
+        return {"w": {"seriesQuery": "w", "resources": {"overrides": {label: {"resource": "pod"}}}}}
+
+    world.step(by("pod")).do()
+    with pytest.raises(LlmHpaError, match="w takes pods from label 'pod' already"):
+        steps.run([world.step(by("pod_name"))], lambda _: None)
+    world.step({}).remove()
+
+
+def test_a_rule_that_helm_has_rendered_since_is_helms(world: World) -> None:
+    world.step(WAITING).do()
+    rendered = f"# from values\n{world.text}"
+    world.kubectl.run(*world.patched(rendered), "--field-manager=helm")
+    world.step({}).remove()
+    assert (world.text, world.recorded, world.restarted_for) == (rendered, [], "")
+
+
+def test_a_rule_that_helm_dropped_is_lost_and_said(world: World) -> None:
+    world.step(WAITING).do()
+    world.kubectl.run(*world.patched(TEXT), "--field-manager=helm")
+    record = rules.read_record(world.cluster, world.namespace)
+    assert rules.lost(record, world.text, {"pods/theirs", "pods/waiting"}) == ["waiting"]
+    assert rules.lost(record, world.text, {"pods/theirs"}) == []
+    world.step(WAITING).do()
+    assert rules.lost(rules.read_record(world.cluster, world.namespace), world.text, {"pods/waiting"}) == []
+    world.step({}).remove()
+    assert (world.text, world.recorded, world.restarted_for) == (TEXT, [], "")
+
+
+def test_a_paused_deployment_is_refused(world: World) -> None:
+    world.kubectl.run("rollout", "pause", "deploy/adapter", "-n", world.namespace)
+    with pytest.raises(LlmHpaError, match="paused"):
+        steps.run([world.step(WAITING)], lambda _: None)
+    assert (world.text, world.recorded) == (TEXT, [])
