@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -54,9 +56,16 @@ class Stub:
         """What the plugin's commands get."""
         return self._object, "-n", self.namespace
 
-    def load(self, pod: int = 0, **values: float | None) -> None:
-        """Make a pod show `running`, `waiting`, `kv`; nothing given: the real values."""
-        self._admin(pod, "load", values)
+    def load(self, pod: int = 0, *, absent: Sequence[str] = (), **values: float | None) -> None:
+        """Make a pod show `running`, `waiting`, `kv`, NaN and infinities too, and no series of those that are `absent`.
+
+        Nothing given: the real values.
+        """
+        shown = {
+            name: value if value is None or math.isfinite(value) else str(value)
+            for name, value in values.items()
+        }
+        self._admin(pod, "load", {**shown, "absent": list(absent)})
 
     def fail(self, pod: int = 0, **values: Any) -> None:
         """Make a pod fail, see the stub's admin API."""

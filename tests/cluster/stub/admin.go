@@ -8,6 +8,8 @@ import (
 // adminRoutes are what a test drives the stub with. They answer at once, at any time.
 //
 //	POST   /admin/load  {"running": 8, "waiting": 17, "kv": 0.5}   show these; null or absent: the real one
+//	                    {"waiting": "NaN", "kv": "+Inf"}           what JSON has no number for
+//	                    {"absent": ["waiting"]}                    leave these out of the metrics
 //	DELETE /admin/load                                             show the real ones again
 //	POST   /admin/fail  {"rate": 0.5, "status": 500}               or {"hang": true}; "target": api, metrics, health, all
 //	DELETE /admin/fail
@@ -19,7 +21,7 @@ func (s *Server) adminRoutes(mux *http.ServeMux) {
 		if !decode(w, r, override) {
 			return
 		}
-		if *override == (Override{}) {
+		if override.empty() {
 			override = nil
 		}
 		s.engine.Touch()

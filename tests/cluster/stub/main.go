@@ -42,11 +42,11 @@ func run(options *Options) error {
 		}
 		options.StartupDelay = 0
 	}
-	server, err := NewServer(options)
+	handler, metrics, err := handlers(options)
 	if err != nil {
 		return err
 	}
-	listener := &http.Server{Addr: options.Address, Handler: server.Handler()}
+	listener := &http.Server{Addr: options.Address, Handler: handler}
 	failed := make(chan error, 2)
 	if options.CertFile == "" {
 		go func() { failed <- listener.ListenAndServe() }()
@@ -59,10 +59,9 @@ func run(options *Options) error {
 		go func() { failed <- listener.ListenAndServeTLS("", "") }()
 	}
 	if options.MetricsAddress != "" {
-		go func() { failed <- http.ListenAndServe(options.MetricsAddress, server.MetricsHandler()) }()
+		go func() { failed <- http.ListenAndServe(options.MetricsAddress, metrics) }()
 	}
-	log.Printf("%s as %v on %s: %d seats, %d cache tokens, body %s",
-		options.Model, options.ServedNames, options.Address, options.Seats, options.KVTokens, options.Body)
+	log.Print(options.Summary())
 
 	select {
 	case err := <-failed:
@@ -74,4 +73,16 @@ func run(options *Options) error {
 		return err
 	}
 	return nil
+}
+
+// handlers returns what answers on the one port, and on the port that only has metrics.
+func handlers(options *Options) (handler, metrics http.Handler, err error) {
+	if options.ProxyTo != nil {
+		return Guarded(options.ProxyTo, options.Token), http.NotFoundHandler(), nil
+	}
+	server, err := NewServer(options)
+	if err != nil {
+		return nil, nil, err
+	}
+	return server.Handler(), server.MetricsHandler(), nil
 }

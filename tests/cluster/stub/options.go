@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -33,6 +34,8 @@ type Options struct {
 	Refuse           bool
 	AbsentUntilFirst bool
 	MetricsDelay     time.Duration
+	ProxyTo          *url.URL // nothing but this server behind a token, or nil
+	Token            string
 }
 
 const usageText = `stub-engine: an LLM engine without a model, for tests
@@ -65,6 +68,7 @@ Its own:
   --metrics-port P       answer on that port instead, with plain http
   --metrics-delay D      think so long before answering /metrics (0s)
   --absent-until-first-request   leave out the series until a request came
+  --proxy-to URL --token T       be no engine: pass on to URL what carries the token, answer 401 to all else
 `
 
 // ParseOptions reads a command line. program is the name it was started by.
@@ -104,6 +108,7 @@ func ParseOptions(program string, arguments []string) (*Options, error) {
 		options.ServedNames = []string{options.Model}
 	}
 	options.Refuse = flags.has("startup-refuse")
+	options.Token = flags.text("token", "")
 	options.AbsentUntilFirst = flags.has("absent-until-first-request")
 
 	reader := &reader{flags: flags}
@@ -117,6 +122,13 @@ func ParseOptions(program string, arguments []string) (*Options, error) {
 	options.Pace.StepBase = scaled(reader.duration("step-base", DefaultPace.StepBase), speed)
 	options.Pace.StepPerSeq = scaled(reader.duration("step-per-seq", DefaultPace.StepPerSeq), speed)
 	options.Pace.PerPrompt = scaled(reader.duration("prefill-per-token", DefaultPace.PerPrompt), speed)
+	if target := flags.text("proxy-to", ""); target != "" {
+		parsed, err := url.Parse(target)
+		if err != nil || parsed.Host == "" || options.Token == "" {
+			reader.problem = fmt.Errorf("--proxy-to: %q and --token: an address and a token are needed", target)
+		}
+		options.ProxyTo = parsed
+	}
 	if (options.CertFile == "") != (options.KeyFile == "") {
 		reader.problem = fmt.Errorf("a certificate and its key go together: --ssl-certfile and --ssl-keyfile")
 	}
@@ -124,6 +136,15 @@ func ParseOptions(program string, arguments []string) (*Options, error) {
 		reader.problem = fmt.Errorf("--disaggregation-mode: %q is not prefill or decode", options.Role)
 	}
 	return options, reader.problem
+}
+
+// Summary says in one line what runs.
+func (o *Options) Summary() string {
+	if o.ProxyTo != nil {
+		return fmt.Sprintf("%s behind a token on %s", o.ProxyTo, o.Address)
+	}
+	return fmt.Sprintf("%s as %v on %s: %d seats, %d cache tokens, body %s",
+		o.Model, o.ServedNames, o.Address, o.Seats, o.KVTokens, o.Body)
 }
 
 func scaled(duration time.Duration, speed float64) time.Duration {

@@ -3,6 +3,7 @@ package main
 import (
 	_ "embed"
 	"encoding/json"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -114,11 +115,25 @@ func (r *Renderer) Render(template *Template, now Snapshot, model string, absent
 		if absent && !now.Seen && r.Known(line.Name) {
 			continue
 		}
+		if r.gone(line, now) {
+			continue
+		}
 		line.Labels = r.labels(line, now, model)
 		line.Value = r.value(line, now, ranks, buckets, lines)
 		line.write(out)
 	}
 	return out.String()
+}
+
+// gone says whether a line shows a quantity that the snapshot has not.
+func (r *Renderer) gone(line Line, now Snapshot) bool {
+	for _, rule := range r.Values[line.Name] {
+		if matches(line, rule.Labels) {
+			_, found := now.Values[rule.Value]
+			return !found
+		}
+	}
+	return false
 }
 
 // labels returns the line's labels with the model's name and the cache's size of this engine.
@@ -225,8 +240,11 @@ func rankOrder(lines []Line) map[string]int {
 	return order
 }
 
-// fairShare deals a whole number out to ranks; the first ones get what is left over.
+// fairShare deals a whole number out to ranks; the first ones get what is left over. Every rank has what is no number.
 func fairShare(value float64, rank, ranks int) float64 {
+	if math.IsNaN(value) || math.IsInf(value, 0) {
+		return value
+	}
 	whole := int(value)
 	share := whole / ranks
 	if rank < whole%ranks {

@@ -170,3 +170,32 @@ func TestEnginesCommandLines(t *testing.T) {
 		t.Error("a bad number must be refused")
 	}
 }
+
+func TestATestShowsWhatJSONHasNoNumberForAndNoSeriesAtAll(t *testing.T) {
+	_, url := serve(t, "--body", "vllm-0.9.2-dp2")
+	metrics := func() string {
+		answer, err := http.Get(url + "/metrics")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		text, _ := io.ReadAll(answer.Body)
+		return string(text)
+	}
+	for given, want := range map[string]string{`"NaN"`: "NaN", `"+Inf"`: "+Inf", `"inf"`: "+Inf", `4`: "2.0"} {
+		if status, text := post(t, url+"/admin/load", `{"waiting": `+given+`}`); status != http.StatusOK {
+			t.Fatalf("%s: %d %s", given, status, text)
+		}
+		if line := sample(t, metrics(), "vllm:num_requests_waiting{"); !strings.HasSuffix(line, " "+want) {
+			t.Errorf("%s: %s", given, line)
+		}
+	}
+	if status, _ := post(t, url+"/admin/load", `{"waiting": "many"}`); status != http.StatusBadRequest {
+		t.Errorf("no number at all: %d", status)
+	}
+	post(t, url+"/admin/load", `{"running": 4, "absent": ["waiting"]}`)
+	text := metrics()
+	if strings.Contains(text, "\nvllm:num_requests_waiting{") || !strings.Contains(text, "\nvllm:num_requests_running{") {
+		t.Errorf("waiting is to be absent, and nothing else: %s", text)
+	}
+}

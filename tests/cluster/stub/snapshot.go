@@ -2,18 +2,44 @@ package main
 
 import (
 	"math"
+	"strconv"
+	"strings"
 	"time"
 )
 
 // blockSize is the cache's block size in the recorded bodies.
 const blockSize = 16
 
-// Override replaces what an engine shows; nil leaves the real value.
+// Override replaces what an engine shows; nil leaves the real value. Absent quantities have no series.
 type Override struct {
-	Running *float64 `json:"running"`
-	Waiting *float64 `json:"waiting"`
-	KV      *float64 `json:"kv"`
+	Running *Number  `json:"running"`
+	Waiting *Number  `json:"waiting"`
+	KV      *Number  `json:"kv"`
+	Absent  []string `json:"absent"`
 }
+
+// empty says whether it replaces nothing.
+func (o *Override) empty() bool {
+	return o.Running == nil && o.Waiting == nil && o.KV == nil && len(o.Absent) == 0
+}
+
+// Number is one that JSON may have as text, since it has no other form for NaN and the infinities.
+type Number float64
+
+// UnmarshalJSON reads 8, "NaN" and "+Inf".
+func (n *Number) UnmarshalJSON(text []byte) error {
+	value, err := strconv.ParseFloat(strings.Trim(string(text), `"`), 64)
+	*n = Number(value)
+	return err
+}
+
+// MarshalJSON writes what UnmarshalJSON reads.
+func (n Number) MarshalJSON() ([]byte, error) {
+	return []byte(strconv.Quote(formatFloat(float64(n)))), nil
+}
+
+// derived are the quantities that are made of another.
+var derived = map[string][]string{"waiting": {"waiting_first", "waiting_later"}, "kv": {"kv_used", "kv_free"}}
 
 // Snapshot returns the engine's state now, with the override in place.
 func (e *Engine) Snapshot(override *Override) Snapshot {
@@ -46,19 +72,26 @@ func (e *Engine) Snapshot(override *Override) Snapshot {
 	}
 	seen := stats.Seen
 	if override != nil {
-		for name, value := range map[string]*float64{
+		for name, value := range map[string]*Number{
 			"running": override.Running, "waiting": override.Waiting, "kv": override.KV,
 		} {
 			if value != nil {
-				values[name] = *value
+				values[name] = float64(*value)
 			}
 		}
 	}
 	// SGLang's roles show two queues where others have one.
 	values["waiting_later"] = math.Floor(values["waiting"] / 2)
 	values["waiting_first"] = values["waiting"] - values["waiting_later"]
-	values["kv_used"] = float64(int(values["kv"] * capacity))
+	values["kv_used"] = math.Trunc(values["kv"] * capacity)
 	values["kv_free"] = capacity - values["kv_used"]
+	if override != nil {
+		for _, name := range override.Absent {
+			for _, gone := range append(derived[name], name) {
+				delete(values, gone)
+			}
+		}
+	}
 	return Snapshot{
 		Values:  values,
 		Started: stats.Started,
