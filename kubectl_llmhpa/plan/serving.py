@@ -9,9 +9,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
-from kubectl_llmhpa.api import DEPLOYMENTS, Json, Reader
-from kubectl_llmhpa.backends import adapter_rules
+from kubectl_llmhpa.api import DEPLOYMENTS, PODS, Json, Reader
+from kubectl_llmhpa.backends import adapter_rules, providers
 from kubectl_llmhpa.backends.prometheus_adapter import RESOURCE_GROUP, Adapter, listed, rolled_out
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.monitoring import prometheus
@@ -43,6 +44,26 @@ class Serving:
                 return set()
             raise
 
+    def processes(self) -> frozenset[str]:
+        """The adapter's processes, each new with its pod and with every restart; empty where they may not be listed."""
+        spec = self.adapter.deployment["spec"]
+        name = providers.program(self.adapter.deployment)[1]["name"]
+        selector = ",".join(f"{key}={value}" for key, value in spec["selector"]["matchLabels"].items())
+        path = f"{PODS.path(self.adapter.namespace)}?{urlencode({'labelSelector': selector})}"
+        try:
+            pods = self.reader.get(path).get("items") or []
+        except ApiError as error:
+            if error.forbidden or error.unavailable:
+                return frozenset()
+            raise
+        return frozenset(
+            f"{pod['metadata']['uid']} {status.get('restartCount', 0)}"
+            for pod in pods
+            if "deletionTimestamp" not in pod["metadata"]
+            for status in (pod.get("status") or {}).get("containerStatuses") or []
+            if status["name"] == name
+        )
+
     def wait(
         self,
         before: Collection[str],
@@ -51,18 +72,20 @@ class Serving:
         *,
         limit: float,
         why: str,
+        besides: frozenset[str] = frozenset(),
     ) -> None:
         """Wait until the new pods serve what was served `before` and what is `expected` (`pods/NAME`).
 
         Of what was served before, a name is not waited for when no rule of the file yields it any more (somebody took
         it out), or when nothing that yields it has live series. `rules` reads the file; `limit` is in seconds; `why`
-        says what was done. Raises LlmHpaError naming what is missing in the end.
+        says what was done; `besides` are `processes` that have read an older file. Raises LlmHpaError naming what is
+        missing in the end.
         """
         began = looked = time.monotonic()
         wanted = {*before, *expected}
         while True:
             late = time.monotonic() - began >= limit
-            problem, waiting, missing, seen = self._look(wanted)
+            problem, waiting, missing, seen = self._look(wanted, besides)
             if not problem and not missing:
                 return
             if missing and (late or time.monotonic() - looked >= _LOOK_SECONDS):
@@ -76,12 +99,14 @@ class Serving:
             self.report(f"{self.adapter.name} reads its rules anew; waiting for {waiting}")
             time.sleep(_POLL_SECONDS)
 
-    def _look(self, wanted: set[str]) -> tuple[str, str, set[str], bool]:
+    def _look(self, wanted: set[str], besides: frozenset[str]) -> tuple[str, str, set[str], bool]:
         """What is wrong, what to say is waited for, which names are missing, and whether any is listed."""
         try:
             deployment = self.reader.get(DEPLOYMENTS.path(self.adapter.namespace, self.adapter.name))
             if not rolled_out(deployment):
                 return "its new pod does not become ready", "its new pod", set(), False
+            if besides and besides & self.processes():
+                return "it has not read its file again", "its sidecar to see the file", set(), False
             if not self.adapter.custom:
                 self.reader.get(f"/apis/{RESOURCE_GROUP}/v1beta1")
                 return "", "", set(), True

@@ -1,0 +1,162 @@
+"""The step that registers the custom metrics API for an adapter that has none, and the way back.
+
+kube-prometheus installs prometheus-adapter with `resourceRules` only: it serves `kubectl top` and no APIService leads
+custom.metrics.k8s.io to it. Once its file has `rules` it serves that group too (cmd/adapter/adapter.go), so this step
+comes after the rules: an APIService that answers 404 would disturb discovery for everybody.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from dataclasses import replace
+
+from kubectl_llmhpa import __version__
+from kubectl_llmhpa.api import (
+    API_SERVICES,
+    HPAS,
+    MANAGED_BY,
+    MANAGER,
+    VERSION_ANNOTATION,
+    Json,
+    Reader,
+    Writer,
+)
+from kubectl_llmhpa.backends.prometheus_adapter import DEFAULT_VERSION, GROUP, Adapter, listed
+from kubectl_llmhpa.errors import ApiError, LlmHpaError
+from kubectl_llmhpa.hpa import is_ours
+from kubectl_llmhpa.plan.objects import presentable, read
+from kubectl_llmhpa.plan.steps import Change, Report
+
+#: The name of the APIService, for the journal.
+NAME = f"{DEFAULT_VERSION}.{GROUP}"
+_PRIORITY = 100
+_POLL_SECONDS = 1.0
+_SLACK_SECONDS = 60.0
+#: HPA metric types that are read from the custom metrics API.
+_CUSTOM = ("Pods", "Object")
+
+
+def render(adapter: Adapter) -> Json:
+    """The APIService that leads custom.metrics.k8s.io where the adapter's other API leads, trusted as that one is."""
+    provider = adapter.provider
+    assert provider is not None, "found by an APIService"
+    return {
+        "apiVersion": API_SERVICES.api_version,
+        "kind": API_SERVICES.kind,
+        "metadata": {
+            "name": NAME,
+            "labels": {MANAGED_BY: MANAGER},
+            "annotations": {VERSION_ANNOTATION: __version__},
+        },
+        "spec": {
+            "group": GROUP,
+            "version": DEFAULT_VERSION,
+            "groupPriorityMinimum": _PRIORITY,
+            "versionPriority": _PRIORITY,
+            "service": {
+                "namespace": provider.namespace,
+                "name": provider.service,
+                "port": provider.port,
+            },
+            **provider.trust,
+        },
+    }
+
+
+class CustomMetricsApi:
+    """Creates the APIService and waits until it lists what it should."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        adapter: Adapter,
+        *,
+        expected: Collection[str] = (),
+        report: Report = lambda _: None,
+    ) -> None:
+        """`expected` are the names that must be listed for pods once it is there."""
+        self._writer = writer
+        self._adapter = replace(adapter, custom=True)
+        self._expected = {f"pods/{name}" for name in expected}
+        self._report = report
+        self._created = ""
+
+    def changes(self) -> list[Change]:
+        """See `Step.changes`."""
+        if read(self._writer, API_SERVICES, "", NAME) is not None:
+            return []
+        return [Change(API_SERVICES, "", NAME, None, render(self._adapter))]
+
+    def validate(self) -> None:
+        """See `Step.validate`."""
+        if read(self._writer, API_SERVICES, "", NAME) is None:
+            self._writer.apply(render(self._adapter), dry_run=True)
+
+    def do(self) -> list[Change]:
+        """See `Step.do`; one that is there already is left as it is."""
+        live = read(self._writer, API_SERVICES, "", NAME)
+        if live is not None:
+            self._wait()
+            return []
+        after = self._writer.apply(render(self._adapter))
+        self._created = after["metadata"]["uid"]
+        self._wait()
+        return [Change(API_SERVICES, "", NAME, None, presentable(after))]
+
+    def undo(self) -> None:
+        """Delete it if this run created it."""
+        if self._created:
+            self._writer.delete(API_SERVICES, "", NAME, uid=self._created)
+
+    def _wait(self) -> None:
+        """Wait until it is available and lists what is expected: one relist and a minute at most."""
+        began = time.monotonic()
+        limit = self._adapter.relist + _SLACK_SECONDS
+        problem = "it is not available"
+        while time.monotonic() - began < limit:
+            try:
+                missing = self._expected - listed(self._writer, self._adapter)
+                if not missing:
+                    return
+                problem = f"it does not serve {', '.join(sorted(missing)[:5])}"
+            except ApiError as error:
+                if not (error.unavailable or error.not_found):
+                    raise
+                problem = error.message
+            self._report(f"APIService {NAME} is registered; waiting for its list ({problem})")
+            time.sleep(_POLL_SECONDS)
+        raise LlmHpaError(
+            f"register {GROUP} for {self._adapter.namespace}/{self._adapter.name}", problem,
+            f"it is taken back; see: kubectl -n {self._adapter.namespace} logs deploy/{self._adapter.name}",
+        )  # fmt: skip
+
+
+def removal(reader: Reader, leaving: Collection[tuple[str, str]] = ()) -> tuple[Json | None, list[str]]:
+    """Our APIService if there is one, and the HPAs that need it (`namespace/name`).
+
+    `leaving` are namespace and name of HPAs that do not count, since they go.
+    """
+    live = read(reader, API_SERVICES, "", NAME)
+    if live is None or not is_ours(live):
+        return None, []
+    users = [
+        f"{one['metadata']['namespace']}/{one['metadata']['name']}"
+        for one in reader.get(HPAS.path()).get("items") or []
+        if (one["metadata"]["namespace"], one["metadata"]["name"]) not in leaving
+        and any(metric.get("type") in _CUSTOM for metric in one["spec"].get("metrics") or [])
+    ]
+    return live, users
+
+
+def remove(writer: Writer, say: Report, leaving: Collection[tuple[str, str]] = ()) -> list[Change]:
+    """Delete our APIService, before the rules go; it stays, with the reason said, while an HPA anywhere needs it."""
+    live, users = removal(writer, leaving)
+    if live is None:
+        return []
+    if users:
+        use = "reads" if len(users) == 1 else "read"
+        say(f"APIService {NAME} stays: {', '.join(users[:5])} {use} custom metrics")
+        return []
+    writer.delete(API_SERVICES, "", NAME, uid=live["metadata"]["uid"])
+    return [Change(API_SERVICES, "", NAME, presentable(live), None)]

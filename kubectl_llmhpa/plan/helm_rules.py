@@ -1,0 +1,321 @@
+"""The step that adds rules to an adapter through its Helm release, and the way back.
+
+What Helm renders is changed where it is rendered from: `helm upgrade` to the same chart with the user's own values and
+our rules in them. Nothing else may change by that: the rendered objects are compared before, and the list of served
+names afterwards. Alibaba's chart needs this: its sidecar makes the adapter read the changed file by ending the process.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+import yaml
+
+from kubectl_llmhpa.api import Json, Resource, Writer
+from kubectl_llmhpa.backends import ack_adapter, adapter_rules, helm
+from kubectl_llmhpa.backends.model import ACK
+from kubectl_llmhpa.backends.prometheus_adapter import Adapter
+from kubectl_llmhpa.errors import LlmHpaError
+from kubectl_llmhpa.monitoring.prometheus import Server
+from kubectl_llmhpa.plan import rule_check
+from kubectl_llmhpa.plan.rule_record import Book, Record
+from kubectl_llmhpa.plan.serving import Serving
+from kubectl_llmhpa.plan.steps import Change, Report
+
+RELEASES = Resource("helm.sh/v3", "releases", "Release")
+#: For the kubelet to bring a changed ConfigMap to the sidecar, on top of one relist.
+_SLACK_SECONDS = 150.0
+
+
+class Upgrade(Change):
+    """A `helm upgrade`."""
+
+    @property
+    def verb(self) -> str:
+        """Helm's word for it."""
+        return "unchanged" if self.before == self.after else "upgraded"
+
+
+class HelmRules:
+    """Adds rules to the values of the adapter's release."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        adapter: Adapter,
+        rules: Mapping[str, Json],
+        *,
+        runner: helm.Runner,
+        chart: str,
+        expected: frozenset[str] = frozenset(),
+        server: Server | None = None,
+        report: Report = lambda _: None,
+    ) -> None:
+        """`chart` is what `helm upgrade` gets: a folder, an archive or `repository/name`; the rest as AdapterRules.
+
+        Raises LlmHpaError when the adapter is not of a Helm release.
+        """
+        release = helm.release_of(adapter.deployment)
+        if release is None:
+            raise LlmHpaError(
+                f"upgrade the Helm release of {adapter.namespace}/{adapter.name}",
+                "nothing on its Deployment says that Helm made it",
+                "leave out --helm",
+            )
+        self._writer = writer
+        self._adapter = adapter
+        self._rules = dict(rules)
+        self._helm = runner
+        self._chart = chart
+        self._release = release
+        self._expected = expected
+        self._server = server
+        self._report = report
+        self._serving = Serving(writer, adapter, server, report)
+        self._book = Book(writer, adapter.namespace)
+        self._revision = ""
+        self._served: set[str] = set()
+        self._before: Record | None = None
+
+    def changes(self) -> list[Change]:
+        """See `Step.changes`."""
+        if not self._rules:
+            return []
+        present, wanted = self._present(), self._wanted()
+        return [self._change(present, wanted)] if wanted != present else []
+
+    def validate(self) -> None:
+        """See `Step.validate`: the chart is the one that runs, and the upgrade changes nothing but the rules."""
+        if not self._rules:
+            return
+        self._check_record()
+        if self._adapter.kind == ACK and (unset := ack_adapter.unset(self._values(every=True))):
+            raise LlmHpaError(
+                self._attempt, f"the adapter asks no Prometheus ({' and '.join(unset)})",
+                "set both in its values and run enable again",
+            )  # fmt: skip
+        self._ask_prometheus(frozenset())
+        self._check_upgrade(self._with(self._wanted()))
+
+    def do(self) -> list[Change]:
+        """Upgrade, and see every name again; a no-op when the release has the rules."""
+        if not self._rules:
+            return []
+        present, wanted = self._present(), self._wanted()
+        if wanted == present:
+            return []
+        self._ask_prometheus(self._expected)
+        self._served = self._serving.names()
+        self._warn()
+        self._before = record = self._book.load()
+        mine = {name: rule for name, rule in self._rules.items() if rule not in present}
+        if record is None:
+            former = helm.custom(self._adapter.kind, self._values())
+            record = Record("", [], "", mine, {"chart": self._chart, "custom": former})
+        else:
+            record = Record(
+                record.before, record.former, record.after_hash, {**record.rules, **mine}, record.helm
+            )
+        self._book.save(record)
+        self._revision = self._status()["revision"]
+        runs = self._serving.processes()
+        self._upgrade(self._with(wanted))
+        self._verify(self._served, {f"pods/{name}" for name in self._expected}, runs)
+        return [self._change(present, wanted)]
+
+    def undo(self) -> None:
+        """`helm rollback` to the revision before this run."""
+        if not self._revision:
+            return
+        runs: frozenset[str] = frozenset()
+        if self._status()["revision"] != self._revision:
+            runs = self._serving.processes()
+            self._helm.run("rollback", self._release.name, self._revision, *self._where)
+        self._book.load()
+        if self._before is not None:
+            self._book.save(self._before)
+        else:
+            self._book.delete()
+        self._verify(self._served, set(), runs)
+
+    def remove(self) -> list[Change]:
+        """Take our rules out of the values again; what others have put there since stays."""
+        record = self._book.load()
+        if record is None or record.helm is None:
+            return []
+        served = self._serving.names()
+        present, wanted = self._present(), self._without(record)
+        changes: list[Change] = []
+        if wanted != present:
+            values = self._with(wanted)
+            if record.helm["custom"] is None and wanted == self._default():
+                values = helm.with_custom(self._adapter.kind, values, None)
+            self._check_upgrade(values)
+            self._warn()
+            runs = self._serving.processes()
+            self._upgrade(values)
+            ours = {kind + name for name in record.rules for kind in ("pods/", "namespaces/")}
+            self._verify(served - ours, set(), runs)
+            changes.append(self._change(present, wanted))
+        self._book.delete()
+        return changes
+
+    def removal(self) -> list[Change]:
+        """What `remove` would change."""
+        record = self._book.load()
+        if record is None or record.helm is None:
+            return []
+        present, wanted = self._present(), self._without(record)
+        return [self._change(present, wanted)] if wanted != present else []
+
+    def rules_in_place(self) -> frozenset[str]:
+        """The names of the rules that are ours in this release."""
+        record = self._book.load()
+        return frozenset(record.rules) if record else frozenset()
+
+    def _check_record(self) -> None:
+        record = self._book.load()
+        if record is not None and record.helm is None:
+            raise LlmHpaError(
+                self._attempt, "rules of kubectl-llm-hpa are in the adapter's file already, beside Helm",
+                "leave out --helm, or disable what uses them first",
+            )  # fmt: skip
+
+    def _check_upgrade(self, values: Json) -> None:
+        """Raises LlmHpaError when the upgrade would do more than change the adapter's file and restart it."""
+        status = self._status()
+        if status["status"] != "deployed":
+            raise LlmHpaError(
+                self._attempt, f"the release is {status['status']}", f"see: helm history {self._release.name}"
+            )
+        about = yaml.safe_load(self._helm.run("show", "chart", *self._source()))
+        found, runs = f"{about['name']} {about['version']}", f"{status['chart']} {status['version']}"
+        if found != runs:
+            raise LlmHpaError(
+                self._attempt, f"--helm {self._chart} is {found}, and the release was made from {runs}",
+                "give the chart of that version: an upgrade to another one is not for this command to make",
+            )  # fmt: skip
+        now = _objects(self._helm.run("get", "manifest", self._release.name, *self._where))
+        dry = json.loads(self._upgrade(values, "--dry-run=server", "--output=json"))
+        then = _objects(dry["manifest"])
+        adapter = {("ConfigMap", self._adapter.config_map), ("Deployment", self._adapter.name)}
+        others = sorted(
+            key for key in now.keys() | then.keys() if key not in adapter and now.get(key) != then.get(key)
+        )
+        if others:
+            kind, name = others[0]
+            raise LlmHpaError(
+                self._attempt, f"it would change {kind} {name} too ({len(others)} objects besides the rules)",
+                f"apply the values yourself: {helm.upgrade_line(self._release)}",
+                detail=helm.fragment(self._adapter.kind, list(self._rules.values()), self._present()),
+            )  # fmt: skip
+
+    def _upgrade(self, values: Json, *more: str) -> str:
+        """`--reset-values` with the user's values as a whole: the chart's own for the rest, as they are now."""
+        text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+        return self._helm.run(
+            "upgrade", self._release.name, *self._source(), *self._where, "--reset-values", "--values=-", *more,
+            stdin=text,
+        )  # fmt: skip
+
+    def _source(self) -> tuple[str, str]:
+        """The chart in the version that runs; of a folder or an archive Helm does not heed the version."""
+        return self._chart, f"--version={self._status()['version']}"
+
+    def _status(self) -> dict[str, str]:
+        """`chart`, `version`, `revision` and `status` of the release as it is now."""
+        found: Json = json.loads(
+            self._helm.run("get", "metadata", self._release.name, *self._where, "--output=json")
+        )
+        return {key: str(found[key]) for key in ("chart", "version", "revision", "status")}
+
+    def _values(self, *, every: bool = False) -> Json:
+        """The user's values, or with `every` all values with the chart's own."""
+        more = ("--all",) if every else ()
+        found = json.loads(
+            self._helm.run("get", "values", self._release.name, *self._where, "--output=json", *more)
+        )
+        return found or {}
+
+    def _default(self) -> list[Json]:
+        """The rules that the chart has by itself."""
+        values = yaml.safe_load(self._helm.run("show", "values", *self._source())) or {}
+        return helm.custom(self._adapter.kind, values) or []
+
+    def _present(self) -> list[Json]:
+        return helm.custom(self._adapter.kind, self._values(every=True)) or []
+
+    def _wanted(self) -> list[Json]:
+        """All the rules that shall be there. Raises LlmHpaError when another one yields the same name."""
+        present = self._present()
+        record = self._book.load()
+        known = record.rules if record else {}
+        outdated = [known[name] for name, rule in self._rules.items() if known.get(name, rule) != rule]
+        rest = [one for one in present if one not in outdated]
+        for name in self._rules:
+            rival = adapter_rules.rival(name, list(self._rules.values()), rest)
+            if rival is not None:
+                raise LlmHpaError(
+                    self._attempt, f"{name} is served by the rule for {rival.get('seriesQuery')} already",
+                    "change that rule, or use the metric as it serves it",
+                )  # fmt: skip
+        return [*rest, *(rule for rule in self._rules.values() if rule not in rest)]
+
+    def _without(self, record: Record) -> list[Json]:
+        return [one for one in self._present() if one not in record.rules.values()]
+
+    def _with(self, rules: Sequence[Json]) -> Json:
+        return helm.with_custom(self._adapter.kind, self._values(), rules)
+
+    def _warn(self) -> None:
+        gap = self._adapter.gap
+        if self._adapter.reloads and int(self._adapter.deployment["spec"].get("replicas", 1)) == 1:
+            gap = "its sidecar ends its only process for that"
+        if gap:
+            self._report(
+                f"{self._adapter.name} reads its rules anew, and {gap}: for a moment no HPA can read custom metrics"
+            )
+
+    def _verify(self, before: set[str], expected: set[str], runs: frozenset[str]) -> None:
+        """Wait for the list of processes that have read the new file: none of those that ran at its writing."""
+        self._serving.wait(
+            before, expected, self._rules_in_file, besides=runs,
+            limit=self._adapter.relist + _SLACK_SECONDS, why="upgrade the Helm release of",
+        )  # fmt: skip
+
+    def _rules_in_file(self) -> list[Json]:
+        data = self._writer.get(self._adapter.config_path).get("data") or {}
+        return adapter_rules.parse(str(data.get(self._adapter.key, ""))).get("rules") or []
+
+    def _ask_prometheus(self, expected: frozenset[str]) -> None:
+        if self._server is not None:
+            seconds = self._adapter.max_age
+            rule_check.check(self._writer, self._server, self._rules, expected=expected, seconds=seconds)
+
+    def _change(self, before: Sequence[Json], after: Sequence[Json]) -> Upgrade:
+        """The rules only: other values may hold credentials."""
+        where = self._release.namespace, self._release.name
+        return Upgrade(RELEASES, *where, self._shown(before), self._shown(after))
+
+    def _shown(self, rules: Sequence[Json]) -> Json:
+        return {
+            "apiVersion": RELEASES.api_version,
+            "kind": RELEASES.kind,
+            "metadata": {"name": self._release.name, "namespace": self._release.namespace},
+            "values": helm.with_custom(self._adapter.kind, {}, rules),
+        }
+
+    @property
+    def _where(self) -> tuple[str, ...]:
+        return ("--namespace", self._release.namespace)
+
+    @property
+    def _attempt(self) -> str:
+        return f"upgrade Helm release {self._release.namespace}/{self._release.name}"
+
+
+def _objects(manifest: str) -> dict[tuple[str, str], Json]:
+    """The rendered objects by kind and name."""
+    documents = [one for one in yaml.load_all(manifest, Loader=yaml.CSafeLoader) if one]
+    return {(one["kind"], one["metadata"]["name"]): one for one in documents}
