@@ -134,7 +134,7 @@ def make(
     metrics = tuple(
         one["pods"]["metric"]["name"] for one in scaler["spec"]["metrics"] if one["type"] == "Pods"
     )
-    monitor, selection = scraping.monitor(
+    scrape = scraping.monitor(
         workload,
         sight,
         around,
@@ -145,6 +145,7 @@ def make(
     )
     rules = _rules(sight, around, metrics)
     notes += _adapter_notes(around, rules, wishes)
+    monitor, selection = scrape.object, scrape.by
     ignored = {"--scrape-interval": wishes.scrape_interval, "--prometheus": wishes.prometheus}
     if monitor is None and any(ignored.values()):
         flags = " and ".join(flag for flag, value in ignored.items() if value)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from kubectl_llmhpa import __version__, hpa, monitoring
-from kubectl_llmhpa.api import VERSION_ANNOTATION, Json
+from kubectl_llmhpa.api import POD_MONITORS, VERSION_ANNOTATION, Json, Resource
+from kubectl_llmhpa.findings import Finding
 from kubectl_llmhpa.monitoring import prometheus_operator
-from kubectl_llmhpa.monitoring.prometheus_operator import ENDPOINT_KEYS, MetricsPort
+from kubectl_llmhpa.monitoring.prometheus_operator import ENDPOINT_KEYS, MetricsPort, Selection
 from kubectl_llmhpa.plan import journal
 from kubectl_llmhpa.plan.look import Surroundings
 from kubectl_llmhpa.plan.sight import EngineSight
@@ -15,6 +17,47 @@ from kubectl_llmhpa.workloads import Workload
 
 DEFAULT_INTERVAL = "5s"
 _TIMING = ("interval", "scrapeTimeout")
+
+
+@dataclass(frozen=True)
+class Scrape:
+    """How the workload's pods come to be scraped.
+
+    `object` is what is written under `resource`, None where somebody else scrapes already. `by` says who does it,
+    `job` is the label value of our scrape job, `pod_label` and `namespace_label` what series of this scraper carry.
+    `selection` is the Prometheus object that selects ours.
+    """
+
+    resource: Resource
+    object: Json | None
+    by: str
+    job: str
+    pod_label: str = "pod"
+    namespace_label: str = "namespace"
+    selection: Selection | None = None
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Scrape:
+    """Who scrapes the workload's pods.
+
+    `object` is what `enable` writes of the kind `resource`; None where others scrape them already, and then `by`
+    names those. Else `by` is who selects it, `job` the value of the label `job` on its series.
+    """
+
+    resource: Resource
+    object: Json | None
+    by: str
+    job: str
+    pod_label: str = "pod"
+    """The label of its series that names the pod."""
+    namespace_label: str = "namespace"
+    selection: Selection | None = None
+    """The Prometheus object that selects it, where there is one and it can be queried."""
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def monitor_name(workload: Workload) -> str:
@@ -31,7 +74,8 @@ def monitor(
     interval: str | None = None,
     wanted: str = "",
     reset: bool = False,
-) -> tuple[Json | None, str]:
+    scrape: str = "auto",
+) -> Scrape:
     """Our PodMonitor and the Prometheus that will select it; no PodMonitor where others scrape already.
 
     `scraped` are the samples that others' scrape jobs have of these pods (None: not known), `interval` and `wanted`
@@ -48,7 +92,8 @@ def monitor(
             for one in around.pod_monitors
             if monitoring.selects(one, sight.pod["metadata"].get("labels") or {})
         ]
-        return None, f"podmonitor {', '.join(others)}" if others else "an object outside this namespace"
+        by = f"podmonitor {', '.join(others)}" if others else "an object outside this namespace"
+        return Scrape(POD_MONITORS, None, by, "")
     selection = prometheus_operator.choose(
         around.prometheuses, workload.namespace, around.namespace_labels, wanted=wanted,
         serving=around.server_pods, serving_namespace=around.server.namespace if around.server else "",
@@ -60,7 +105,8 @@ def monitor(
     )  # fmt: skip
     if ours and not reset:
         _keep_endpoints(made, ours, keep_timing=interval is None)
-    return made, f"prometheus {selection.reference}"
+    job = f"{workload.namespace}/{name}"
+    return Scrape(POD_MONITORS, made, f"prometheus {selection.reference}", job, selection=selection)
 
 
 def _port(sight: EngineSight) -> MetricsPort:
