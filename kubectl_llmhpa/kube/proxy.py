@@ -22,6 +22,8 @@ from kubectl_llmhpa.errors import LlmHpaError
 
 _KEEPER = 'folder=$1; shift; "$@" & pid=$!; exec >&- 2>&-; read -r _; kill $pid; rm -rf "$folder"'
 _START_SECONDS = 30.0
+#: What a credential plugin writes is there before the answer that it spoils, and read a moment later.
+_HEAR_SECONDS = 0.5
 _KLOG = re.compile(r"^[EWIF]\d{4} [\d:.]+\s+\d+ \S+\] ?")
 
 
@@ -71,6 +73,7 @@ class Proxy:
         self.socket = self._folder / "api.sock"
         self._said: list[str] = []
         self._up = threading.Event()
+        self._heard = threading.Event()
         command = [
             "sh", "-c", _KEEPER, "sh", str(self._folder), kubectl(), *connection.arguments(),
             "proxy", f"--unix-socket={self.socket}",
@@ -103,6 +106,7 @@ class Proxy:
 
     def said(self) -> str:
         """What kubectl (or a credential plugin through it) wrote on stderr, log prefixes removed."""
+        self._heard.wait(_HEAR_SECONDS)
         lines: list[str] = []
         for line in self._said:
             text = _KLOG.sub("", line).removeprefix("error: ").strip()
@@ -139,6 +143,7 @@ class Proxy:
         for line in self._process.stderr:
             self._said.append(line.rstrip("\n"))
             del self._said[:-50]
+            self._heard.set()
 
 
 def config_view(connection: Connection, path: str) -> subprocess.Popen[str]:
