@@ -16,9 +16,44 @@ from typing import Any
 
 import pytest
 
+from tests.cluster.ground import network
+from tests.cluster.ground.layout import Layout
+
 ROOT = Path(__file__).resolve().parents[2]
 Json = dict[str, Any]
 TEST_NAMESPACE = "t-"
+#: Flags of `enable` where the adapter is to serve, though KEDA is here too and the adapter's file is Helm's.
+ADAPTER = ("--backend=prometheus-adapter", "--edit-adapter=yes")
+#: The clusters of pytest-xdist's workers, one for each, with blanks between them (`scripts/test` sets it).
+CLUSTERS = "LLM_HPA_CLUSTERS"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Move a worker of pytest-xdist into the cluster that is its own, so that tests side by side share nothing."""
+    names = os.environ.get(CLUSTERS, "").split()
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker and names:
+        layout = Layout(names[int(worker.removeprefix("gw"))])
+        network.enter(layout)
+        os.environ.update(layout.client_environment)
+
+
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give tests with a fixture that is shared to one worker, and begin with those that may take longest."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return
+    for item in items:
+        fixtures = item._fixtureinfo.name2fixturedefs.values()  # type: ignore[attr-defined]
+        if any(found[-1].scope in ("module", "class") for found in fixtures):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+    items.sort(key=limit_of, reverse=True)
+
+
+def limit_of(item: pytest.Item) -> float:
+    """The time limit that a test has of its own, 0 where it has none."""
+    mark = item.get_closest_marker("timeout")
+    return float(mark.args[0]) if mark and mark.args else 0.0
 
 
 @dataclass(frozen=True)

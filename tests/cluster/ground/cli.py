@@ -21,12 +21,11 @@ from tests.cluster.ground import (
 )
 from tests.cluster.ground.engine_images import ENGINE_IMAGES, archive_of
 from tests.cluster.ground.errors import GroundError
-from tests.cluster.ground.layout import DEFAULT_NAME, Layout
+from tests.cluster.ground.layout import DEFAULT_NAME, NAME_VARIABLE, Layout
 
 DESCRIPTION: Final = (
     "A real Kubernetes cluster on this machine, for the tests. Its programs are built from source."
 )
-NAME_VARIABLE: Final = "LLM_HPA_CLUSTER"
 PASSED_ON: Final = ("exec", "kubectl")
 """Commands whose arguments belong to another program."""
 
@@ -121,14 +120,8 @@ def _exec(layout: Layout, command: str, rest: Sequence[str]) -> NoReturn:
     argv = ["kubectl", *rest] if command == "kubectl" else list(rest)
     if not argv:
         raise GroundError("exec needs a command to run")
-    environment = {
-        **os.environ,
-        "KUBECONFIG": str(layout.kubeconfig),
-        "PATH": f"{layout.bin}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
-        NAME_VARIABLE: layout.name,
-    }
     try:
-        os.execvpe(argv[0], argv, environment)
+        os.execvpe(argv[0], argv, {**os.environ, **layout.client_environment})
     except OSError as problem:
         raise GroundError(f"cannot run {argv[0]}: {problem.strerror}") from problem
 

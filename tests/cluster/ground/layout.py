@@ -14,6 +14,8 @@ from typing import Final
 from tests.cluster.ground.errors import GroundError
 
 DEFAULT_NAME: Final = "llm-hpa"
+NAME_VARIABLE: Final = "LLM_HPA_CLUSTER"
+"""Names the cluster in the environment of everything that runs inside it."""
 NODE_NAME: Final = "ground"
 NODE_IP: Final = "10.88.0.1"
 NODE_SUBNET: Final = "10.88.0.1/24"
@@ -93,6 +95,12 @@ class Layout:
     @property
     def kubeconfig(self) -> Path:
         return self.state / "kubeconfig"
+
+    @property
+    def client_environment(self) -> dict[str, str]:
+        """What kubectl and the tool itself need in their environment to reach this cluster."""
+        path = f"{self.bin}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+        return {"KUBECONFIG": str(self.kubeconfig), "PATH": path, NAME_VARIABLE: self.name}
 
     @property
     def containerd_socket(self) -> Path:
