@@ -22,11 +22,13 @@ def decide(
     targets: Mapping[str, Decimal] | None = None,
     scale_down_window: int = 300,
     scale_down: bool = True,
+    external: bool = False,
 ) -> Policy:
     """The policy for one engine.
 
-    `targets` (signal -> target per pod) replaces the preset's list as a whole. Raises LlmHpaError, with the reason,
-    for an unknown preset or signal, for a signal that has no live series, and for a target that cannot work.
+    `targets` (signal -> target per pod) replaces the preset's list as a whole. `external`: the numbers reach the HPA
+    as External metrics, which also serve rates, and a latency as a guard beside a load. Raises LlmHpaError, with the
+    reason, for an unknown preset or signal, for a signal that has no live series, and for a target that cannot work.
     """
     _per_pod(facts)
     shape = behavior(scale_down_window, scale_down=scale_down)
@@ -36,7 +38,13 @@ def decide(
             f"no series of {facts.engine} seen ({facts.evidence}): its newest metric names are assumed"
         )
     if targets:
-        chosen = tuple(_own(facts, signal, value) for signal, value in targets.items())
+        chosen = tuple(_own(facts, signal, value, external) for signal, value in targets.items())
+        if all(SIGNALS[one.signal] is Kind.LATENCY for one in chosen):
+            raise LlmHpaError(
+                f"--signal {chosen[0].signal}",
+                "a latency does not say how many pods are needed: it can only guard a target for the load",
+                "add one, for example --signal running=4",
+            )
         return Policy("custom", chosen, shape, tuple(reasons))
     if preset not in PRESETS:
         raise LlmHpaError(
@@ -71,7 +79,7 @@ def _per_pod(facts: EngineFacts) -> None:
         )
 
 
-def _own(facts: EngineFacts, signal: str, value: Decimal) -> Target:
+def _own(facts: EngineFacts, signal: str, value: Decimal, external: bool) -> Target:
     attempted = f"--signal {signal}={value}"
     kind = SIGNALS.get(signal)
     if kind is None:
@@ -80,16 +88,18 @@ def _own(facts: EngineFacts, signal: str, value: Decimal) -> Target:
             f"there is no signal {signal!r}",
             f"choose one of {_offered(facts) or ', '.join(SIGNALS)}",
         )
-    if kind is Kind.LATENCY:
+    if kind is Kind.LATENCY and not external:
         raise LlmHpaError(
             attempted,
             "a latency is no load of one pod: its mean over pods does not fall when pods are added in proportion, so "
             "an HPA on it over- or undershoots",
-            "use running, waiting or kv-cache",
+            "use running, waiting or kv-cache, or let KEDA guard them with it (--backend keda)",
         )
-    if kind is Kind.RATE:
+    if kind is Kind.RATE and not external:
         raise LlmHpaError(
-            attempted, "token rates are not served per pod by this version", "use running or waiting"
+            attempted,
+            "token rates are not served per pod by this version",
+            "use running or waiting, or --backend keda",
         )
     source = facts.signals.get(signal)
     if source is None:
