@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cluster.conftest import Json, Kubectl, Plugin, assert_one_sentence
+from tests.cluster.conftest import ADAPTER, Json, Kubectl, Plugin, assert_one_sentence
 from tests.cluster.stub_workload import Stub
 
 pytestmark = pytest.mark.cluster
@@ -48,7 +48,7 @@ def left_over(kubectl: Kubectl, namespace: str) -> list[str]:
 
 
 def test_the_load_makes_the_hpa_rescale(llm_hpa: Plugin, stub: Stub, kubectl: Kubectl) -> None:
-    assert llm_hpa("enable", *stub.reference, "--max", "3").code == 0
+    assert llm_hpa("enable", *ADAPTER, *stub.reference, "--max", "3").code == 0
     outcome = llm_hpa("bench", *stub.reference, "--duration", "60s", "-o", "json")
     assert outcome.code == 0, outcome.stderr
     report = json.loads(outcome.stdout)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.conftest import Json, Kubectl, Plugin
+from tests.cluster.conftest import ADAPTER, Json, Kubectl, Plugin
 from tests.cluster.stub_workload import Stub
 
 pytestmark = pytest.mark.cluster
@@ -92,7 +92,7 @@ def test_engine_port_and_role_of_running_engines(llm_hpa: Plugin, kubectl: Kubec
 def test_other_evidence_and_two_scrapes(llm_hpa: Plugin, kubectl: Kubectl, namespace: str) -> None:
     stub = Stub(kubectl, namespace, "vllm")
     stub.start()
-    enabled = llm_hpa("enable", *stub.reference, "--max", "1", "--timeout", "120s")
+    enabled = llm_hpa("enable", *ADAPTER, *stub.reference, "--max", "1", "--timeout", "120s")
     assert enabled.code == 0, enabled.stderr
     stub.load(running=7, waiting=3, kv=0.25)
     proxy = {"apiGroups": [""], "resources": ["services/proxy"], "verbs": ["get"]}
@@ -152,7 +152,7 @@ def test_enable_without_the_pod_proxy(llm_hpa: Plugin, kubectl: Kubectl, namespa
     role = kubectl.get("clusterrole", name)
     kubectl.apply({**role, "rules": [*role["rules"], metrics]})
     try:
-        enabled = llm_hpa("enable", "sts/vllm", *who, "--max", "2", "--timeout", "120s")
+        enabled = llm_hpa("enable", *ADAPTER, "sts/vllm", *who, "--max", "2", "--timeout", "120s")
         assert enabled.code == 0, enabled.stderr
         assert "the metrics page was not read; vllm is known from its command line" in enabled.stderr
         assert "StatefulSet/vllm scales between 1 and 2 replicas" in enabled.stderr

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import yaml
 
-from tests.cluster.conftest import ROOT, Json, Kubectl, Plugin
+from tests.cluster.conftest import ADAPTER, Json, Kubectl, Plugin, ROOT
 from tests.cluster.dump import differences, dump
 from tests.cluster.stub_workload import Stub
 
@@ -70,7 +70,7 @@ def versions(kubectl: Kubectl, namespace: str) -> dict[str, str]:
 
 def test_the_loop_closes_and_opens_again(llm_hpa: Plugin, stub: Stub, kubectl: Kubectl) -> None:
     """enable -> a queue -> 3 replicas -> disable, with what each command says."""
-    outcome = llm_hpa("enable", *stub.reference, "--min", "1", "--max", "3")
+    outcome = llm_hpa("enable", *ADAPTER, *stub.reference, "--min", "1", "--max", "3")
     assert outcome.code == 0, outcome.stderr
     assert outcome.stdout.splitlines()[0].startswith("podmonitor.monitoring.coreos.com/")
     assert outcome.stdout.splitlines()[-1] == "horizontalpodautoscaler.autoscaling/vllm-inference created"
@@ -94,9 +94,9 @@ def test_the_loop_closes_and_opens_again(llm_hpa: Plugin, stub: Stub, kubectl: K
 
 
 def test_a_second_time_changes_nothing(llm_hpa: Plugin, stub: Stub, kubectl: Kubectl) -> None:
-    assert llm_hpa("enable", *stub.reference, "--max", "3").code == 0
+    assert llm_hpa("enable", *ADAPTER, *stub.reference, "--max", "3").code == 0
     before = versions(kubectl, stub.namespace)
-    outcome = llm_hpa("enable", *stub.reference, "--max", "3")
+    outcome = llm_hpa("enable", *ADAPTER, *stub.reference, "--max", "3")
     assert outcome.code == 0, outcome.stderr
     assert versions(kubectl, stub.namespace) == before
     assert all(line.endswith("unchanged") for line in outcome.stdout.splitlines()), outcome.stdout
@@ -105,6 +105,7 @@ def test_a_second_time_changes_nothing(llm_hpa: Plugin, stub: Stub, kubectl: Kub
 def test_day_two_keeps_what_no_flag_speaks_of(llm_hpa: Plugin, stub: Stub, kubectl: Kubectl) -> None:
     first = (
         "enable",
+        *ADAPTER,
         *stub.reference,
         "--min",
         "2",
@@ -116,7 +117,7 @@ def test_day_two_keeps_what_no_flag_speaks_of(llm_hpa: Plugin, stub: Stub, kubec
         "7s",
     )
     assert llm_hpa(*first).code == 0
-    outcome = llm_hpa("enable", *stub.reference, "--max", "6", "--scale-down-window", "60s")
+    outcome = llm_hpa("enable", *ADAPTER, *stub.reference, "--max", "6", "--scale-down-window", "60s")
     assert outcome.code == 0, outcome.stderr
     assert "--reset-defaults" in outcome.stderr
     spec = stub.hpa()["spec"]
@@ -125,7 +126,7 @@ def test_day_two_keeps_what_no_flag_speaks_of(llm_hpa: Plugin, stub: Stub, kubec
     assert spec["behavior"]["scaleDown"]["stabilizationWindowSeconds"] == 60
     (monitor,) = kubectl.get("podmonitor", "-n", stub.namespace)["items"]
     assert monitor["spec"]["podMetricsEndpoints"][0]["interval"] == "7s"
-    assert llm_hpa("enable", *stub.reference, "--reset-defaults", "--scale-down", "disabled").code == 0
+    assert llm_hpa("enable", *ADAPTER, *stub.reference, "--reset-defaults", "--scale-down", "disabled").code == 0
     spec = stub.hpa()["spec"]
     assert len(spec["metrics"]) == 3
     assert spec["behavior"]["scaleDown"]["selectPolicy"] == "Disabled"
@@ -138,7 +139,7 @@ def test_looking_first_writes_nothing(
     llm_hpa: Plugin, stub: Stub, kubectl: Kubectl, how: tuple[str, ...]
 ) -> None:
     before = dump(kubectl, stub.namespace)
-    outcome = llm_hpa("enable", *stub.reference, "--max", "3", *how)
+    outcome = llm_hpa("enable", *ADAPTER, *stub.reference, "--max", "3", *how)
     assert outcome.code == 0, outcome.stderr
     for word in ("podmonitor", "configmap", "horizontalpodautoscaler"):
         assert word in outcome.stdout.lower()
@@ -146,7 +147,7 @@ def test_looking_first_writes_nothing(
 
 
 def test_yaml_of_a_dry_run_can_be_applied(llm_hpa: Plugin, stub: Stub, kubectl: Kubectl) -> None:
-    outcome = llm_hpa("enable", *stub.reference, "--max", "3", "--dry-run=client", "-o", "yaml")
+    outcome = llm_hpa("enable", *ADAPTER, *stub.reference, "--max", "3", "--dry-run=client", "-o", "yaml")
     objects: list[Json] = list(yaml.safe_load_all(outcome.stdout))
     assert {one["kind"] for one in objects} == {"PodMonitor", "ConfigMap", "HorizontalPodAutoscaler"}
     kubectl.run("apply", "--dry-run=server", "-f", "-", stdin=outcome.stdout)
@@ -156,10 +157,10 @@ def test_a_second_workload_costs_no_restart_and_rules_leave_with_the_last(
     llm_hpa: Plugin, stub: Stub, kubectl: Kubectl
 ) -> None:
     other = Stub(kubectl, stub.namespace, "second")
-    assert llm_hpa("enable", *stub.reference, "--max", "3").code == 0
+    assert llm_hpa("enable", *ADAPTER, *stub.reference, "--max", "3").code == 0
     generation = kubectl.get("deployment", "prometheus-adapter", "-n", "monitoring")["metadata"]["generation"]
     other.start()
-    assert llm_hpa("enable", *other.reference, "--max", "3").code == 0
+    assert llm_hpa("enable", *ADAPTER, *other.reference, "--max", "3").code == 0
     assert (
         kubectl.get("deployment", "prometheus-adapter", "-n", "monitoring")["metadata"]["generation"]
         == generation
@@ -184,10 +185,10 @@ def test_an_engine_that_shows_no_series_yet_is_armed(
     workload = Stub(kubectl, namespace)
     workload.start(arguments=("--absent-until-first-request",))
     try:
-        outcome = llm_hpa("enable", *workload.reference, "--max", "3")
+        outcome = llm_hpa("enable", *ADAPTER, *workload.reference, "--max", "3")
         assert outcome.code == 0, outcome.stderr
         assert "armed" in outcome.stderr
-        warmed = llm_hpa("enable", *workload.reference, "--warm")
+        warmed = llm_hpa("enable", *ADAPTER, *workload.reference, "--warm")
         assert warmed.code == 0, warmed.stderr
         assert "scales between" in warmed.stderr
     finally:
@@ -204,7 +205,7 @@ def test_a_catch_all_rule_of_the_chart_is_enough(
         generation = kubectl.get("deployment", "prometheus-adapter", "-n", "monitoring")["metadata"][
             "generation"
         ]
-        outcome = llm_hpa("enable", *stub.reference, "--max", "3")
+        outcome = llm_hpa("enable", *ADAPTER, *stub.reference, "--max", "3")
         assert outcome.code == 0, outcome.stderr
         assert "scales between" in outcome.stderr
         assert config(kubectl) == before

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 import yaml
 
-from tests.cluster.conftest import Json, Kubectl, Plugin, assert_one_sentence, fresh_namespace, load_image
+from tests.cluster.conftest import ADAPTER, Json, Kubectl, Plugin, assert_one_sentence, fresh_namespace, load_image
 from tests.cluster.ground.engine_images import STUB_IMAGE
 from tests.cluster.stage import Stage
 from tests.cluster.topologies import COUNTED, POD, TOPOLOGIES
@@ -83,7 +83,7 @@ def stage(kubectl: Kubectl) -> Iterator[Stage]:
 def test_what_would_be_written(stage: Stage, llm_hpa: Plugin, name: str) -> None:
     topology = CASES[name]
     outcome = llm_hpa(
-        "enable", topology.asked[-1], "-n", stage.namespace, "--max", "3", "--dry-run=server", "-o", "yaml"
+        "enable", *ADAPTER, topology.asked[-1], "-n", stage.namespace, "--max", "3", "--dry-run=server", "-o", "yaml"
     )
     assert outcome.code == 0, outcome.stderr
     written = {one["kind"]: one for one in yaml.safe_load_all(outcome.stdout)}
@@ -96,7 +96,7 @@ def test_what_would_be_written(stage: Stage, llm_hpa: Plugin, name: str) -> None
 @pytest.mark.parametrize("name", sorted(REFUSED))
 def test_a_selector_that_counts_a_replica_twice_is_refused(stage: Stage, llm_hpa: Plugin, name: str) -> None:
     outcome = llm_hpa(
-        "enable", STAGED[name].asked[-1], "-n", stage.namespace, "--max", "3", "--dry-run=server"
+        "enable", *ADAPTER, STAGED[name].asked[-1], "-n", stage.namespace, "--max", "3", "--dry-run=server"
     )
     assert_one_sentence(outcome, "pods a replica")
 
@@ -107,7 +107,7 @@ def test_an_hpa_moves_what_another_projects_controller_would_follow(
     """The real HPA writes the replicas of a Rollout through its scale subresource."""
     (pod,) = kubectl.get("pods", "-n", stage.namespace, "-l", "app=roll")["items"]
     target = ("rollout/roll", "-n", stage.namespace)
-    enabled = llm_hpa("enable", *target, "--max", "2", "--timeout", "120s")
+    enabled = llm_hpa("enable", *ADAPTER, *target, "--max", "2", "--timeout", "120s")
     assert enabled.code == 0, enabled.stderr
     path = f"/api/v1/namespaces/{stage.namespace}/pods/{pod['metadata']['name']}:8000/proxy/admin/load"
     kubectl.run("create", "--raw", path, "-f", "-", stdin='{"running": 8, "waiting": 4}')

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.conftest import Json, Kubectl, Plugin, fresh_namespace
+from tests.cluster.conftest import ADAPTER, Json, Kubectl, Plugin, fresh_namespace
 from tests.cluster.dump import differences, dump
 from tests.cluster.stub_workload import KINDS, Stub
 from tests.cluster.test_enable import until
@@ -66,7 +66,7 @@ LIFE = ("--min", "1", "--max", "2", "--scale-down-window", "0s", "--scrape-inter
 
 def scaled(stub: Stub, llm_hpa: Plugin, load: dict[str, float]) -> set[str]:
     """The whole life of one workload; the metrics that its HPA asked for."""
-    enabled = llm_hpa("enable", *stub.reference, *LIFE)
+    enabled = llm_hpa("enable", *ADAPTER, *stub.reference, *LIFE)
     assert enabled.code == 0, enabled.stderr
     metrics = {one["pods"]["metric"]["name"] for one in stub.hpa()["spec"]["metrics"]}
     stub.load(0, **IDLE)

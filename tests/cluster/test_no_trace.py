@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.cluster.conftest import ROOT, Kubectl, Plugin
+from tests.cluster.conftest import ADAPTER, Kubectl, Plugin, ROOT
 from tests.cluster.dump import differences, dump
 from tests.cluster.stub_workload import Stub, vendor_recipe
 
@@ -31,7 +31,7 @@ def killed_after(write: int, *arguments: str) -> int:
 def test_enable_then_disable(llm_hpa: Plugin, kubectl: Kubectl, stub: Stub) -> None:
     before = dump(kubectl, stub.namespace)
     assert any(key.startswith("keda.sh") or "keda-operator" in key for key in before), "KEDA is to be there"
-    outcome = llm_hpa("enable", *stub.reference, "--max", "3")
+    outcome = llm_hpa("enable", *ADAPTER, *stub.reference, "--max", "3")
     assert outcome.code == 0, outcome.stderr
     assert differences(before, dump(kubectl, stub.namespace)) != []
     outcome = llm_hpa("disable", *stub.reference)
@@ -44,16 +44,16 @@ def test_killed_after_each_write_of_enable(llm_hpa: Plugin, kubectl: Kubectl, st
     before = dump(kubectl, stub.namespace)
     flags = (*stub.reference, "--max", "3", "--no-wait")
     for write in range(1, 30):
-        code = killed_after(write, "enable", *flags)
+        code = killed_after(write, "enable", *ADAPTER, *flags)
         if code == 0:
             break
         assert code == -signal.SIGKILL
-        again = llm_hpa("enable", *flags)
+        again = llm_hpa("enable", *ADAPTER, *flags)
         assert again.code == 0, f"after write {write}: {again.stderr}"
         outcome = llm_hpa("disable", *stub.reference)
         assert outcome.code == 0, f"after write {write}: {outcome.stderr}"
         assert differences(before, dump(kubectl, stub.namespace)) == [], f"after write {write}"
-        assert killed_after(write, "enable", *flags) == -signal.SIGKILL
+        assert killed_after(write, "enable", *ADAPTER, *flags) == -signal.SIGKILL
         outcome = llm_hpa("disable", *stub.reference)
         assert outcome.code == 0, f"killed after write {write}, then disabled: {outcome.stderr}"
         assert differences(before, dump(kubectl, stub.namespace)) == [], (
@@ -68,7 +68,7 @@ def test_killed_after_each_write_of_enable(llm_hpa: Plugin, kubectl: Kubectl, st
 def test_killed_after_each_write_of_disable(llm_hpa: Plugin, kubectl: Kubectl, stub: Stub) -> None:
     before = dump(kubectl, stub.namespace)
     for write in range(1, 30):
-        enabled = llm_hpa("enable", *stub.reference, "--max", "3", "--no-wait")
+        enabled = llm_hpa("enable", *ADAPTER, *stub.reference, "--max", "3", "--no-wait")
         assert enabled.code == 0, enabled.stderr
         code = killed_after(write, "disable", *stub.reference)
         assert code in (0, -signal.SIGKILL), f"killed after write {write}"
@@ -84,7 +84,7 @@ def test_an_adopted_hpa_is_given_back(llm_hpa: Plugin, kubectl: Kubectl, stub: S
     """The vendor's recipe by hand: status explains it, enable refuses it, --adopt takes and disable returns it."""
     kubectl.apply(*vendor_recipe(stub.namespace))
     before = dump(kubectl, stub.namespace)
-    refused = llm_hpa("enable", *stub.reference, "--max", "3")
+    refused = llm_hpa("enable", *ADAPTER, *stub.reference, "--max", "3")
     assert refused.code == 1
     assert "llm-inference-hpa already scales it" in refused.stderr
     assert "--adopt" in refused.stderr
@@ -92,7 +92,7 @@ def test_an_adopted_hpa_is_given_back(llm_hpa: Plugin, kubectl: Kubectl, stub: S
     shown = llm_hpa("status", *stub.reference)
     assert shown.code == 0, shown.stderr
     assert "vllm:num_requests_waiting" in shown.stdout
-    adopted = llm_hpa("enable", *stub.reference, "--max", "3", "--adopt")
+    adopted = llm_hpa("enable", *ADAPTER, *stub.reference, "--max", "3", "--adopt")
     assert adopted.code == 0, adopted.stderr
     spec = kubectl.get("hpa", "llm-inference-hpa", "-n", stub.namespace)["spec"]
     assert len(spec["metrics"]) == 3

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.cluster.conftest import Json, Kubectl, Plugin
+from tests.cluster.conftest import ADAPTER, Json, Kubectl, Plugin
 from tests.cluster.stub_workload import Stub
 
 pytestmark = pytest.mark.cluster
@@ -46,7 +46,7 @@ def test_every_port_is_found_and_is_one_target_per_pod(
     secret.start(wait=False)
     for stub in (bare, beside, unnamed, secret):
         kubectl.run("rollout", "status", *stub.reference, "--timeout=120s", timeout=150)
-        enabled = llm_hpa("enable", *stub.reference, "--max", "3", "--timeout", "120s")
+        enabled = llm_hpa("enable", *ADAPTER, *stub.reference, "--max", "3", "--timeout", "120s")
         assert enabled.code == 0, enabled.stderr
     assert endpoint(kubectl, unnamed)["portNumber"] == 8000
     assert endpoint(kubectl, secret)["scheme"] == "https"

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cluster.conftest import ROOT, Json, Kubectl, Plugin, assert_one_sentence, fresh_namespace
+from tests.cluster.conftest import ADAPTER, Json, Kubectl, Plugin, ROOT, assert_one_sentence, fresh_namespace
 from tests.cluster.dump import differences, dump
 from tests.cluster.stub_workload import Stub
 
@@ -58,17 +58,17 @@ class TestEngine:
     def test_metrics_switched_off(self, llm_hpa: Plugin, stub: Stub) -> None:
         stub.speak("vllm-0.20.2-nostats-busy")
         assert_one_sentence(
-            llm_hpa("enable", *stub.reference, "--max", "3"), "detect the engine", "port 8000/metrics"
+            llm_hpa("enable", *ADAPTER, *stub.reference, "--max", "3"), "detect the engine", "port 8000/metrics"
         )
 
     def test_metrics_fail(self, llm_hpa: Plugin, stub: Stub) -> None:
         stub.fail(rate=1.0, status=500, target="metrics")
         assert_one_sentence(
-            llm_hpa("enable", *stub.reference, "--max", "3"), "detect the engine", "port 8000/metrics"
+            llm_hpa("enable", *ADAPTER, *stub.reference, "--max", "3"), "detect the engine", "port 8000/metrics"
         )
 
     def test_target_that_one_pod_cannot_reach(self, llm_hpa: Plugin, stub: Stub) -> None:
-        outcome = llm_hpa("enable", *stub.reference, "--max", "3", "--signal", "running=40")
+        outcome = llm_hpa("enable", *ADAPTER, *stub.reference, "--max", "3", "--signal", "running=40")
         assert_one_sentence(outcome, "running=40", "--max-num-seqs 8")
 
     @pytest.mark.parametrize(
@@ -85,17 +85,17 @@ class TestEngine:
     def test_wishes(
         self, llm_hpa: Plugin, stub: Stub, flags: tuple[str, ...], words: tuple[str, ...]
     ) -> None:
-        assert_one_sentence(llm_hpa("enable", *stub.reference, *flags), *words)
+        assert_one_sentence(llm_hpa("enable", *ADAPTER, *stub.reference, *flags), *words)
 
 
 def test_not_an_engine(llm_hpa: Plugin, kubectl: Kubectl) -> None:
-    outcome = llm_hpa("enable", "deploy/prometheus-adapter", "-n", "monitoring", "--max", "3")
+    outcome = llm_hpa("enable", *ADAPTER, "deploy/prometheus-adapter", "-n", "monitoring", "--max", "3")
     assert_one_sentence(outcome, "detect the engine of Deployment/prometheus-adapter")
 
 
 def test_another_hpa(llm_hpa: Plugin, kubectl: Kubectl, stub: Stub) -> None:
     kubectl.run("autoscale", "sts", stub.name, "--max=4", "-n", stub.namespace, "--name=by-hand", "--cpu=50%")
-    assert_one_sentence(llm_hpa("enable", *stub.reference, "--max", "3"), "by-hand", "--adopt")
+    assert_one_sentence(llm_hpa("enable", *ADAPTER, *stub.reference, "--max", "3"), "by-hand", "--adopt")
 
 
 def test_a_scaled_object(llm_hpa: Plugin, kubectl: Kubectl, stub: Stub) -> None:
@@ -112,7 +112,7 @@ def test_a_scaled_object(llm_hpa: Plugin, kubectl: Kubectl, stub: Stub) -> None:
             },
         }
     )  # fmt: skip
-    outcome = llm_hpa("enable", *stub.reference, "--max", "3")
+    outcome = llm_hpa("enable", *ADAPTER, *stub.reference, "--max", "3")
     assert_one_sentence(outcome, "by-keda")
     kubectl.run("delete", "scaledobject", "by-keda", "-n", stub.namespace)
 
@@ -134,14 +134,14 @@ class TestAdapter:
     def test_none(self, llm_hpa: Plugin, kubectl: Kubectl, stub: Stub, api_service: Json) -> None:
         kubectl.run("delete", "apiservice", API_SERVICE)
         assert_one_sentence(
-            llm_hpa("enable", *stub.reference, "--max", "3"), "custom.metrics.k8s.io", "install"
+            llm_hpa("enable", *ADAPTER, *stub.reference, "--max", "3"), "custom.metrics.k8s.io", "install"
         )
 
     def test_down(self, llm_hpa: Plugin, kubectl: Kubectl, stub: Stub, api_service: Json) -> None:
         patch = json.dumps({"spec": {"service": {"port": 444}}})
         kubectl.run("patch", "apiservice", API_SERVICE, "--type=merge", "-p", patch)
         kubectl.run("wait", f"apiservice/{API_SERVICE}", "--for=condition=Available=False", "--timeout=60s")
-        outcome = llm_hpa("enable", *stub.reference, "--max", "3")
+        outcome = llm_hpa("enable", *ADAPTER, *stub.reference, "--max", "3")
         assert_one_sentence(outcome, "monitoring/prometheus-adapter", "not available")
 
 
@@ -150,7 +150,7 @@ def test_no_prometheus_selects_the_namespace(llm_hpa: Plugin, kubectl: Kubectl, 
     narrow = json.dumps({"spec": {"podMonitorNamespaceSelector": {"matchLabels": {"scrape": "yes"}}}})
     kubectl.run("patch", *name, "--type=merge", "-p", narrow)
     try:
-        outcome = llm_hpa("enable", *stub.reference, "--max", "3")
+        outcome = llm_hpa("enable", *ADAPTER, *stub.reference, "--max", "3")
         assert_one_sentence(
             outcome, "no Prometheus selects", "podMonitorNamespaceSelector asks for scrape=yes"
         )
@@ -209,7 +209,7 @@ def test_findings_come_before_the_first_write(llm_hpa: Plugin, kubectl: Kubectl,
         "--for=jsonpath={.status.used.pods}=1",
         "--timeout=30s",
     )
-    outcome = llm_hpa("enable", *stub.reference, "--max", "5", "--dry-run=client")
+    outcome = llm_hpa("enable", *ADAPTER, *stub.reference, "--max", "5", "--dry-run=client")
     assert outcome.code == 0
     assert "[quota]" in outcome.stderr
     assert "replicas above 2 cannot be created" in outcome.stderr
@@ -237,7 +237,7 @@ def test_gpus_are_counted_against_max(llm_hpa: Plugin, kubectl: Kubectl, namespa
         kubectl.run(
             "rollout", "status", f"sts/{workload.name}", "-n", namespace, "--timeout=120s", timeout=150
         )
-        outcome = llm_hpa("enable", *workload.reference, "--max", "4", "--dry-run=client")
+        outcome = llm_hpa("enable", *ADAPTER, *workload.reference, "--max", "4", "--dry-run=client")
         assert outcome.code == 0, outcome.stderr
         assert "4 replicas need 4 example.com/gpu; 2 are free or its own" in outcome.stderr
         assert "replicas above 2 will stay Pending" in outcome.stderr

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.cluster.conftest import Kubectl, Plugin, assert_one_sentence, fresh_namespace, load_image
+from tests.cluster.conftest import ADAPTER, Kubectl, Plugin, assert_one_sentence, fresh_namespace, load_image
 from tests.cluster.ground.engine_images import BODIES
 from tests.cluster.workloads import MODEL
 from tests.engine import dynamo_runtime
@@ -101,12 +101,12 @@ def test_both_parts_are_told_apart_and_the_frontend_is_refused(served: Dynamo, l
     assert (worker["engine"], worker["port"]) == ("dynamo", dynamo_runtime.SYSTEM_PORT)
     assert worker["role"] != "frontend"
     assert worker["signals"]["running"]["metric"] == "vllm:num_requests_running"
-    outcome = llm_hpa("enable", f"deploy/{DYNAMO_FRONTEND}", "-n", served.namespace, "--max", "2")
+    outcome = llm_hpa("enable", *ADAPTER, f"deploy/{DYNAMO_FRONTEND}", "-n", served.namespace, "--max", "2")
     assert_one_sentence(outcome, "name the workload of the engines behind it")
 
 
 def test_workers_scale_1_2_1_by_their_own_queue(served: Dynamo, llm_hpa: Plugin) -> None:
-    enabled = llm_hpa("enable", *served.worker, "--max", "2", "--scale-down-window", "15s")
+    enabled = llm_hpa("enable", *ADAPTER, *served.worker, "--max", "2", "--scale-down-window", "15s")
     assert enabled.code == 0, enabled.stderr
     assert f"dynamo on port {dynamo_runtime.SYSTEM_PORT}" in enabled.stderr
     with streams(served.frontend, MODEL, 26, tokens=200) as failures:
