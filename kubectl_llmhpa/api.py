@@ -65,7 +65,15 @@ JOBS = Resource("batch/v1", "jobs", "Job")
 HPAS = Resource("autoscaling/v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler")
 POD_MONITORS = Resource("monitoring.coreos.com/v1", "podmonitors", "PodMonitor")
 PROMETHEUSES = Resource("monitoring.coreos.com/v1", "prometheuses", "Prometheus")
+PROMETHEUS_AGENTS = Resource("monitoring.coreos.com/v1alpha1", "prometheusagents", "PrometheusAgent")
+GOOGLE_POD_MONITORINGS = Resource("monitoring.googleapis.com/v1", "podmonitorings", "PodMonitoring")
+VM_POD_SCRAPES = Resource("operator.victoriametrics.com/v1beta1", "vmpodscrapes", "VMPodScrape")
+VM_AGENTS = Resource("operator.victoriametrics.com/v1beta1", "vmagents", "VMAgent")
+VM_SINGLES = Resource("operator.victoriametrics.com/v1beta1", "vmsingles", "VMSingle")
+AZURE_POD_MONITORS = Resource("azmonitoring.coreos.com/v1", "podmonitors", "PodMonitor")
 SCALED_OBJECTS = Resource("keda.sh/v1alpha1", "scaledobjects", "ScaledObject")
+TRIGGER_AUTHENTICATIONS = Resource("keda.sh/v1alpha1", "triggerauthentications", "TriggerAuthentication")
+NETWORK_POLICIES = Resource("networking.k8s.io/v1", "networkpolicies", "NetworkPolicy")
 API_SERVICES = Resource("apiregistration.k8s.io/v1", "apiservices", "APIService", namespaced=False)
 
 
@@ -96,8 +104,16 @@ class Reader(Protocol):
         `timeout` in seconds, for what may never answer; None: as long as any other read.
         """
 
-    def may(self, verb: str, group: str, resource: str, subresource: str = "", namespace: str = "") -> bool:
-        """Whether the caller has this right (a SelfSubjectAccessReview), everywhere when `namespace` is empty."""
+    def may(
+        self, verb: str, group: str, resource: str, subresource: str = "", namespace: str = "", name: str = ""
+    ) -> bool:
+        """Whether the caller has this right (a SelfSubjectAccessReview).
+
+        An empty `namespace` means all of them, an empty `name` objects of any name.
+        """
+
+    def account_may(self, account: str, verb: str, group: str, resource: str, namespace: str) -> bool:
+        """Whether a ServiceAccount (`namespace/name`) has this right in a namespace (a LocalSubjectAccessReview)."""
 
     def get_many(self, paths: Sequence[str]) -> list[Json | ApiError]:
         """Several reads at once, in order; a failed one is its error, not an exception."""

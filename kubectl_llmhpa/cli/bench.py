@@ -21,7 +21,7 @@ _VENDOR = {"concurrency": 20, "num_prompts": 400, "input_len": 1500, "output_len
 
 
 @click.command("bench", short_help="Load a workload from inside the cluster and watch it scale")
-@workload_argument
+@workload_argument()
 @click.option(
     "--concurrency", type=click.IntRange(1, 5000),
     help="Requests in flight at any time (default: 1.5 times what the HPA tolerates)",

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 
 @click.command("disable", short_help="Remove exactly what enable added")
-@workload_argument
+@workload_argument(required=False)
+@click.option("-l", "--selector", default="", help="Every workload with such pods, for example app=vllm")
+@click.option(
+    "--helm", "helm_chart", default="", metavar="CHART",
+    help="The chart of the adapter's release, where the rules are in its values (enable --helm)",
+)  # fmt: skip
 @click.option(
     "--dry-run", type=click.Choice(["none", "client", "server"]), default="none", show_default=True,
     help="Print what would be removed",
@@ -25,21 +30,28 @@ if TYPE_CHECKING:
 @click.option("-o", "--output", type=click.Choice(["name"]), help="Print only the names of what is changed")
 @connection_options
 def disable(
-    connection: Connection, workload: tuple[str, ...], dry_run: str, show_diff: bool, output: str | None
+    connection: Connection,
+    workload: tuple[str, ...],
+    selector: str,
+    helm_chart: str,
+    dry_run: str,
+    show_diff: bool,
+    output: str | None,
 ) -> int:
     """Remove exactly what enable added, also when it was interrupted.
 
-    Replicas stay as they are. An adopted HPA is given back as it was. The adapter's rules stay as long as another
-    HPA of the cluster uses them.
+    Replicas stay as they are. An adopted HPA or ScaledObject is given back as it was. The adapter's rules stay as
+    long as another HPA of the cluster uses them.
 
     \b
     Examples:
       # Give the cluster back as it was
       kubectl llm-hpa disable sts/vllm-inference
     """
+    from kubectl_llmhpa.cli.helm_option import helm_of
     from kubectl_llmhpa.cli.main import printable
     from kubectl_llmhpa.cli.presenting import diff, success_line
-    from kubectl_llmhpa.plan import workflow
+    from kubectl_llmhpa.plan import disabling, enabling
     from kubectl_llmhpa.workloads import identify, resolve
 
     def report(change: Change) -> None:
@@ -55,17 +67,28 @@ def disable(
             seen.add(text)
             click.echo(printable(text), err=True)
 
+    if bool(workload) == bool(selector):
+        raise click.UsageError("name one workload (TYPE/NAME), or select several with -l")
     look_only = dry_run != "none" or show_diff
     with connect(connection, read_only=look_only) as cluster:
-        target = identify(cluster, workload, cluster.namespace)
-        if look_only:
-            changes = workflow.preview_disable(cluster, target, say)
-            for change in changes:
-                report(change)
-            found = bool(changes)
-        else:
-            found = workflow.disable(cluster, target, report, say)
-        if not found:
-            resolve(cluster, workload, cluster.namespace)  # a workload that does not exist is an error
-            click.echo(f"nothing to remove: {target.reference} was not enabled", err=True)
+        helm = helm_of(cluster, helm_chart)
+        targets = (
+            [identify(cluster, workload, cluster.namespace)]
+            if workload
+            else enabling.selected(cluster, selector, say)
+        )
+        for target in targets:
+            if look_only:
+                changes = disabling.preview(cluster, target, say, helm)
+                for change in changes:
+                    report(change)
+                found = bool(changes)
+            else:
+                found = disabling.disable(cluster, target, report, say, helm)
+            if not found:
+                if workload:
+                    resolve(
+                        cluster, workload, cluster.namespace
+                    )  # a workload that does not exist is an error
+                click.echo(f"nothing to remove: {target.reference} was not enabled", err=True)
     return ExitCode.OK

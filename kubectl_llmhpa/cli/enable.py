@@ -14,8 +14,10 @@ from kubectl_llmhpa.errors import ExitCode, LlmHpaError
 
 if TYPE_CHECKING:
     from kubectl_llmhpa.kube import Cluster, Connection
-    from kubectl_llmhpa.plan.workflow import Prepared
+    from kubectl_llmhpa.plan.enabling import Prepared
+    from kubectl_llmhpa.plan.wishes import Wishes
 
+SCRAPERS = ("auto", "prometheus-operator", "arms", "google", "victoriametrics", "azure", "none")
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 
 
@@ -49,8 +51,37 @@ class SignalTarget(click.ParamType[tuple[str, Decimal]]):
             self.fail(f"{value!r} is not of the form running=4 or kv-cache=0.8", param, ctx)
 
 
+class Secret(click.ParamType[tuple[str, str]]):
+    """`NAME` or `NAME:KEY`; the key is `token` where none is given."""
+
+    name = "name[:key]"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """The Secret's name and the key in it."""
+        name, _, key = str(value).partition(":")
+        return name, key or "token"
+
+
+class Parts(click.ParamType[frozenset[str]]):
+    """`scrape,hpa`: parts of a set-up."""
+
+    name = "parts"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> frozenset[str]:
+        """The parts; fails with the list of them."""
+        chosen = frozenset(part.strip() for part in str(value).split(","))
+        if not chosen or not chosen <= {"scrape", "rules", "hpa"}:
+            self.fail(f"{value!r} is not a list of scrape, rules and hpa", param, ctx)
+        return chosen
+
+
 @click.command("enable", short_help="Scale an LLM workload from its engine's own metrics")
-@workload_argument
+@workload_argument(required=False)
+@click.option("-l", "--selector", default="", help="Every LLM workload with such pods, for example app=vllm")
 @click.option("--min", "min_replicas", type=click.IntRange(min=0), help="Fewest replicas (default 1)")
 @click.option("--max", "max_replicas", type=click.IntRange(min=1), help="Most replicas")
 @click.option("--policy", "preset", help="load (default), or vendor: the queue-length recipe, waiting 5")
@@ -58,19 +89,53 @@ class SignalTarget(click.ParamType[tuple[str, Decimal]]):
     "--signal", "signals", type=SignalTarget(), multiple=True,
     help="Own target per pod instead of the policy's, for example running=4; may be repeated",
 )  # fmt: skip
-@click.option("--scrape-interval", type=Duration(), help="How often the engine is scraped (default 5s)")
 @click.option("--scale-down-window", type=Duration(), help="How long a lower load must last (default 5m)")
 @click.option("--scale-down", type=click.Choice(["enabled", "disabled"]), help="Whether replicas may go down")
 @click.option("--engine", default="", metavar="NAME[@VERSION]", help="The engine, where nothing else tells")
 @click.option("--name", help="Name of the HPA (default: the workload's)")
+@click.option(
+    "--backend", type=click.Choice(["auto", "prometheus-adapter", "ack", "keda"]), default="auto", show_default=True,
+    help="Who hands the numbers to the HPA; auto says what it took and why",
+)  # fmt: skip
+@click.option(
+    "--only", "parts", type=Parts(), metavar="PARTS",
+    help="Write only these parts: scrape,hpa (a namespace's team), rules (who owns the adapter)",
+)  # fmt: skip
+@click.option(
+    "--scrape", type=click.Choice(SCRAPERS), default="auto", show_default=True,
+    help="Who scrapes, where auto is wrong; none: nothing is written for it",
+)  # fmt: skip
+@click.option("--scrape-interval", type=Duration(), help="How often the engine is scraped (default 5s)")
 @click.option("--prometheus", metavar="NAMESPACE/NAME", help="The Prometheus object that is to scrape")
-@click.option("--adopt", is_flag=True, help="Take over an HPA that was made by hand")
+@click.option(
+    "--prometheus-url", default="", metavar="URL", help="What KEDA asks, where that is outside the cluster"
+)
+@click.option(
+    "--prometheus-token-secret", "token_secret", type=Secret(),
+    help="Secret beside the workload with the bearer token that KEDA shows to Prometheus (key: token)",
+)  # fmt: skip
+@click.option("--unsafe-ssl", is_flag=True, help="KEDA does not check the certificate of Prometheus")
+@click.option(
+    "--fallback", type=click.IntRange(min=1), metavar="REPLICAS",
+    help="KEDA only: so many replicas, if there are fewer, while the metric cannot be read. It hides the fault: the "
+    "HPA looks healthy meanwhile. Without it the replicas stay as they are and the HPA says why",
+)  # fmt: skip
+@click.option("--adopt", is_flag=True, help="Take over an HPA or ScaledObject that was made by hand")
 @click.option(
     "--reset-defaults", is_flag=True, help="Apply this version's defaults to what earlier runs wrote"
 )
 @click.option(
     "--edit-adapter", type=click.Choice(["auto", "yes", "no"]), default="auto", show_default=True,
-    help="Whether rules may be added to the adapter's ConfigMap; auto refuses where Argo CD or Flux revert it",
+    help="Whether rules may be added to the adapter's ConfigMap; auto: not where Helm, Argo CD or Flux own it, whose "
+    "next run would drop them",
+)  # fmt: skip
+@click.option(
+    "--helm", "helm_chart", default="", metavar="CHART",
+    help="Add the rules to the values of the adapter's release, by `helm upgrade` with this chart",
+)  # fmt: skip
+@click.option(
+    "--install-custom-metrics-api", "install_api", is_flag=True,
+    help="Register custom.metrics.k8s.io for an adapter that serves CPU and memory only",
 )  # fmt: skip
 @click.option(
     "--warm", is_flag=True, help="Send one token to an engine that exposes no series before it has worked"
@@ -82,6 +147,10 @@ class SignalTarget(click.ParamType[tuple[str, Decimal]]):
     "--timeout", type=Duration(), default="5m", show_default=True, help="How long to wait altogether"
 )
 @click.option(
+    "--export", "folder", type=click.Path(file_okay=False), metavar="DIR",
+    help="Write everything as files for `kubectl apply -k DIR` and change nothing",
+)  # fmt: skip
+@click.option(
     "--dry-run", type=click.Choice(["none", "client", "server"]), default="none", show_default=True,
     help="Print what would be written; server: after the API server has checked it",
 )  # fmt: skip
@@ -91,24 +160,22 @@ class SignalTarget(click.ParamType[tuple[str, Decimal]]):
 def enable(
     connection: Connection,
     workload: tuple[str, ...],
-    preset: str | None,
-    signals: tuple[tuple[str, Decimal], ...],
-    scrape_interval: int | None,
-    scale_down: str | None,
-    warm: bool,
+    selector: str,
     wait: bool,
     timeout: int,
     dry_run: str,
     show_diff: bool,
     output: str | None,
-    edit_adapter: str,
     engine: str,
+    warm: bool,
+    folder: str | None,
     **flags: Any,
 ) -> int:
     """Scale an LLM workload from its engine's own metrics.
 
-    Detects the engine from a live pod, has it scraped, adds the rules that the metric adapter lacks, creates the
-    HorizontalPodAutoscaler, and waits until the metric has arrived there. What it writes goes away with disable.
+    Detects the engine from a live pod, has it scraped, sees to it that its metrics are served (by rules in the metric
+    adapter, or by KEDA), creates the HorizontalPodAutoscaler, and waits until the metric has arrived there. What it
+    writes goes away with disable.
 
     \b
     Examples:
@@ -116,40 +183,92 @@ def enable(
       kubectl llm-hpa enable sts/vllm-inference --min 1 --max 3
       # What would be written
       kubectl llm-hpa enable sts/vllm-inference --max 3 --dry-run=server -o yaml
-      # One target of one's own
-      kubectl llm-hpa enable deploy/vllm --max 8 --signal running=12
+      # One target of one's own, through KEDA
+      kubectl llm-hpa enable deploy/vllm --max 8 --signal running=12 --backend keda
+      # Every LLM workload of a team, with one change of the adapter
+      kubectl llm-hpa enable -l team=search --max 4
+      # Files for a GitOps repository
+      kubectl llm-hpa enable deploy/vllm --max 8 --export ./autoscaling
     """  # fmt: skip
-    from kubectl_llmhpa.plan import workflow
-    from kubectl_llmhpa.plan.enable import Wishes
+    from kubectl_llmhpa.plan import enabling
+
+    if bool(workload) == bool(selector):
+        raise click.UsageError("name one workload (TYPE/NAME), or select several with -l")
+    if selector and flags["name"]:
+        raise click.UsageError("--name and -l exclude each other: several HPAs cannot have one name")
+    wishes = _wishes(flags)
+    writes = dry_run == "none" and not show_diff and folder is None
+    with connect(connection, read_only=not writes and dry_run != "server") as cluster:
+        prepared, refused = _prepare(cluster, workload, selector, wishes, engine)
+        if warm and writes:
+            for one in prepared:
+                if one.sight.facts.armed:
+                    enabling.warm_up(cluster, one)
+            prepared, refused = _prepare(cluster, workload, selector, wishes, engine)
+        for one in prepared:
+            _warn(one)
+        if folder is not None:
+            _export(cluster, prepared, folder)
+        elif not writes:
+            _preview(cluster, prepared, dry_run=dry_run, output=output, show_diff=show_diff)
+        else:
+            _write(cluster, prepared, wait=wait, timeout=timeout, output=output)
+        return ExitCode.ERROR if refused else ExitCode.OK
+
+
+def _wishes(flags: dict[str, Any]) -> Wishes:
+    from kubectl_llmhpa.plan.wishes import PARTS, Wishes
+
+    targets = dict(flags.pop("signals"))
+    if flags["preset"] and targets:
+        raise click.UsageError("--policy and --signal exclude each other")
+    interval = flags.pop("scrape_interval")
+    if interval == 0:
+        raise click.UsageError("--scrape-interval must be 1s or more")
+    scale_down = flags.pop("scale_down")
+    flags["prometheus"] = flags["prometheus"] or ""
+    if flags["prometheus"] and flags["prometheus"].count("/") != 1:
+        raise LlmHpaError(f"read --prometheus {flags['prometheus']}", "it is not of the form NAMESPACE/NAME")
+    flags["parts"] = flags["parts"] or frozenset(PARTS)
+    return Wishes(
+        targets=targets,
+        scrape_interval=None if interval is None else f"{interval}s",
+        scale_down=None if scale_down is None else scale_down == "enabled",
+        edit_adapter={"auto": None, "yes": True, "no": False}[flags.pop("edit_adapter")], **flags,
+    )  # fmt: skip
+
+
+def _prepare(
+    cluster: Cluster, words: tuple[str, ...], selector: str, wishes: Wishes, engine: str
+) -> tuple[list[Prepared], int]:
+    """What is planned for each workload, and how many of those selected were refused, each with its sentence."""
+    from kubectl_llmhpa.cli.main import printable
+    from kubectl_llmhpa.plan import enabling
     from kubectl_llmhpa.workloads import resolve
 
-    if preset and signals:
-        raise click.UsageError("--policy and --signal exclude each other")
-    if scrape_interval == 0:
-        raise click.UsageError("--scrape-interval must be 1s or more")
-    wishes = Wishes(
-        preset=preset, targets=dict(signals),
-        scrape_interval=None if scrape_interval is None else f"{scrape_interval}s",
-        scale_down=None if scale_down is None else scale_down == "enabled",
-        edit_adapter={"auto": None, "yes": True, "no": False}[edit_adapter], **_plain(flags),
-    )  # fmt: skip
-    writes = dry_run == "none" and not show_diff
-    with connect(connection, read_only=not writes and dry_run != "server") as cluster:
-        target = resolve(cluster, workload, cluster.namespace)
-        prepared = workflow.prepare(cluster, target, wishes, engine)
-        if warm and writes and prepared.sight.facts.armed:
-            workflow.warm_up(cluster, prepared)
-            prepared = workflow.prepare(cluster, target, wishes, engine)
-        _warn(prepared)
-        if not writes:
-            _preview(cluster, prepared, dry_run=dry_run, output=output, show_diff=show_diff)
-            return ExitCode.OK
-        return _write(cluster, prepared, wait=wait, timeout=timeout, output=output)
+    if words:
+        return [enabling.prepare(cluster, resolve(cluster, words, cluster.namespace), wishes, engine)], 0
+    prepared, refused = [], 0
+    for target in enabling.selected(cluster, selector, lambda text: click.echo(printable(text), err=True)):
+        try:
+            prepared.append(enabling.prepare(cluster, target, wishes, engine))
+        except LlmHpaError as error:
+            refused += 1
+            click.echo(f"error: {target.reference}: {printable(str(error))}", err=True)
+    if not prepared:
+        raise LlmHpaError(
+            f"enable the workloads with pods -l {selector}", f"{refused} found, none of them can be enabled",
+            "see above",
+        )  # fmt: skip
+    return prepared, refused
 
 
-def _write(cluster: Cluster, prepared: Prepared, *, wait: bool, timeout: int, output: str | None) -> int:
+def _write(
+    cluster: Cluster, prepared: list[Prepared], *, wait: bool, timeout: int, output: str | None
+) -> None:
+    from kubectl_llmhpa.cli.helm_option import helm_of
     from kubectl_llmhpa.cli.presenting import HopLines, documents, success_line
-    from kubectl_llmhpa.plan import workflow
+    from kubectl_llmhpa.plan import enabling
     from kubectl_llmhpa.plan.steps import Change
 
     written: list[Change] = []
@@ -164,9 +283,16 @@ def _write(cluster: Cluster, prepared: Prepared, *, wait: bool, timeout: int, ou
         elif output == "name":
             click.echo(change.reference)
 
-    run = workflow.Enabling(cluster, prepared, wait=wait, timeout=timeout, progress=progress)
+    run = enabling.Enabling(
+        cluster,
+        prepared,
+        wait=wait,
+        timeout=timeout,
+        progress=progress,
+        helm=helm_of(cluster, prepared[0].wishes.helm_chart),
+    )
     try:
-        outcome = run.run(report)
+        outcomes = run.run(report)
     except KeyboardInterrupt:
         progress.clear()
         click.echo("enable again goes on from here, disable takes back what was written", err=True)
@@ -177,31 +303,42 @@ def _write(cluster: Cluster, prepared: Prepared, *, wait: bool, timeout: int, ou
         click.echo(
             documents([one.after for one in written if one.after and "apiVersion" in one.after]), nl=False
         )
-    name = prepared.plan.hpa["metadata"]["name"]
-    spec = prepared.plan.hpa["spec"]
+    for one in prepared:
+        _conclude(one, outcomes[one.plan.workload.reference], cluster)
+
+
+def _conclude(one: Prepared, outcome: str, cluster: Cluster) -> None:
+    """Say what became of one workload."""
+    plan = one.plan
+    target = plan.workload
     if outcome == "armed":
         click.echo(
-            f"armed: {prepared.sight.facts.engine} exposes no series before its first request; the HPA starts with "
+            f"armed: {one.sight.facts.engine} exposes no series before its first request; the HPA starts with "
             "it (--warm sends one token now)", err=True,
         )  # fmt: skip
+    elif outcome == "waiting":
+        click.echo(
+            f"{target.reference} waits for rules: who owns the metric adapter runs kubectl llm-hpa enable "
+            f"{target.reference} -n {target.namespace} --max {plan.scaler.most} --only rules", err=True,
+        )  # fmt: skip
     elif outcome == "active":
-        target = prepared.plan.workload
         where = f" -n {target.namespace}" if cluster.connection.namespace else ""
         click.echo(
-            f"{target.reference} scales between {spec['minReplicas']} and {spec['maxReplicas']} replicas by "
-            f"hpa/{name}; watch it: kubectl llm-hpa status {target.reference}{where} -w", err=True,
+            f"{target.reference} scales between {plan.scaler.least} and {plan.scaler.most} replicas by "
+            f"hpa/{plan.scaler.hpa_name}; watch it: kubectl llm-hpa status {target.reference}{where} -w", err=True,
         )  # fmt: skip
-    return ExitCode.OK
 
 
 def _preview(
-    cluster: Cluster, prepared: Prepared, *, dry_run: str, output: str | None, show_diff: bool
+    cluster: Cluster, prepared: list[Prepared], *, dry_run: str, output: str | None, show_diff: bool
 ) -> None:
     """Print what would be written; the server's dry run also fills in its defaults."""
+    from kubectl_llmhpa.cli.helm_option import helm_of
     from kubectl_llmhpa.cli.presenting import diff, documents, success_line
-    from kubectl_llmhpa.plan import workflow
+    from kubectl_llmhpa.plan import enabling
 
-    changes = workflow.preview(cluster, prepared, server=dry_run == "server")
+    helm = helm_of(cluster, prepared[0].wishes.helm_chart)
+    changes = enabling.preview(cluster, prepared, server=dry_run == "server", helm=helm)
     if show_diff:
         click.echo("".join(diff(change) for change in changes), nl=False)
     elif output == "yaml":
@@ -228,10 +365,9 @@ def _warn(prepared: Prepared) -> None:
         click.echo("\n".join(printable(line) for line in f"note: {note}".splitlines()), err=True)
 
 
-def _plain(flags: dict[str, Any]) -> dict[str, Any]:
-    """The flags whose names are those of `Wishes`; `--prometheus` left out is an empty string there."""
-    if flags.get("prometheus") is None:
-        flags["prometheus"] = ""
-    elif str(flags["prometheus"]).count("/") != 1:
-        raise LlmHpaError(f"read --prometheus {flags['prometheus']}", "it is not of the form NAMESPACE/NAME")
-    return flags
+def _export(cluster: Cluster, prepared: list[Prepared], folder: str) -> None:
+    """Write the plan as files."""
+    from kubectl_llmhpa.plan import exporting
+
+    for path in exporting.write(cluster, prepared, folder):
+        click.echo(path)

@@ -10,6 +10,6 @@ import click
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def workload_argument(command: F) -> F:
+def workload_argument(required: bool = True) -> Callable[[F], F]:
     """`TYPE/NAME` or `TYPE NAME`, received as the tuple `workload`."""
-    return click.argument("workload", nargs=-1, required=True, metavar="TYPE/NAME")(command)
+    return click.argument("workload", nargs=-1, required=required, metavar="TYPE/NAME")

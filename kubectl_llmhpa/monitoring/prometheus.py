@@ -26,6 +26,11 @@ class Server:
     scheme: str = "http"
 
     @property
+    def url(self) -> str:
+        """Its URL inside the cluster."""
+        return f"{self.scheme}://{self.service}.{self.namespace}.svc:{self.port}{self.prefix.rstrip('/')}"
+
+    @property
     def proxy_path(self) -> str:
         """The path of its root through the API server."""
         scheme = "https:" if self.scheme == "https" else ""

@@ -2,42 +2,26 @@
 
 from __future__ import annotations
 
-import copy
-import hashlib
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from decimal import Decimal
+from dataclasses import dataclass
 
-from kubectl_llmhpa import __version__, hpa, policy, quantities
-from kubectl_llmhpa.api import MANAGER, PLAN_HASH_ANNOTATION, VERSION_ANNOTATION, Json
-from kubectl_llmhpa.backends import adapter_rules, ownership
+from kubectl_llmhpa import policy
+from kubectl_llmhpa.api import Json
+from kubectl_llmhpa.backends import adapter_rules, choosing, ownership
+from kubectl_llmhpa.backends.model import KEDA, PROMETHEUS_ADAPTER, Choice
 from kubectl_llmhpa.engines import SignalSource
 from kubectl_llmhpa.errors import LlmHpaError
-from kubectl_llmhpa.plan import journal, scraping
-from kubectl_llmhpa.plan.journal import Journal
+from kubectl_llmhpa.findings import Finding
+from kubectl_llmhpa.monitoring import prometheus
+from kubectl_llmhpa.plan import asking, carrying, custom_metrics_api, rivals, scalers, scraping
+from kubectl_llmhpa.plan.journal import Journal, Owned
 from kubectl_llmhpa.plan.look import Surroundings
+from kubectl_llmhpa.plan.rivals import Live
+from kubectl_llmhpa.plan.scalers import Scaler
+from kubectl_llmhpa.plan.scraping import Scrape
 from kubectl_llmhpa.plan.sight import EngineSight
+from kubectl_llmhpa.plan.wishes import SCALER, SCRAPE, Wishes
 from kubectl_llmhpa.workloads import Workload
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """The flags of `enable`; None and empty mean: keep what is live, else the default."""
-
-    min_replicas: int | None = None
-    max_replicas: int | None = None
-    preset: str | None = None
-    targets: Mapping[str, Decimal] = field(default_factory=dict)
-    scrape_interval: str | None = None
-    scale_down_window: int | None = None
-    scale_down: bool | None = None
-    name: str | None = None
-    prometheus: str = ""
-    adopt: bool = False
-    reset_defaults: bool = False
-    edit_adapter: bool | None = None
-    """True: edit the adapter's ConfigMap whoever owns it; False: never; None: unless it is reverted at once."""
 
 
 @dataclass(frozen=True)
@@ -45,65 +29,21 @@ class Plan:
     """What `enable` will write, and why."""
 
     workload: Workload
-    hpa: Json
-    monitor: Json | None
-    """None: the pods are scraped already by somebody else's object."""
-    selection: str
-    """The Prometheus that will scrape, or by whom the pods are scraped already."""
+    backend: Choice
+    scaler: Scaler
+    scrape: Scrape
+    server: prometheus.Server | None
+    """The Prometheus that the backend asks, where the API server leads to it."""
     rules: Mapping[str, Json]
+    """Rules to add to the adapter, by the name that each serves."""
     metrics: tuple[str, ...]
+    """The names that the HPA asks the custom metrics API for."""
     journal: Journal
     adopted: bool
     """What others made, or changed of ours, is taken over (it was asked for, or an earlier run began it)."""
     notes: tuple[str, ...]
     reasons: tuple[str, ...]
-
-
-def check_rivals(workload: Workload, around: Surroundings, wishes: Wishes) -> Json | None:
-    """The HPA that already scales the workload (ours, or one to adopt), None when there is none.
-
-    Raises LlmHpaError when a second autoscaler would come about: both would stop (AmbiguousSelector).
-    """
-    attempted = f"enable autoscaling of {workload.reference} in namespace {workload.namespace!r}"
-    if workload.rival is not None:
-        rival = workload.rival
-        raise LlmHpaError(attempted, rival.problem, rival.remedy, detail=rival.detail)
-    if workload.counted_per_replica > 1:
-        raise LlmHpaError(
-            attempted, f"its scale selector matches {workload.counted_per_replica} pods a replica, so an HPA on "
-            f"metrics of pods would ask for {workload.counted_per_replica} times the replicas that are needed",
-            "scale it by an External metric, or in a form whose selector matches one pod a replica (LeaderWorkerSet)",
-        )  # fmt: skip
-    for scaled in around.scaled_objects:
-        reference = {
-            "apiVersion": workload.resource.api_version,
-            "kind": "Deployment",
-            **scaled["spec"]["scaleTargetRef"],
-        }
-        if workload.is_target_of(reference):
-            raise LlmHpaError(
-                attempted, f"KEDA's ScaledObject {scaled['metadata']['name']} already scales it, and two autoscalers "
-                "on one workload stop each other", "delete the ScaledObject first, or leave the workload to KEDA",
-            )  # fmt: skip
-    rivals = [one for one in around.hpas if workload.is_target_of(one["spec"]["scaleTargetRef"])]
-    if not rivals:
-        return None
-    names = ", ".join(one["metadata"]["name"] for one in rivals)
-    if len(rivals) > 1:
-        raise LlmHpaError(
-            attempted, f"several HPAs already target it ({names}), so none of them works", "keep one"
-        )
-    known = around.journal is not None and around.journal.adopts(rivals[0])
-    if not hpa.is_ours(rivals[0]) and not wishes.adopt and not known:
-        raise LlmHpaError(
-            attempted, f"HorizontalPodAutoscaler {names} already scales it and was not made by {MANAGER}",
-            "take it over with --adopt (disable gives it back as it was), or delete it",
-        )  # fmt: skip
-    if wishes.name and wishes.name != names:
-        raise LlmHpaError(
-            attempted, f"HorizontalPodAutoscaler {names} already scales it", f"leave out --name {wishes.name}"
-        )
-    return rivals[0]
+    findings: tuple[Finding, ...] = ()
 
 
 def make(
@@ -112,56 +52,94 @@ def make(
     around: Surroundings,
     wishes: Wishes,
     scraped: Mapping[str, float] | None,
+    pods: tuple[Json, ...] = (),
 ) -> Plan:
     """The plan. `scraped` are the samples that others' scrape jobs have of these pods (None: not known).
 
     Raises LlmHpaError when the wishes contradict each other, or nothing can be planned.
     """
-    live = check_rivals(workload, around, wishes)
-    adopted = live is not None and not hpa.is_ours(live)
-    wanted, reasons, notes = _policy(sight, wishes, None if adopted else live)
-    name = live["metadata"]["name"] if live else wishes.name or workload.name
-    _check_name(workload, around, name)
+    live = rivals.check(workload, around, wishes)
+    kept = live if live is not None and live.ours else None
+    backend = _backend(workload, sight, around, wishes, live)
+    keda = backend.backend == KEDA
+    if wishes.moving and kept is not None:
+        kept = carrying.over(kept, sight.facts.signals, keda=keda)
+    wanted, reasons, notes = _policy(sight, wishes, kept, external=keda)
+    name = live.name if live else wishes.name or workload.name
+    rivals.check_name(workload, around, name)
     low, high = _limits(workload, wishes, live)
-    spec_owner = {"labels": journal.labels_for(workload), "annotations": {VERSION_ANNOTATION: __version__}}
-    scaler = hpa.render(
-        name=name, namespace=workload.namespace, scale_target=workload.scale_target, min_replicas=low,
-        max_replicas=high, targets=wanted.targets, behavior=wanted.behavior, **spec_owner,
-    )  # fmt: skip
-    if live is not None and not adopted:
-        _keep_live(scaler, live, wishes)
-    scaler["metadata"]["annotations"][PLAN_HASH_ANNOTATION] = _hash(scaler["spec"])
-    metrics = tuple(
-        one["pods"]["metric"]["name"] for one in scaler["spec"]["metrics"] if one["type"] == "Pods"
-    )
     scrape = scraping.monitor(
-        workload,
-        sight,
-        around,
-        scraped,
-        interval=wishes.scrape_interval,
-        wanted=wishes.prometheus,
-        reset=wishes.reset_defaults,
-    )
-    rules = _rules(sight, around, metrics)
-    notes += _adapter_notes(around, rules, wishes)
-    monitor, selection = scrape.object, scrape.by
-    ignored = {"--scrape-interval": wishes.scrape_interval, "--prometheus": wishes.prometheus}
-    if monitor is None and any(ignored.values()):
-        flags = " and ".join(flag for flag, value in ignored.items() if value)
-        notes.append(f"{flags}: not applied, the pods are scraped already by {selection}, which is not ours")
-    book = Journal(
-        pod_monitor=monitor["metadata"]["name"] if monitor else "", hpa=name, metrics=tuple(sorted(metrics)),
-        adopted=live if adopted else None,
+        workload, sight, around, scraped, interval=wishes.scrape_interval, wanted=wishes.prometheus,
+        reset=wishes.reset_defaults, scrape=wishes.scrape,
     )  # fmt: skip
+    server, findings = around.server, scrape.findings
+    if keda:
+        question = asking.question(workload, around, wishes, scrape, pods)
+        server = asking.server(question, around)
+        findings = (*findings, *asking.blocked(around, scrape, server))
+        adopts = live.name if live is not None and not live.keda else ""
+        scaler = scalers.keda(
+            workload, name, wanted, low, high, kept, wishes,
+            sources=sight.facts.signals, question=question, adopts=adopts,
+        )  # fmt: skip
+    else:
+        _no_keda_flags(wishes)
+        scaler = scalers.plain(workload, name, wanted, low, high, kept, wishes)
+    rules = {} if keda else _rules(sight, around, scaler.metrics, scrape)
+    notes += _adapter_notes(around, rules, wishes)
+    ignored = {"--scrape-interval": wishes.scrape_interval, "--prometheus": wishes.prometheus}
+    if scrape.object is None and SCRAPE in wishes.parts and any(ignored.values()):
+        flags = " and ".join(flag for flag, value in ignored.items() if value)
+        notes.append(f"{flags}: not applied, the pods are scraped already by {scrape.by}, which is not ours")
+    book = Journal(
+        objects=_owned(scrape, scaler, wishes), metrics=tuple(sorted(scaler.metrics)),
+        adopted=live.object if live is not None and not live.ours else None,
+        registered=custom_metrics_api.NAME if _registers(around, wishes, keda=keda) else "",
+    )  # fmt: skip
+    taken = wishes.adopt or (live is not None and not live.ours)
     return Plan(
-        workload, scaler, monitor, selection, rules, metrics, book.merged(around.journal), adopted or wishes.adopt,
-        (*workload.notes, *notes), tuple(reasons),
+        workload, backend, scaler, scrape, server, rules, scaler.metrics, book.merged(around.journal), taken,
+        (*workload.notes, *scrape.notes, *notes), tuple(reasons), findings,
+    )  # fmt: skip
+
+
+def _backend(
+    workload: Workload, sight: EngineSight, around: Surroundings, wishes: Wishes, live: Live | None
+) -> Choice:
+    """The backend, and why. Raises LlmHpaError where none serves, or where it would change under a live autoscaler."""
+    pods = ""
+    if workload.counted_per_replica > 1:
+        pods = (
+            f"the scale selector of {workload.reference} matches {workload.counted_per_replica} pods a replica, so "
+            f"an HPA on metrics of pods would ask for {workload.counted_per_replica} times the replicas that are needed"
+        )
+    names = [one.api_name for one in sight.facts.signals.values() if "Pods AverageValue" in one.forms]
+    serving = ""
+    if live is not None and live.ours:
+        serving = KEDA if live.keda else around.adapter.kind if around.adapter else PROMETHEUS_ADAPTER
+    elif live is not None and live.keda:
+        serving = KEDA
+    moves = serving and wishes.backend not in (choosing.AUTO, serving) and not wishes.moving
+    if moves and live is not None and live.ours:
+        raise LlmHpaError(
+            f"enable autoscaling of {workload.reference} with the backend {wishes.backend}",
+            f"{live.resource.kind} {live.name} scales it through {serving}",
+            f"move it without a gap: kubectl llm-hpa migrate {workload.reference} --to {wishes.backend}",
+        )
+    needed = names
+    if KEDA not in (serving, wishes.backend) and not pods:
+        wanted, _, _ = _policy(
+            sight, wishes, live if live is not None and live.ours else None, external=False
+        )
+        needed = [one.metric for one in wanted.targets]
+    return choosing.choose(
+        wishes.backend, needed, around.served, live=serving, adapter=around.adapter,
+        adapter_problem=around.adapter_problem, keda=around.keda, pods=pods, register=wishes.install_api,
     )  # fmt: skip
 
 
 def _policy(
-    sight: EngineSight, wishes: Wishes, live: Json | None
+    sight: EngineSight, wishes: Wishes, live: Live | None, *, external: bool
 ) -> tuple[policy.Policy, list[str], list[str]]:
     """The policy as this version would write it, why, and what differs from the live one."""
     wanted = policy.decide(
@@ -170,16 +148,13 @@ def _policy(
         targets=wishes.targets or None,
         scale_down_window=300 if wishes.scale_down_window is None else wishes.scale_down_window,
         scale_down=wishes.scale_down is not False,
+        external=external,
     )
     reasons = [f"{one.signal} {one.value.normalize():f}: {one.reason}" for one in wanted.targets]
     notes: list[str] = []
     if live is not None and not wishes.reset_defaults and not wishes.preset and not wishes.targets:
-        fresh = {one.metric: one.value for one in wanted.targets}
-        kept = {
-            one["pods"]["metric"]["name"]: hpa_target(one)
-            for one in live["spec"]["metrics"]
-            if one["type"] == "Pods"
-        }
+        fresh = {one.signal if live.keda else one.metric: one.value for one in wanted.targets}
+        kept = scalers.targets(live.object)
         if fresh != kept:
             now = ", ".join(f"{metric} {value.normalize():f}" for metric, value in kept.items())
             new = ", ".join(f"{metric} {value.normalize():f}" for metric, value in fresh.items())
@@ -187,34 +162,31 @@ def _policy(
                 f"kept the live targets ({now}); this version's are {new}: --reset-defaults applies them"
             )
             reasons = [f"{metric} {value.normalize():f}: kept" for metric, value in kept.items()]
-    if not (
-        live is None or wishes.reset_defaults or _behavior(live, wanted.behavior, wishes) == wanted.behavior
-    ):
-        notes.append(
-            "kept the live behavior, which is not this version's default: --reset-defaults applies that"
-        )
+    if live is not None and not wishes.reset_defaults:
+        shape = scalers.behavior(live.object)
+        if shape is not None and scalers.kept_behavior(wanted.behavior, live, wishes) != wanted.behavior:
+            notes.append(
+                "kept the live behavior, which is not this version's default: --reset-defaults applies that"
+            )
     return wanted, [*reasons, *wanted.reasons], notes
 
 
-def hpa_target(metric: Json) -> Decimal:
-    """The per-pod target of a Pods metric of an HPA."""
-    return quantities.parse(metric["pods"]["target"]["averageValue"])
-
-
-def _limits(workload: Workload, wishes: Wishes, live: Json | None) -> tuple[int, int]:
+def _limits(workload: Workload, wishes: Wishes, live: Live | None) -> tuple[int, int]:
     attempted = f"enable autoscaling of {workload.reference} in namespace {workload.namespace!r}"
     low = wishes.min_replicas
     high = wishes.max_replicas
     if live is not None:
-        low = live["spec"].get("minReplicas", 1) if low is None else low
-        high = live["spec"]["maxReplicas"] if high is None else high
+        least, most = scalers.limits(live)
+        low = least if low is None else low
+        high = most if high is None else high
     low = 1 if low is None else low
     if high is None:
         raise LlmHpaError(attempted, "it is not said how far it may scale", "give --max N")
     if low < 1:
         raise LlmHpaError(
             attempted,
-            "an engine at zero replicas exposes no metric that could bring it back",
+            "an engine at zero replicas exposes no metric that could bring it back, and nothing in front of it holds "
+            "the first request until it is there",
             "use --min 1 or more",
         )
     if high < low:
@@ -222,34 +194,41 @@ def _limits(workload: Workload, wishes: Wishes, live: Json | None) -> tuple[int,
     return low, high
 
 
-def _keep_live(scaler: Json, live: Json, wishes: Wishes) -> None:
-    """Day 2: what no flag speaks of stays as it is in the cluster."""
-    if wishes.reset_defaults:
-        return
-    if not wishes.preset and not wishes.targets:
-        scaler["spec"]["metrics"] = live["spec"]["metrics"]
-    scaler["spec"]["behavior"] = _behavior(live, scaler["spec"]["behavior"], wishes)
+def _owned(scrape: Scrape, scaler: Scaler, wishes: Wishes) -> tuple[Owned, ...]:
+    objects = []
+    if scrape.object is not None and SCRAPE in wishes.parts:
+        objects.append(Owned.of(scrape.resource, scrape.object["metadata"]["name"]))
+    if SCALER in wishes.parts:
+        objects += scalers.owned(scaler)
+    return tuple(objects)
 
 
-def _behavior(live: Json, wanted: Json, wishes: Wishes) -> Json:
-    """The live behavior with what flags speak of."""
-    kept: Json | None = copy.deepcopy(live["spec"].get("behavior"))
-    if kept is None:
-        return wanted
-    if wishes.scale_down_window is not None:
-        kept["scaleDown"]["stabilizationWindowSeconds"] = wanted["scaleDown"]["stabilizationWindowSeconds"]
-    if wishes.scale_down is not None:
-        kept["scaleDown"]["selectPolicy"] = wanted["scaleDown"]["selectPolicy"]
-    return kept
+def _registers(around: Surroundings, wishes: Wishes, *, keda: bool) -> bool:
+    """Whether the custom metrics API is registered for the adapter."""
+    return not keda and wishes.install_api and around.adapter is not None and not around.adapter.custom
 
 
-def _rules(sight: EngineSight, around: Surroundings, metrics: tuple[str, ...]) -> dict[str, Json]:
+def _no_keda_flags(wishes: Wishes) -> None:
+    given = {
+        "--fallback": wishes.fallback is not None,
+        "--prometheus-token-secret": wishes.token_secret is not None,
+        "--prometheus-url": bool(wishes.prometheus_url),
+    }
+    flags = ", ".join(flag for flag, said in given.items() if said)
+    if flags:
+        raise LlmHpaError(flags, "only KEDA asks Prometheus by itself", "add --backend keda, or leave it out")
+
+
+def _rules(
+    sight: EngineSight, around: Surroundings, metrics: tuple[str, ...], scrape: Scrape
+) -> dict[str, Json]:
     """Rules for the names that nobody serves, and ours that were lost from the file since the adapter read it.
 
     A rule of somebody else's for such a name will serve it as soon as there are samples, so it gets no second one.
     """
     sources: dict[str, SignalSource] = {one.api_name: one for one in sight.facts.signals.values()}
-    ours = {name: adapter_rules.rule_for(sources[name]) for name in metrics if name in sources}
+    labels = {"namespace_label": scrape.namespace_label, "pod_label": scrape.pod_label}
+    ours = {name: adapter_rules.rule_for(sources[name], **labels) for name in metrics if name in sources}
     theirs = {
         name
         for name in ours
@@ -272,22 +251,22 @@ def _rules(sight: EngineSight, around: Surroundings, metrics: tuple[str, ...]) -
 def _adapter_notes(around: Surroundings, rules: Mapping[str, Json], wishes: Wishes) -> list[str]:
     """What the owner of the adapter's configuration has to know; refusal where an edit would not last.
 
-    Raises LlmHpaError when the configuration is reverted within minutes, or may not be edited.
+    Raises LlmHpaError when the configuration belongs to somebody who reverts it, or may not be edited.
     """
-    if not rules:
-        return []
     adapter = around.adapter
+    if not rules or adapter is None or wishes.helm_chart:
+        return []
     where = f"configmap {adapter.namespace}/{adapter.config_map}"
     owner = ownership.external_owner(adapter.deployment)
-    fragment = adapter_rules.values_fragment(list(rules.values())).rstrip()
-    if wishes.edit_adapter is False or (owner and owner[0] != "Helm" and wishes.edit_adapter is None):
+    if wishes.edit_adapter is False or (owner and wishes.edit_adapter is None):
         kind = f"it belongs to {owner[0]} ({owner[1]})" if owner else "it may not be edited"
         raise LlmHpaError(
             f"add {len(rules)} rules to {where}", kind,
             "add the lines below to its source and run enable again, or force the edit with --edit-adapter=yes",
-            detail=fragment,
+            detail=adapter_rules.values_fragment(list(rules.values())).rstrip(),
         )  # fmt: skip
     if owner and owner[0] == "Helm":
+        fragment = adapter_rules.values_fragment(list(rules.values())).rstrip()
         return [
             f"{where} belongs to Helm ({owner[1]}): the next `helm upgrade` drops the rules that are added now unless "
             f"its values have them too:\n{fragment}"
@@ -295,19 +274,3 @@ def _adapter_notes(around: Surroundings, rules: Mapping[str, Json], wishes: Wish
     if owner:
         return [f"{where} belongs to {owner[0]} ({owner[1]}), which will revert the rules that are added now"]
     return []
-
-
-def _check_name(workload: Workload, around: Surroundings, name: str) -> None:
-    """Refuse a name under which another workload's HPA lives already."""
-    for other in around.hpas:
-        target = other["spec"]["scaleTargetRef"]
-        if other["metadata"]["name"] == name and not workload.is_target_of(target):
-            raise LlmHpaError(
-                f"create HorizontalPodAutoscaler {workload.namespace}/{name}",
-                f"one of that name scales {target['kind']}/{target['name']}",
-                "choose another name with --name",
-            )
-
-
-def _hash(spec: Json) -> str:
-    return hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()[:16]

@@ -16,6 +16,7 @@ from kubectl_llmhpa.backends.prometheus_adapter import Adapter
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.monitoring import prometheus
 from kubectl_llmhpa.plan.look import scraped
+from kubectl_llmhpa.plan.scraping import Scrape
 from kubectl_llmhpa.workloads import Workload, pods
 
 _POLL_SECONDS = 1.0
@@ -65,15 +66,14 @@ def wait(hop: Hop, began: float, limit: float, progress: Progress) -> HopState:
         time.sleep(_POLL_SECONDS)
 
 
-def scrape_target(reader: Reader, server: prometheus.Server, workload: Workload, monitor: str) -> Hop:
-    """Every pod is an up target of the PodMonitor's job."""
+def scrape_target(reader: Reader, server: prometheus.Server, workload: Workload, scrape: Scrape) -> Hop:
+    """Every pod is an up target of our scrape object's job."""
 
     def look() -> HopState:
-        job = f"{workload.namespace}/{monitor}"
+        matchers = f'job="{scrape.job}",{scrape.namespace_label}="{workload.namespace}"'
         up = prometheus.per_pod(
-            prometheus.query(
-                reader, server, f'max by (pod) (up{{job="{job}",namespace="{workload.namespace}"}})'
-            )
+            prometheus.query(reader, server, f"max by ({scrape.pod_label}) (up{{{matchers}}})"),
+            scrape.pod_label,
         )
         names = {pod["metadata"]["name"] for pod in pods(reader, workload)}
         good = sum(1 for name in names if up.get(name) == 1.0)
@@ -81,12 +81,12 @@ def scrape_target(reader: Reader, server: prometheus.Server, workload: Workload,
         if down:
             return HopState(good > 0, f"{good} of {len(names)} pods up, down: {', '.join(down[:3])}")
         if not up:
-            return HopState(False, "Prometheus has not loaded the PodMonitor yet")
+            return HopState(False, f"Prometheus has not loaded the {scrape.resource.kind} yet")
         return HopState(good > 0, f"{good} of {len(names)} pods up")
 
     return Hop(
         "scrape target", look,
-        f"see the targets page of {server.namespace}/{server.service} for podMonitor/{workload.namespace}/{monitor}",
+        f"see the targets page of {server.namespace}/{server.service} for the job {scrape.job}",
     )  # fmt: skip
 
 

@@ -20,23 +20,59 @@ from kubectl_llmhpa.api import (
     WORKLOAD_LABEL,
     Json,
     Reader,
+    Resource,
     Writer,
 )
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.workloads import Workload
 
-SCHEMA = "kubectl-llm-hpa/journal/v1"
+SCHEMA = "kubectl-llm-hpa/journal/v2"
 _KEY = "journal.json"
+
+
+@dataclass(frozen=True, order=True)
+class Owned:
+    """One object of ours in the workload's namespace."""
+
+    api_version: str
+    plural: str
+    kind: str
+    name: str
+
+    @classmethod
+    def of(cls, resource: Resource, name: str) -> Owned:
+        """The entry for an object of a resource."""
+        return cls(resource.api_version, resource.plural, resource.kind, name)
+
+    @property
+    def resource(self) -> Resource:
+        """Its REST resource."""
+        return Resource(self.api_version, self.plural, self.kind)
+
+
+@dataclass(frozen=True)
+class Move:
+    """A move to another backend that has begun: what scaled the workload before, and the uid of the HPA.
+
+    The HPA is ours, whoever's marks it carries between two hands.
+    """
+
+    scaler: Json
+    hpa: str
 
 
 @dataclass(frozen=True)
 class Journal:
-    """The objects of one workload: names of ours, metrics we needed, and an HPA as it was before adoption."""
+    """Objects of ours for one workload, metrics it needs, and an autoscaler as it was before it was taken over.
 
-    pod_monitor: str = ""
-    hpa: str = ""
+    `registered` is the name of an APIService that was made for the adapter, `move` is set while `migrate` is at work.
+    """
+
+    objects: tuple[Owned, ...] = ()
     metrics: tuple[str, ...] = ()
     adopted: Json | None = field(default=None)
+    registered: str = ""
+    move: Move | None = None
 
     def merged(self, earlier: Journal | None) -> Journal:
         """This journal with everything that an earlier run may have made and this one does not name."""
@@ -46,17 +82,26 @@ class Journal:
         if earlier.adopts(self.adopted):  # half given back already: the first look at it is the right one
             adopted = earlier.adopted
         return Journal(
-            pod_monitor=self.pod_monitor or earlier.pod_monitor,
-            hpa=self.hpa or earlier.hpa,
+            objects=tuple(dict.fromkeys((*earlier.objects, *self.objects))),
             metrics=tuple(sorted({*self.metrics, *earlier.metrics})),
             adopted=adopted,
+            registered=self.registered or earlier.registered,
+            move=earlier.move or self.move,
         )
 
     def adopts(self, scaler: Json | None) -> bool:
-        """Whether the adopted HPA is this very object, not a later one of the same name."""
+        """Whether the adopted autoscaler is this very object, not a later one of the same name."""
         if self.adopted is None or scaler is None:
             return False
         return bool(self.adopted["metadata"]["uid"] == scaler["metadata"]["uid"])
+
+    def moves(self, scaler: Json | None) -> bool:
+        """Whether this is the HPA that changes hands."""
+        return bool(self.move and scaler and scaler["metadata"]["uid"] == self.move.hpa)
+
+    def names(self, resource: Resource) -> tuple[str, ...]:
+        """The names of our objects of one resource."""
+        return tuple(one.name for one in self.objects if one.resource == resource)
 
 
 def name_for(workload: Workload) -> str:
@@ -91,7 +136,9 @@ def read(config_map: Mapping[str, Any]) -> Journal:
         raise LlmHpaError(
             attempted, f"it has schema {schema}, this version reads {SCHEMA}", "use the newer version"
         )
-    return Journal(**{**content, "metrics": tuple(content["metrics"])})
+    owned = tuple(Owned(**one) for one in content["objects"])
+    move = Move(**content["move"]) if content["move"] else None
+    return Journal(owned, tuple(content["metrics"]), content["adopted"], content["registered"], move)
 
 
 def load(reader: Reader, workload: Workload) -> Journal | None:

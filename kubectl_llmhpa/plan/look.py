@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from kubectl_llmhpa.api import (
+    API_SERVICES,
     HPAS,
     NAMESPACES,
+    NETWORK_POLICIES,
     POD_MONITORS,
     PROMETHEUSES,
     SCALED_OBJECTS,
@@ -17,9 +19,11 @@ from kubectl_llmhpa.api import (
     Resource,
 )
 from kubectl_llmhpa.backends import adapter_rules, prometheus_adapter
+from kubectl_llmhpa.backends import keda as keda_backend
+from kubectl_llmhpa.backends.keda import Keda
 from kubectl_llmhpa.backends.prometheus_adapter import Adapter
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
-from kubectl_llmhpa.monitoring import prometheus
+from kubectl_llmhpa.monitoring import address, prometheus, prometheus_operator
 from kubectl_llmhpa.plan import journal, rules
 from kubectl_llmhpa.plan.journal import Journal
 from kubectl_llmhpa.workloads import Workload
@@ -35,22 +39,30 @@ class Surroundings:
     pod_monitors: list[Json]
     prometheuses: list[Json]
     journal: Journal | None
-    adapter: Adapter
+    adapter: Adapter | None
     served: frozenset[str]
     rules: tuple[Json, ...]
     """The rules in the adapter's file (served or not); none when it may not be read."""
     recorded: Mapping[str, Json]
     """Those that we put there, by the name they serve."""
     server: prometheus.Server | None
+    """The Prometheus that the backend asks."""
     server_pods: Mapping[str, str]
     blind: ApiError | None
     """Why Prometheus cannot be asked, None when it can."""
+    adapter_problem: LlmHpaError | None = None
+    """Why there is no adapter that can be used."""
+    keda: Keda | None = None
+    services: Sequence[Json] = field(default=())
+    """The Services of the namespaces in which a Prometheus is."""
+    network_policies: Sequence[Json] = field(default=())
+    """Those of the same namespaces."""
 
 
-def around(reader: Reader, workload: Workload) -> Surroundings:
-    """Everything else, in two rounds of parallel reads.
+def around(reader: Reader, workload: Workload, wanted: str = "") -> Surroundings:
+    """Everything else, in a few rounds of parallel reads. `wanted` is the user's Prometheus, `namespace/name`.
 
-    Raises LlmHpaError when there is no adapter or it is down; a missing CRD is an empty list.
+    Raises ApiError when the HPAs or the journal cannot be read; a missing CRD is an empty list.
     """
     namespace = workload.namespace
     answers = reader.get_many(
@@ -61,35 +73,47 @@ def around(reader: Reader, workload: Workload) -> Surroundings:
             POD_MONITORS.path(namespace),
             PROMETHEUSES.path(),
             journal.path_for(workload),
+            API_SERVICES.path(),
         ]
     )
     labels = answers[0] if not isinstance(answers[0], ApiError) else {"metadata": {}}
     if isinstance(answers[1], ApiError):
         raise answers[1]
-    adapter = prometheus_adapter.find(reader)
-    server = prometheus.server_of(adapter.prometheus_url, adapter.namespace)
-    blind = prometheus.reachable(reader, server) if server else None
     book = answers[5]
     if isinstance(book, ApiError) and not book.not_found:
         raise book
+    adapter, problem = _adapter(reader)
+    keda = keda_backend.find(
+        reader, [] if isinstance(answers[6], ApiError) else answers[6].get("items") or []
+    )
+    # the server sets this one on every namespace: it is known without the right to read namespaces
+    namespace_labels = {
+        "kubernetes.io/metadata.name": namespace,
+        **(labels["metadata"].get("labels") or {}),
+    }
+    prometheuses = _items(answers[4], PROMETHEUSES)
+    services, policies = _beside(reader, prometheuses) if keda else ([], [])
+    server = prometheus.server_of(adapter.prometheus_url, adapter.namespace) if adapter else None
+    if server is None and keda:
+        server = _operators(prometheuses, services, namespace, namespace_labels, wanted)
     return Surroundings(
-        # the server sets this one on every namespace: it is known without the right to read namespaces
-        namespace_labels={
-            "kubernetes.io/metadata.name": namespace,
-            **(labels["metadata"].get("labels") or {}),
-        },
+        namespace_labels=namespace_labels,
         hpas=_items(answers[1], HPAS),
         scaled_objects=_items(answers[2], SCALED_OBJECTS),
         pod_monitors=_items(answers[3], POD_MONITORS),
-        prometheuses=_items(answers[4], PROMETHEUSES),
+        prometheuses=prometheuses,
         journal=None if isinstance(book, ApiError) else journal.read(book),
         adapter=adapter,
-        served=frozenset(prometheus_adapter.listed(reader, adapter)),
-        rules=_rules_in_file(reader, adapter),
-        recorded=_recorded(reader, adapter),
+        served=_served(reader, adapter),
+        rules=_rules_in_file(reader, adapter) if adapter else (),
+        recorded=_recorded(reader, adapter) if adapter else {},
         server=server,
         server_pods=_service_selector(reader, server),
-        blind=blind,
+        blind=prometheus.reachable(reader, server) if server else None,
+        adapter_problem=problem,
+        keda=keda,
+        services=services,
+        network_policies=policies,
     )
 
 
@@ -103,6 +127,55 @@ def scraped(
     others = f',job!="{besides}"' if besides else ""
     expression = f'max by (pod) ({{__name__="{metric}",namespace="{workload.namespace}"{others}}})'
     return prometheus.per_pod(prometheus.query(reader, server, expression))
+
+
+def _adapter(reader: Reader) -> tuple[Adapter | None, LlmHpaError | None]:
+    """The adapter, or why there is none to be used."""
+    try:
+        return prometheus_adapter.find(reader), None
+    except LlmHpaError as error:
+        if isinstance(error, ApiError) and error.unavailable:
+            raise
+        return None, error
+
+
+def _served(reader: Reader, adapter: Adapter | None) -> frozenset[str]:
+    """What the custom metrics API lists, whoever serves it; nothing where it lists nothing."""
+    try:
+        if adapter is not None:
+            return frozenset(prometheus_adapter.listed(reader, adapter)) if adapter.custom else frozenset()
+        answer = reader.get(f"/apis/{prometheus_adapter.GROUP}/v1beta1")
+        return frozenset(str(one["name"]) for one in answer.get("resources") or [])
+    except ApiError as error:
+        if error.unavailable or error.not_found or error.forbidden:
+            return frozenset()
+        raise
+
+
+def _beside(reader: Reader, prometheuses: Sequence[Json]) -> tuple[list[Json], list[Json]]:
+    """Services and NetworkPolicies of the namespaces in which a Prometheus is, as far as they may be read."""
+    namespaces = sorted({one["metadata"]["namespace"] for one in prometheuses})
+    answers = reader.get_many(
+        [resource.path(one) for resource in (SERVICES, NETWORK_POLICIES) for one in namespaces]
+    )
+    lists = [[] if isinstance(one, ApiError) else list(one.get("items") or []) for one in answers]
+    services, policies = lists[: len(namespaces)], lists[len(namespaces) :]
+    return [one for each in services for one in each], [one for each in policies for one in each]
+
+
+def _operators(
+    prometheuses: Sequence[Json],
+    services: Sequence[Json],
+    namespace: str,
+    labels: Mapping[str, str],
+    wanted: str,
+) -> prometheus.Server | None:
+    """The one Prometheus that would scrape the namespace, None where that is not clear."""
+    try:
+        chosen = prometheus_operator.choose(prometheuses, namespace, labels, wanted=wanted)
+        return address.of(chosen, services, prometheuses)
+    except LlmHpaError:
+        return None
 
 
 def _rules_in_file(reader: Reader, adapter: Adapter) -> tuple[Json, ...]:

@@ -86,6 +86,11 @@ class OwnObject:
         after = self._apply(dry_run=True)
         return [Change(self._resource, *self._place, presentable(before), presentable(after))]
 
+    def planned(self) -> Change:
+        """The change as it is planned, without the server's defaults. Reads only."""
+        live = read(self._writer, self._resource, *self._place)
+        return Change(self._resource, *self._place, presentable(live), self._wanted)
+
     def validate(self) -> None:
         """See `Step.validate`."""
         self._checked()
@@ -118,9 +123,9 @@ class OwnObject:
             )
         return live
 
-    def _apply(self, *, dry_run: bool) -> Json:
+    def _apply(self, *, dry_run: bool, wanted: Json | None = None) -> Json:
         try:
-            return self._writer.apply(self._wanted, force=self._force, dry_run=dry_run)
+            return self._writer.apply(wanted or self._wanted, force=self._force, dry_run=dry_run)
         except ApiError as error:
             if not error.conflict:
                 raise

@@ -21,26 +21,6 @@ _TIMING = ("interval", "scrapeTimeout")
 
 @dataclass(frozen=True)
 class Scrape:
-    """How the workload's pods come to be scraped.
-
-    `object` is what is written under `resource`, None where somebody else scrapes already. `by` says who does it,
-    `job` is the label value of our scrape job, `pod_label` and `namespace_label` what series of this scraper carry.
-    `selection` is the Prometheus object that selects ours.
-    """
-
-    resource: Resource
-    object: Json | None
-    by: str
-    job: str
-    pod_label: str = "pod"
-    namespace_label: str = "namespace"
-    selection: Selection | None = None
-    findings: tuple[Finding, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Scrape:
     """Who scrapes the workload's pods.
 
     `object` is what `enable` writes of the kind `resource`; None where others scrape them already, and then `by`

@@ -12,15 +12,16 @@ import pytest
 import yaml
 
 from kubectl_llmhpa import engines
-from kubectl_llmhpa.api import DEPLOYMENTS, MANAGED_BY, MANAGER, Json
+from kubectl_llmhpa.api import DEPLOYMENTS, HPAS, MANAGED_BY, MANAGER, Json
 from kubectl_llmhpa.backends.prometheus_adapter import Adapter
 from kubectl_llmhpa.cli.main import unfolded, wants_traceback
 from kubectl_llmhpa.errors import LlmHpaError
-from kubectl_llmhpa.plan import enable
-from kubectl_llmhpa.plan.enable import Plan, Wishes
-from kubectl_llmhpa.plan.journal import Journal
+from kubectl_llmhpa.plan import enable, rivals
+from kubectl_llmhpa.plan.enable import Plan
+from kubectl_llmhpa.plan.journal import Journal, Owned
 from kubectl_llmhpa.plan.look import Surroundings
 from kubectl_llmhpa.plan.sight import EngineSight
+from kubectl_llmhpa.plan.wishes import Wishes
 from kubectl_llmhpa.workloads import Rival, Workload, gpu_requests
 
 RUNNING, WAITING, CACHE = "vllm:num_requests_running", "vllm:num_requests_waiting", "vllm:kv_cache_usage_perc"
@@ -70,16 +71,16 @@ def stored(obj: Json, *, uid: str = "1", ours: bool = True) -> Json:
 def targets(plan: Plan) -> dict[str, str]:
     return {
         one["pods"]["metric"]["name"]: one["pods"]["target"]["averageValue"]
-        for one in plan.hpa["spec"]["metrics"]
+        for one in plan.scaler.object["spec"]["metrics"]
     }
 
 
 def test_a_first_run() -> None:
     plan = make(Wishes(max_replicas=3))
     assert targets(plan) == {RUNNING: "4", WAITING: "2", CACHE: "800m"}
-    assert plan.monitor is not None
-    assert plan.monitor["metadata"]["labels"]["release"] == "kps"
-    assert plan.monitor["spec"]["podMetricsEndpoints"] == [
+    assert plan.scrape.object is not None
+    assert plan.scrape.object["metadata"]["labels"]["release"] == "kps"
+    assert plan.scrape.object["spec"]["podMetricsEndpoints"] == [
         {"port": "http", "path": "/metrics", "interval": "5s", "scrapeTimeout": "4s"}
     ]
     assert plan.rules.keys() == {RUNNING, WAITING, CACHE}
@@ -95,39 +96,39 @@ class TestDayTwo:
     def again(self, wishes: Wishes, hpa: Json | None = None, monitor: Json | None = None) -> Plan:
         return make(
             wishes,
-            hpas=[stored(hpa or self.first.hpa)],
-            pod_monitors=[stored(monitor or self.first.monitor or {})],
+            hpas=[stored(hpa or self.first.scaler.object)],
+            pod_monitors=[stored(monitor or self.first.scrape.object or {})],
             journal=self.first.journal,
         )
 
     def test_nothing_changes_without_flags(self) -> None:
         second = self.again(Wishes())
-        assert (second.hpa, second.monitor) == (self.first.hpa, self.first.monitor)
+        assert (second.scaler.object, second.scrape.object) == (self.first.scaler.object, self.first.scrape.object)
         (note,) = second.notes
         assert "--reset-defaults" in note
         assert f"{RUNNING} 4" in note
 
     def test_a_flag_changes_only_what_it_names(self) -> None:
         second = self.again(Wishes(max_replicas=6, scale_down_window=60))
-        spec = copy.deepcopy(self.first.hpa["spec"])
+        spec = copy.deepcopy(self.first.scaler.object["spec"])
         spec["maxReplicas"] = 6
         spec["behavior"]["scaleDown"]["stabilizationWindowSeconds"] = 60
-        assert second.hpa["spec"] == spec
-        assert second.monitor == self.first.monitor
+        assert second.scaler.object["spec"] == spec
+        assert second.scrape.object == self.first.scrape.object
 
     def test_edits_by_hand_stay(self) -> None:
-        edited = copy.deepcopy(self.first.hpa)
+        edited = copy.deepcopy(self.first.scaler.object)
         edited["spec"]["behavior"]["scaleUp"]["stabilizationWindowSeconds"] = 30
-        monitor = copy.deepcopy(self.first.monitor)
+        monitor = copy.deepcopy(self.first.scrape.object)
         assert monitor is not None
         monitor["spec"]["podMetricsEndpoints"][0]["relabelings"] = [{"action": "labeldrop", "regex": "x"}]
         monitor["spec"]["podMetricsEndpoints"].append({"port": "other"})
         second = self.again(Wishes(), edited, monitor)
-        assert second.hpa["spec"] == edited["spec"]
+        assert second.scaler.object["spec"] == edited["spec"]
         assert any("kept the live behavior" in note for note in second.notes)
-        assert second.monitor is not None
-        assert second.monitor["spec"] == monitor["spec"]
-        faster = self.again(Wishes(scrape_interval="3s"), edited, monitor).monitor
+        assert second.scrape.object is not None
+        assert second.scrape.object["spec"] == monitor["spec"]
+        faster = self.again(Wishes(scrape_interval="3s"), edited, monitor).scrape.object
         assert faster is not None
         assert faster["spec"]["podMetricsEndpoints"][0] == {
             **monitor["spec"]["podMetricsEndpoints"][0], "interval": "3s", "scrapeTimeout": "2s",
@@ -136,31 +137,31 @@ class TestDayTwo:
     def test_defaults_come_back_on_request(self) -> None:
         second = self.again(Wishes(reset_defaults=True))
         assert targets(second).keys() == {RUNNING, WAITING, CACHE}
-        assert (second.hpa["spec"]["minReplicas"], second.hpa["spec"]["maxReplicas"]) == (2, 5)
-        assert second.monitor is not None
-        assert second.monitor["spec"]["podMetricsEndpoints"][0]["interval"] == "5s"
+        assert (second.scaler.object["spec"]["minReplicas"], second.scaler.object["spec"]["maxReplicas"]) == (2, 5)
+        assert second.scrape.object is not None
+        assert second.scrape.object["spec"]["podMetricsEndpoints"][0]["interval"] == "5s"
         assert second.notes == ()
 
 
 class TestRivals:
     """Other autoscalers of the workload."""
 
-    by_hand = stored(make(Wishes(max_replicas=4)).hpa, uid="hand", ours=False)
+    by_hand = stored(make(Wishes(max_replicas=4)).scaler.object, uid="hand", ours=False)
 
     def test_one_made_by_hand_is_taken_over_only_on_request(self) -> None:
         with pytest.raises(LlmHpaError, match="--adopt"):
             make(Wishes(max_replicas=3), hpas=[self.by_hand])
         plan = make(Wishes(adopt=True), hpas=[self.by_hand])
         assert plan.journal.adopted == self.by_hand
-        assert plan.hpa["spec"]["maxReplicas"] == 4
+        assert plan.scaler.object["spec"]["maxReplicas"] == 4
 
     def test_a_run_that_was_killed_goes_on(self) -> None:
-        book = Journal(hpa="vllm", adopted=self.by_hand)
+        book = Journal((Owned.of(HPAS, "vllm"),), adopted=self.by_hand)
         half_back = {**self.by_hand, "spec": {**self.by_hand["spec"], "maxReplicas": 9}}
         assert make(Wishes(), hpas=[half_back], journal=book).journal.adopted == self.by_hand
 
     @pytest.mark.parametrize(
-        "book", [Journal(hpa="vllm"), Journal(hpa="vllm", adopted=stored(by_hand, uid="older"))]
+        "book", [Journal((Owned.of(HPAS, "vllm"),)), Journal((Owned.of(HPAS, "vllm"),), adopted=stored(by_hand, uid="older"))]
     )
     def test_one_made_by_hand_in_the_place_of_ours_is_not_ours(self, book: Journal) -> None:
         with pytest.raises(LlmHpaError, match="--adopt"):
@@ -172,12 +173,14 @@ class TestRivals:
             "KServe makes an HPA of its own for it", "set autoscalerClass: external", "kubectl patch ..."
         )
         with pytest.raises(LlmHpaError, match="HPA of its own for it; set autoscalerClass") as caught:
-            enable.check_rivals(replace(WORKLOAD, rival=rival), surroundings(), Wishes())
+            rivals.check(replace(WORKLOAD, rival=rival), surroundings(), Wishes())
         assert caught.value.detail == "kubectl patch ..."
 
     def test_a_selector_that_counts_several_pods_a_replica(self) -> None:
         with pytest.raises(LlmHpaError, match="2 times the replicas"):
-            enable.check_rivals(replace(WORKLOAD, counted_per_replica=2), surroundings(), Wishes())
+            enable.make(
+                replace(WORKLOAD, counted_per_replica=2), sight(), surroundings(), Wishes(max_replicas=3), None
+            )
 
 
 class TestRules:
@@ -223,7 +226,7 @@ def test_pods_that_somebody_scrapes_get_no_pod_monitor_and_ignored_flags_are_nam
             f"pods/{name}" for name in (RUNNING, WAITING, CACHE)
         }), pod_monitors=[theirs],
     )  # fmt: skip
-    assert plan.monitor is None
+    assert plan.scrape.object is None
     assert plan.notes == (
         "--scrape-interval: not applied, the pods are scraped already by podmonitor theirs, which is not ours",
     )

@@ -1,0 +1,19 @@
+"""The `--helm CHART` option: the user's own helm on the command's connection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kubectl_llmhpa.kube import Cluster
+    from kubectl_llmhpa.plan.rule_steps import Helm
+
+
+def helm_of(cluster: Cluster, chart: str) -> Helm | None:
+    """What upgrades the adapter's release with `chart`, None without one. Raises LlmHpaError when there is no helm."""
+    if not chart:
+        return None
+    from kubectl_llmhpa.kube import helm
+    from kubectl_llmhpa.plan.rule_steps import Helm
+
+    return Helm(helm.Helm(cluster.connection), chart)

@@ -1,0 +1,130 @@
+"""`disable`: exactly what `enable` made for a workload goes, finished or not, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from kubectl_llmhpa.api import API_SERVICES, HPAS, SCALED_OBJECTS, Json, Reader, Resource, Writer
+from kubectl_llmhpa.hpa import is_ours
+from kubectl_llmhpa.plan import custom_metrics_api, handover, journal, objects, rule_steps, steps
+from kubectl_llmhpa.plan.journal import Journal, Owned
+from kubectl_llmhpa.plan.steps import Change
+from kubectl_llmhpa.workloads import Workload
+
+_SCALERS = (HPAS, SCALED_OBJECTS)
+
+
+def disable(
+    writer: Writer,
+    workload: Workload,
+    report: Callable[[Change], None],
+    say: steps.Report,
+    helm: rule_steps.Helm | None = None,
+) -> bool:
+    """Remove what `enable` made for a workload, finished or not; False when there is nothing.
+
+    What scales it goes first (replicas stay), then the rules unless another HPA anywhere uses their names, then the
+    rest, then the journal. Raises LlmHpaError; running it again goes on where it stopped.
+    """
+    book = journal.load(writer, workload)
+    if book is None:
+        return False
+    for one in _scalers(book):
+        _drop_scaler(writer, workload, book, one, report)
+    leaving = {(workload.namespace, one.name) for one in _scalers(book)}
+    rules = rule_steps.unused(writer, leaving, say, helm)
+    if book.registered and rules is not None:  # before the rules: without them it would answer 404
+        for change in custom_metrics_api.remove(writer, say, leaving):
+            report(change)
+    for change in rules.remove() if rules else []:
+        report(change)
+    for one in _others(book):
+        drop(writer, one.resource, workload.namespace, one.name, report)
+    journal.delete(writer, workload)
+    return True
+
+
+def preview(
+    reader: Writer, workload: Workload, say: steps.Report, helm: rule_steps.Helm | None = None
+) -> list[Change]:
+    """What `disable` would remove, in its order."""
+    book = journal.load(reader, workload)
+    if book is None:
+        return []
+    changes = [
+        change for one in _scalers(book) if (change := _removal(reader, workload, book, one)) is not None
+    ]
+    leaving = {(workload.namespace, one.name) for one in _scalers(book)}
+    rules = rule_steps.unused(reader, leaving, say, helm)
+    if book.registered and rules is not None:
+        registered, users = custom_metrics_api.removal(reader, leaving)
+        if registered is not None and not users:
+            changes.append(Change(API_SERVICES, "", book.registered, objects.presentable(registered), None))
+    changes += rules.removal() if rules else []
+    changes += [
+        change for one in _others(book) if (change := _removal(reader, workload, book, one)) is not None
+    ]
+    return changes
+
+
+def drop(
+    writer: Writer,
+    resource: Resource,
+    namespace: str,
+    name: str,
+    report: Callable[[Change], None],
+    *,
+    ours: bool = False,
+) -> None:
+    """Delete an object if it is there and ours, which `ours` says where its marks do not."""
+    live = objects.read(writer, resource, namespace, name)
+    if live is None or not (ours or is_ours(live)):
+        return
+    writer.delete(resource, namespace, name, uid=live["metadata"]["uid"])
+    if resource == SCALED_OBJECTS:
+        handover.wait_gone(writer, namespace, name)
+    report(Change(resource, namespace, name, objects.presentable(live), None))
+
+
+def _drop_scaler(
+    writer: Writer, workload: Workload, book: Journal, one: Owned, report: Callable[[Change], None]
+) -> None:
+    live = objects.read(writer, one.resource, workload.namespace, one.name)
+    before = book.adopted
+    if before is not None and book.adopts(live):
+        objects.restore(writer, one.resource, before)
+        report(_given_back(one, workload.namespace, live, before))
+        return
+    if live is not None and one.resource == SCALED_OBJECTS and before is not None and is_ours(live):
+        scaler = handover.release(writer, live)
+        report(Change(one.resource, workload.namespace, one.name, objects.presentable(live), None))
+        if book.adopts(scaler):
+            objects.restore(writer, HPAS, before)
+            report(
+                _given_back(Owned.of(HPAS, before["metadata"]["name"]), workload.namespace, scaler, before)
+            )
+        handover.wait_gone(writer, workload.namespace, one.name)
+        return
+    drop(writer, one.resource, workload.namespace, one.name, report, ours=book.moves(live))
+
+
+def _given_back(one: Owned, namespace: str, live: Json | None, before: Json) -> Change:
+    return Change(one.resource, namespace, one.name, objects.presentable(live), objects.presentable(before))
+
+
+def _removal(reader: Reader, workload: Workload, book: Journal, one: Owned) -> Change | None:
+    live = objects.read(reader, one.resource, workload.namespace, one.name)
+    if live is None or not (is_ours(live) or book.adopts(live) or book.moves(live)):
+        return None
+    after = objects.presentable(book.adopted) if book.adopts(live) else None
+    return Change(one.resource, workload.namespace, one.name, objects.presentable(live), after)
+
+
+def _scalers(book: Journal) -> Sequence[Owned]:
+    """What scales: a ScaledObject before an HPA, which may be the one that KEDA holds."""
+    found = [one for one in book.objects if one.resource in _SCALERS]
+    return sorted(found, key=lambda one: one.resource == HPAS)
+
+
+def _others(book: Journal) -> Sequence[Owned]:
+    return [one for one in book.objects if one.resource not in _SCALERS]

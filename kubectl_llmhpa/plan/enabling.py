@@ -1,0 +1,300 @@
+"""`enable` as steps: what is written in which order, and what is waited for in between.
+
+Several workloads are one run: the adapter's rules are for engines and not for workloads, so they are written, and the
+adapter is restarted, once.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+import urllib.parse
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from kubectl_llmhpa import engines
+from kubectl_llmhpa.api import PODS, TRIGGER_AUTHENTICATIONS, Reader, Writer
+from kubectl_llmhpa.backends.model import KEDA
+from kubectl_llmhpa.errors import ApiError, LlmHpaError
+from kubectl_llmhpa.findings import Finding
+from kubectl_llmhpa.plan import (
+    enable,
+    handover,
+    hops,
+    journal,
+    keda_hops,
+    look,
+    objects,
+    preflight,
+    rule_steps,
+    scraping,
+    steps,
+)
+from kubectl_llmhpa.plan.enable import Plan
+from kubectl_llmhpa.plan.look import Surroundings
+from kubectl_llmhpa.plan.sight import EngineSight, engine_of
+from kubectl_llmhpa.plan.steps import Change, Step
+from kubectl_llmhpa.plan.wishes import RULES, SCALER, SCRAPE, Wishes
+from kubectl_llmhpa.workloads import Workload, owners_of, pods
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A plan with what it was made from."""
+
+    sight: EngineSight
+    around: Surroundings
+    wishes: Wishes
+    plan: Plan
+    findings: tuple[Finding, ...]
+
+
+def selected(reader: Reader, selector: str, say: steps.Report) -> list[Workload]:
+    """The workloads that have pods with these labels, in the order of their names; what cannot scale is said.
+
+    Raises LlmHpaError when no pod has them.
+    """
+    path = f"{PODS.path(reader.namespace)}?labelSelector={urllib.parse.quote(selector)}"
+    found = reader.get(path).get("items") or []
+    if not found:
+        raise LlmHpaError(
+            f"find workloads with pods -l {selector} in namespace {reader.namespace!r}", "no pod has these labels",
+            f"see: kubectl get pods -n {reader.namespace} --show-labels",
+        )  # fmt: skip
+    workloads: dict[str, Workload] = {}
+    problems: set[str] = set()
+    for owner in owners_of(reader, found):
+        if isinstance(owner, LlmHpaError):
+            problems.add(str(owner))
+        else:
+            workloads.setdefault(owner.reference, owner)
+    for problem in sorted(problems):
+        say(f"left out: {problem}")
+    return [workloads[reference] for reference in sorted(workloads)]
+
+
+def prepare(reader: Reader, workload: Workload, wishes: Wishes, hint: str = "") -> Prepared:
+    """Look at everything and plan; `hint` is the user's `vllm@0.20`. Reads only. Raises LlmHpaError."""
+    sight = engine_of(reader, workload, hint)
+    around = look.around(reader, workload, wishes.prometheus)
+    found = pods(reader, workload)
+    samples: Mapping[str, float] | None = None
+    if around.server and not around.blind:
+        metric = next(iter(sight.facts.signals.values())).metric
+        # without what our own object brought: Prometheus shows it for a while after `disable` removed it
+        job = f"{workload.namespace}/{scraping.monitor_name(workload)}"
+        others = look.scraped(reader, around.server, workload, metric, besides=job)
+        samples = {name: others[name] for pod in found if (name := pod["metadata"]["name"]) in others}
+    plan = enable.make(workload, sight, around, wishes, samples, tuple(found))
+    longest = engines.longest_generation(sight.body)
+    findings = preflight.findings(reader, workload, found, plan.scaler.most, longest)
+    return Prepared(sight, around, wishes, plan, (*plan.findings, *findings))
+
+
+def warm_up(writer: Writer, prepared: Prepared) -> None:
+    """Send the pod one token's worth of work, so that it exposes its series. Raises LlmHpaError."""
+    models = prepared.sight.facts.models
+    pod = prepared.sight.pod["metadata"]["name"]
+    namespace = prepared.plan.workload.namespace
+    root = PODS.path(namespace, f"{pod}:{prepared.sight.port}", "proxy")
+    try:
+        model = models[0] if models else writer.get(f"{root}/v1/models")["data"][0]["id"]
+        writer.post(f"{root}/v1/completions", {"model": model, "prompt": "hello", "max_tokens": 1})
+    except (ApiError, LookupError, TypeError) as error:
+        if isinstance(error, ApiError) and error.forbidden:
+            raise
+        problem = error.message if isinstance(error, ApiError) else "its list of models is empty"
+        raise LlmHpaError(
+            f"send one token to pod {pod} in namespace {namespace!r}", problem,
+            "send it a request yourself, or leave out --warm: the HPA starts with the first request",
+        ) from error  # fmt: skip
+
+
+class Enabling:
+    """The steps of one `enable` run for one or several workloads, and its waits."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        prepared: Sequence[Prepared],
+        *,
+        wait: bool,
+        timeout: float,
+        progress: hops.Progress,
+        helm: rule_steps.Helm | None = None,
+    ) -> None:
+        """`timeout` in seconds, for all waits together; `helm` where the rules go into the values of a release."""
+        self._writer = writer
+        self._prepared = prepared
+        self._wait = wait
+        self._timeout = timeout
+        self._progress = progress
+        self._helm = helm
+        self._began = time.monotonic()
+
+    def steps(self) -> list[Step]:
+        """The steps in order: all scrape objects, then the rules, then what scales."""
+        result: list[Step] = []
+        for one in self._prepared:
+            if one.plan.scrape.object is not None and SCRAPE in one.wishes.parts:
+                result.append(_Scrape(self._writer, one.plan, functools.partial(self._sampled, one)))
+        result += self._rules()
+        for one in self._prepared:
+            if SCALER in one.wishes.parts:
+                result += self._scaler(one)
+        return result
+
+    def run(self, report: Callable[[Change], None]) -> dict[str, str]:
+        """Write the journals, do the steps, wait for the rest of the chain.
+
+        Returns for each workload's reference `active`, `armed` (the engine shows no series yet), `waiting` (the names
+        of its metrics are not served yet, and their rules are somebody else's to write) or `written` (nothing was
+        waited for). Raises LlmHpaError; what this run wrote is undone unless only the last waits failed.
+        """
+        for one in self._prepared:
+            self._introduce(one)
+        begun = [one for one in self._prepared if one.plan.journal.objects]
+        fresh = [one for one in begun if one.around.journal is None]
+        for one in begun:
+            journal.save(self._writer, one.plan.workload, one.plan.journal)
+        try:
+            steps.run(self.steps(), report)
+        except steps.UndoError:
+            raise  # the journal stays: disable needs it
+        except LlmHpaError:
+            for one in fresh:
+                journal.delete(self._writer, one.plan.workload)
+            raise
+        return {one.plan.workload.reference: self._outcome(one) for one in self._prepared}
+
+    def _introduce(self, one: Prepared) -> None:
+        plan = one.plan
+        self._say(one, "engine", _engine_line(one.sight))
+        if plan.scrape.object is None:
+            self._say(one, "scrape object", f"none written: the pods are scraped already by {plan.scrape.by}")
+        elif SCRAPE in one.wishes.parts:
+            kind, name = plan.scrape.resource.kind.lower(), plan.scrape.object["metadata"]["name"]
+            self._say(one, "scrape object", f"{kind} {name}, selected by {plan.scrape.by}")
+        self._say(one, "backend", f"{plan.backend.backend}: {plan.backend.reason}")
+
+    def _rules(self) -> list[Step]:
+        """One step for the rules of all workloads."""
+        wanted = [
+            one for one in self._prepared if RULES in one.wishes.parts and one.around.adapter is not None
+        ]
+        rules = {name: rule for one in wanted for name, rule in one.plan.rules.items()}
+        adapter = wanted[0].around.adapter if wanted else None
+        if adapter is None:
+            return []
+        first = wanted[0]
+        server = first.plan.server if first.around.blind is None else None
+        return rule_steps.adding(
+            self._writer,
+            adapter,
+            rules,
+            expected={name for one in wanted if self._can_see(one) for name in one.plan.rules},
+            server=server,
+            report=lambda text: self._progress("adapter", text, time.monotonic() - self._began, False),
+            helm_release=self._helm,
+            register=first.wishes.install_api,
+        )
+
+    def _scaler(self, one: Prepared) -> list[Step]:
+        plan = one.plan
+        result: list[Step] = []
+        if plan.scaler.authentication is not None:
+            result.append(
+                objects.OwnObject(self._writer, TRIGGER_AUTHENTICATIONS, plan.scaler.authentication)
+            )
+        kind = handover.Taken if plan.scaler.takes_over else objects.OwnObject
+        result.append(kind(self._writer, plan.scaler.resource, plan.scaler.object, adopt=plan.adopted))
+        return result
+
+    def _outcome(self, one: Prepared) -> str:
+        plan = one.plan
+        if not self._wait or SCALER not in one.wishes.parts:
+            return "written"
+        if one.sight.facts.armed:
+            return "armed"
+        name = plan.scaler.hpa_name
+        if plan.backend.backend == KEDA:
+            self._hop(one, keda_hops.ready(self._writer, plan.workload, plan.scaler.name))
+            self._hop(one, hops.scaling_active(self._writer, plan.workload, name))
+            return "active"
+        adapter = one.around.adapter
+        if adapter is None or (RULES not in one.wishes.parts and plan.rules):
+            return "waiting"
+        self._hop(one, hops.metric_names(self._writer, adapter, plan.metrics))
+        self._hop(one, hops.value(self._writer, adapter, plan.workload, plan.metrics[0]))
+        self._hop(one, hops.scaling_active(self._writer, plan.workload, name))
+        return "active"
+
+    def _can_see(self, one: Prepared) -> bool:
+        """Whether samples can be waited for before the rules are written."""
+        around = one.around
+        return bool(self._wait and one.plan.server and not around.blind and not one.sight.facts.armed)
+
+    def _sampled(self, one: Prepared) -> None:
+        """Between the scrape object and the rules: wait until Prometheus has samples, where it can be asked."""
+        plan, around = one.plan, one.around
+        if not self._can_see(one) or plan.server is None:
+            if around.blind and self._wait:
+                self._say(one, "scrape target", f"not visible ({around.blind.message})")
+            return
+        self._hop(one, hops.scrape_target(self._writer, plan.server, plan.workload, plan.scrape))
+        metric = next(iter(one.sight.facts.signals.values())).metric
+        self._hop(one, hops.sample(self._writer, plan.server, plan.workload, metric))
+
+    def _hop(self, one: Prepared, hop: hops.Hop) -> None:
+        hops.wait(hop, self._began, self._timeout, self._named(one))
+
+    def _say(self, one: Prepared, name: str, text: str) -> None:
+        self._named(one)(name, text, time.monotonic() - self._began, True)
+
+    def _named(self, one: Prepared) -> hops.Progress:
+        """The progress of one workload: with its name where there are several."""
+        if len(self._prepared) == 1:
+            return self._progress
+        about = f"{one.plan.workload.reference}: "
+        return lambda name, text, seconds, good: self._progress(name, about + text, seconds, good)
+
+
+class _Scrape(objects.OwnObject):
+    """The scrape object, and the wait for its first samples."""
+
+    def __init__(self, writer: Writer, plan: Plan, sampled: Callable[[], None]) -> None:
+        assert plan.scrape.object is not None
+        super().__init__(writer, plan.scrape.resource, plan.scrape.object, force=plan.adopted)
+        self._sampled = sampled
+
+    def do(self) -> list[Change]:
+        """See `Step.do`."""
+        changes = super().do()
+        self._sampled()
+        return changes
+
+
+def _engine_line(sight: EngineSight) -> str:
+    facts = sight.facts
+    now = ", ".join(
+        f"{name} {source.value:g}" for name, source in facts.signals.items() if source.value is not None
+    )
+    version = f" {facts.version}" if facts.version else ""
+    return f"{facts.engine}{version} on port {sight.port}{sight.path}: {now or facts.evidence}"
+
+
+def preview(
+    writer: Writer, prepared: Sequence[Prepared], *, server: bool, helm: rule_steps.Helm | None = None
+) -> list[Change]:
+    """What `Enabling.run` would write. `server` lets the API server check it and fill in its defaults.
+
+    Raises LlmHpaError where the server would refuse.
+    """
+    run = Enabling(writer, prepared, wait=False, timeout=0, progress=lambda *_: None, helm=helm)
+    changes: list[Change] = []
+    for step in run.steps():
+        if server or not isinstance(step, objects.OwnObject):
+            changes += step.changes()
+        else:
+            changes.append(step.planned())
+    return changes

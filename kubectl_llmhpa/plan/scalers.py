@@ -1,0 +1,221 @@
+"""The object that scales the workload, in the form of its backend: an HPA, or the ScaledObject that KEDA makes one of.
+
+What is the same thing in both (limits, behavior, targets) is read and written here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from kubectl_llmhpa import __version__, hpa, quantities
+from kubectl_llmhpa.api import (
+    HPAS,
+    PLAN_HASH_ANNOTATION,
+    SCALED_OBJECTS,
+    TRIGGER_AUTHENTICATIONS,
+    VERSION_ANNOTATION,
+    Json,
+    Resource,
+)
+from kubectl_llmhpa.backends import scaled_object
+from kubectl_llmhpa.engines import SignalSource
+from kubectl_llmhpa.plan import journal
+from kubectl_llmhpa.plan.rivals import Live
+from kubectl_llmhpa.plan.wishes import Wishes
+from kubectl_llmhpa.policy import Policy, Target
+from kubectl_llmhpa.workloads import Workload
+
+
+@dataclass(frozen=True)
+class Scaler:
+    """What is written: `object` under `resource`, and for KEDA how it logs in to Prometheus."""
+
+    resource: Resource
+    object: Json
+    hpa_name: str
+    authentication: Json | None = None
+    takes_over: bool = False
+    """KEDA takes an HPA over that is there already."""
+
+    @property
+    def name(self) -> str:
+        return str(self.object["metadata"]["name"])
+
+    @property
+    def most(self) -> int:
+        """Most replicas."""
+        spec = self.object["spec"]
+        return int(spec["maxReplicas"] if self.resource is HPAS else spec["maxReplicaCount"])
+
+    @property
+    def least(self) -> int:
+        """Fewest replicas."""
+        spec = self.object["spec"]
+        return int(spec["minReplicas"] if self.resource is HPAS else spec["minReplicaCount"])
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The names of its Pods metrics, which rules have to serve; none for KEDA."""
+        return pod_metrics(self.object) if self.resource is HPAS else ()
+
+
+@dataclass(frozen=True)
+class Question:
+    """Whom KEDA asks: Prometheus' URL, and the PromQL matchers that select the workload's series."""
+
+    address: str
+    matchers: str
+
+
+def pod_metrics(scaler: Json) -> tuple[str, ...]:
+    """The names of an HPA's Pods metrics."""
+    metrics = scaler["spec"].get("metrics") or ()
+    return tuple(one["pods"]["metric"]["name"] for one in metrics if one["type"] == "Pods")
+
+
+def limits(live: Live) -> tuple[int, int]:
+    """Fewest and most replicas, with the defaults of the API server and of KEDA."""
+    spec = live.object["spec"]
+    if live.keda:
+        return int(spec.get("minReplicaCount", 0)), int(spec.get("maxReplicaCount", 100))
+    return int(spec.get("minReplicas", 1)), int(spec["maxReplicas"])
+
+
+def behavior(scaler: Json) -> Json | None:
+    """Its `behavior`, None where it has none."""
+    spec = scaler["spec"]
+    if scaler["kind"] == SCALED_OBJECTS.kind:
+        spec = (spec.get("advanced") or {}).get("horizontalPodAutoscalerConfig") or {}
+    found: Json | None = copy.deepcopy(spec.get("behavior"))
+    return found
+
+
+def targets(scaler: Json) -> dict[str, Decimal]:
+    """Target by metric for an HPA, by the trigger's name for a ScaledObject; what is not ours to write is left out."""
+    spec = scaler["spec"]
+    if scaler["kind"] == SCALED_OBJECTS.kind:
+        return {
+            str(one["name"]): Decimal(str(one["metadata"]["threshold"]))
+            for one in spec.get("triggers") or ()
+            if one.get("type") == "prometheus" and one.get("name") and "threshold" in one["metadata"]
+        }
+    return {
+        one["pods"]["metric"]["name"]: quantities.parse(one["pods"]["target"]["averageValue"])
+        for one in spec.get("metrics") or ()
+        if one["type"] == "Pods"
+    }
+
+
+def plain(
+    workload: Workload, name: str, wanted: Policy, low: int, high: int, live: Live | None, wishes: Wishes
+) -> Scaler:
+    """The HPA on metrics of pods. `live` is ours: what no flag speaks of stays as it is."""
+    made = hpa.render(
+        name=name, namespace=workload.namespace, scale_target=workload.scale_target, min_replicas=low,
+        max_replicas=high, targets=wanted.targets, behavior=kept_behavior(wanted.behavior, live, wishes),
+        **_marks(workload),
+    )  # fmt: skip
+    if _keeps_targets(live, wishes):
+        made["spec"]["metrics"] = live.object["spec"]["metrics"] if live else []
+    return Scaler(HPAS, _hashed(made), name)
+
+
+def keda(
+    workload: Workload,
+    name: str,
+    wanted: Policy,
+    low: int,
+    high: int,
+    live: Live | None,
+    wishes: Wishes,
+    *,
+    sources: Mapping[str, SignalSource],
+    question: Question,
+    adopts: str = "",
+) -> Scaler:
+    """The ScaledObject on queries. `adopts` is the name of an HPA that KEDA takes over with it."""
+    chosen = _kept_targets(wanted.targets, live, wishes)
+    secret = wishes.token_secret or _live_secret(live)
+    marks = _marks(workload)
+    authentication = None
+    if wishes.token_secret:
+        authentication = scaled_object.trigger_authentication(
+            name=name, namespace=workload.namespace, secret=wishes.token_secret[0], key=wishes.token_secret[1], **marks
+        )  # fmt: skip
+    made = scaled_object.render(
+        name=name, namespace=workload.namespace, scale_target=workload.scale_target, min_replicas=low,
+        max_replicas=high, triggers=[
+            scaled_object.trigger(one.signal, one.value, sources[one.signal], question.matchers) for one in chosen
+        ],
+        behavior=kept_behavior(wanted.behavior, live, wishes), address=question.address, hpa_name=adopts or name,
+        fallback=_fallback(live, wishes), authentication=name if secret else "",
+        unsafe_ssl=wishes.unsafe_ssl, transfer=bool(adopts), **marks,
+    )  # fmt: skip
+    return Scaler(SCALED_OBJECTS, _hashed(made), adopts or name, authentication, bool(adopts))
+
+
+def owned(scaler: Scaler) -> list[journal.Owned]:
+    """The journal's entries for what is written."""
+    entries = [journal.Owned.of(scaler.resource, scaler.name)]
+    if scaler.authentication is not None:
+        entries.append(journal.Owned.of(TRIGGER_AUTHENTICATIONS, scaler.authentication["metadata"]["name"]))
+    return entries
+
+
+def _marks(workload: Workload) -> dict[str, dict[str, str]]:
+    return {"labels": journal.labels_for(workload), "annotations": {VERSION_ANNOTATION: __version__}}
+
+
+def _hashed(made: Json) -> Json:
+    text = json.dumps(made["spec"], sort_keys=True)
+    made["metadata"]["annotations"][PLAN_HASH_ANNOTATION] = hashlib.sha256(text.encode()).hexdigest()[:16]
+    return made
+
+
+def _keeps_targets(live: Live | None, wishes: Wishes) -> bool:
+    return not (live is None or wishes.reset_defaults or wishes.preset or wishes.targets)
+
+
+def _kept_targets(fresh: Sequence[Target], live: Live | None, wishes: Wishes) -> list[Target]:
+    """The live thresholds of a ScaledObject; its queries follow the engine, so they are made anew."""
+    if live is None or not _keeps_targets(live, wishes):
+        return list(fresh)
+    known = {one.signal: one for one in fresh}
+    return [
+        Target(signal, known[signal].metric if signal in known else "", value, "kept")
+        for signal, value in targets(live.object).items()
+    ] or list(fresh)
+
+
+def kept_behavior(wanted: Json, live: Live | None, wishes: Wishes) -> Json:
+    """The live behavior with what flags speak of."""
+    kept = None if live is None or wishes.reset_defaults else behavior(live.object)
+    if kept is None:
+        return wanted
+    if wishes.scale_down_window is not None:
+        kept["scaleDown"]["stabilizationWindowSeconds"] = wanted["scaleDown"]["stabilizationWindowSeconds"]
+    if wishes.scale_down is not None:
+        kept["scaleDown"]["selectPolicy"] = wanted["scaleDown"]["selectPolicy"]
+    return kept
+
+
+def _fallback(live: Live | None, wishes: Wishes) -> scaled_object.Fallback | None:
+    if wishes.fallback is not None:
+        return scaled_object.Fallback(wishes.fallback)
+    given = live.object["spec"].get("fallback") if live and live.keda and not wishes.reset_defaults else None
+    if not given:
+        return None
+    return scaled_object.Fallback(
+        replicas=given["replicas"], failures=given["failureThreshold"], behavior=given.get("behavior", "static")
+    )
+
+
+def _live_secret(live: Live | None) -> bool:
+    """Whether the live ScaledObject logs in to Prometheus, which then stays so."""
+    triggers = live.object["spec"].get("triggers") or () if live and live.keda else ()
+    return any(one.get("authenticationRef") for one in triggers)
