@@ -8,7 +8,8 @@ names afterwards. Alibaba's chart needs this: its sidecar makes the adapter read
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 import yaml
 
@@ -24,8 +25,7 @@ from kubectl_llmhpa.plan.serving import Serving
 from kubectl_llmhpa.plan.steps import Change, Report
 
 RELEASES = Resource("helm.sh/v3", "releases", "Release")
-#: For the kubelet to bring a changed ConfigMap to the sidecar, on top of one relist.
-_SLACK_SECONDS = 150.0
+_SLACK_SECONDS = 60.0
 
 
 class Upgrade(Change):
@@ -139,13 +139,14 @@ class HelmRules:
             self._book.delete()
         self._verify(self._served, set(), runs)
 
-    def remove(self) -> list[Change]:
-        """Take our rules out of the values again; what others have put there since stays."""
+    def remove(self, keep: Collection[str] = ()) -> list[Change]:
+        """Take our rules out of the values, but those of the names in `keep`; what others put there since stays."""
         record = self._book.load()
         if record is None or record.helm is None:
             return []
+        kept = {name: rule for name, rule in record.rules.items() if name in keep}
         served = self._serving.names()
-        present, wanted = self._present(), self._without(record)
+        present, wanted = self._present(), self._without(record, kept)
         changes: list[Change] = []
         if wanted != present:
             values = self._with(wanted)
@@ -155,18 +156,23 @@ class HelmRules:
             self._warn()
             runs = self._serving.processes()
             self._upgrade(values)
-            ours = {kind + name for name in record.rules for kind in ("pods/", "namespaces/")}
+            gone = record.rules.keys() - kept.keys()
+            ours = {kind + name for name in gone for kind in ("pods/", "namespaces/")}
             self._verify(served - ours, set(), runs)
             changes.append(self._change(present, wanted))
-        self._book.delete()
+        if kept:
+            self._book.save(replace(record, rules=kept))
+        else:
+            self._book.delete()
         return changes
 
-    def removal(self) -> list[Change]:
+    def removal(self, keep: Collection[str] = ()) -> list[Change]:
         """What `remove` would change."""
         record = self._book.load()
         if record is None or record.helm is None:
             return []
-        present, wanted = self._present(), self._without(record)
+        present = self._present()
+        wanted = self._without(record, {name: rule for name, rule in record.rules.items() if name in keep})
         return [self._change(present, wanted)] if wanted != present else []
 
     def rules_in_place(self) -> frozenset[str]:
@@ -262,8 +268,10 @@ class HelmRules:
                 )  # fmt: skip
         return [*rest, *(rule for rule in self._rules.values() if rule not in rest)]
 
-    def _without(self, record: Record) -> list[Json]:
-        return [one for one in self._present() if one not in record.rules.values()]
+    def _without(self, record: Record, kept: Mapping[str, Json]) -> list[Json]:
+        """What is there but our rules; those that are kept stay."""
+        gone = [rule for name, rule in record.rules.items() if name not in kept]
+        return [one for one in self._present() if one not in gone]
 
     def _with(self, rules: Sequence[Json]) -> Json:
         return helm.with_custom(self._adapter.kind, self._values(), rules)

@@ -8,7 +8,7 @@ that lost its list passes every health check.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from kubectl_llmhpa.api import CONFIG_MAPS, DEPLOYMENTS, Json, Writer
@@ -115,68 +115,69 @@ class AdapterRules:
 
     def undo(self) -> None:
         """Take the rules of this run out again; those of other workloads stay."""
-        if not self._wrote:
-            return
-        for _ in range(_TRIES):
-            record = self._book.load()
-            names = self._added or self._rules.keys()
-            kept = {name: rule for name, rule in record.rules.items() if name not in names} if record else {}
-            kept |= self._replaced
-            if not record or not kept:
-                self.remove()
-                return
-            live = self._config_map()
-            gone = [rule for name, rule in record.rules.items() if name in names]
-            text = adapter_rules.remove(self._text(live), gone)
-            text = adapter_rules.add(text, list(self._replaced.values())) if self._replaced else text
-            try:
-                if text != self._text(live):
-                    self._writer.replace(self._edited(live, text))
-                self._book.save(replace(record, after_hash=fingerprint(text), rules=kept))
-            except ApiError as error:
-                if not error.conflict:
-                    raise
-                continue
-            self._restart(self._hash_of(self._config_map()))
-            self._verify(self._served, set())
-            return
-        raise self._busy()
+        if self._wrote:
+            self._take_out(self._added or self._rules.keys())
 
-    def remove(self) -> list[Change]:
-        """Give the file, its ownership and the pod template back as they were; nothing when we never wrote.
+    def remove(self, keep: Collection[str] = ()) -> list[Change]:
+        """Take our rules out, but those of the names in `keep`; nothing when we never wrote.
 
-        Others' edits since then stay. Raises LlmHpaError when the rules are in the values of a Helm release.
+        With the last one the file, its ownership and the pod template are given back as they were; others' edits since
+        then stay. Raises LlmHpaError when the rules are in the values of a Helm release.
         """
         record = self._record_to_remove()
-        if record is None:
-            return []
+        gone = record.rules.keys() - set(keep) if record else ()
+        return self._take_out(gone) if gone else []
+
+    def _take_out(self, names: Collection[str]) -> list[Change]:
+        """Take the rules of these names out; an older text that this run replaced comes back."""
         served = self._served or self._serving.names()
-        changes: list[Change] = []
         for _ in range(_TRIES):
+            record = self._book.load()
+            if record is None:
+                return []
+            kept = {name: rule for name, rule in record.rules.items() if name not in names} | self._replaced
             try:
-                changes += self._restore(record)
+                changes = self._shorten(record, names, kept) if kept else self._restore(record)
                 break
             except ApiError as error:
                 if not error.conflict:
                     raise
-                record = self._book.load() or record
         else:
             raise self._busy()
-        if self._running_hash():
-            self._restart(None)
-            ours = {kind + name for name in record.rules for kind in ("pods/", "namespaces/")}
-            self._verify(served - ours, set())
+        if kept or self._running_hash():
+            self._restart(self._hash_of(self._config_map()) if kept else None)
             changes.append(self._restarted())
-        self._book.delete()
+            ours = {kind + name for name in names for kind in ("pods/", "namespaces/")}
+            self._verify(served - ours if not self._wrote else self._served, set())
+        if not kept:
+            self._book.delete()
         return changes
 
-    def removal(self) -> list[Change]:
+    def _shorten(self, record: Record, names: Collection[str], kept: dict[str, Json]) -> list[Change]:
+        """Write the file without the rules of these names, and the record of those that stay. Raises ApiError."""
+        live = self._config_map()
+        text = adapter_rules.remove(
+            self._text(live), [rule for name, rule in record.rules.items() if name in names]
+        )
+        text = adapter_rules.add(text, list(self._replaced.values())) if self._replaced else text
+        changes = []
+        if text != self._text(live):
+            after = self._writer.replace(self._edited(live, text))
+            changes = [self._config_change(live, after)]
+        self._book.save(replace(record, after_hash=fingerprint(text), rules=kept))
+        return changes
+
+    def removal(self, keep: Collection[str] = ()) -> list[Change]:
         """What `remove` would change."""
         record = self._record_to_remove()
-        if record is None:
+        gone = record.rules.keys() - set(keep) if record else set()
+        if record is None or not gone:
             return []
         live = self._config_map()
-        wanted = self._without(record, live)
+        if gone == record.rules.keys():
+            wanted = self._without(record, live)
+        else:
+            wanted = adapter_rules.remove(self._text(live), [record.rules[name] for name in gone])
         changes = (
             [self._config_change(live, self._edited(live, wanted))] if wanted != self._text(live) else []
         )

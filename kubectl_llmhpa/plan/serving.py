@@ -22,6 +22,9 @@ from kubectl_llmhpa.plan.steps import Report
 _POLL_SECONDS = 1.0
 #: Missing names are looked into no more often than this.
 _LOOK_SECONDS = 5.0
+#: For the kubelet to bring a changed ConfigMap into a running pod: its sync period and its cache, with some air.
+_READ_SECONDS = 150.0
+_UNREAD = "it has not read its file again"
 
 
 @dataclass(frozen=True)
@@ -77,24 +80,27 @@ class Serving:
         """Wait until the new pods serve what was served `before` and what is `expected` (`pods/NAME`).
 
         Of what was served before, a name is not waited for when no rule of the file yields it any more (somebody took
-        it out), or when nothing that yields it has live series. `rules` reads the file; `limit` is in seconds; `why`
-        says what was done; `besides` are `processes` that have read an older file. Raises LlmHpaError naming what is
-        missing in the end.
+        it out), or when nothing that yields it has live series. `rules` reads the file; `limit` is in seconds, from
+        when no process is left that has read an older file (`besides`); `why` says what was done. Raises LlmHpaError
+        naming what is missing in the end.
         """
-        began = looked = time.monotonic()
+        looked = time.monotonic()
+        deadline = looked + limit + (_READ_SECONDS if besides else 0)
         wanted = {*before, *expected}
         while True:
-            late = time.monotonic() - began >= limit
             problem, waiting, missing, seen = self._look(wanted, besides)
+            now = time.monotonic()
+            if besides and problem != _UNREAD:
+                besides, deadline = frozenset(), now + limit
             if not problem and not missing:
                 return
-            if missing and (late or time.monotonic() - looked >= _LOOK_SECONDS):
-                looked = time.monotonic()
+            if missing and (now >= deadline or now - looked >= _LOOK_SECONDS):
+                looked = now
                 wanted = {*expected, *self._due(missing - set(expected), rules(), seen)}
                 missing &= wanted
                 if not missing:
                     return
-            if late:
+            if now >= deadline:
                 raise self._failure(problem, missing, set(expected), why)
             self.report(f"{self.adapter.name} reads its rules anew; waiting for {waiting}")
             time.sleep(_POLL_SECONDS)
@@ -102,11 +108,11 @@ class Serving:
     def _look(self, wanted: set[str], besides: frozenset[str]) -> tuple[str, str, set[str], bool]:
         """What is wrong, what to say is waited for, which names are missing, and whether any is listed."""
         try:
+            if besides and besides & self.processes():
+                return _UNREAD, "its sidecar to see the file", set(), False
             deployment = self.reader.get(DEPLOYMENTS.path(self.adapter.namespace, self.adapter.name))
             if not rolled_out(deployment):
                 return "its new pod does not become ready", "its new pod", set(), False
-            if besides and besides & self.processes():
-                return "it has not read its file again", "its sidecar to see the file", set(), False
             if not self.adapter.custom:
                 self.reader.get(f"/apis/{RESOURCE_GROUP}/v1beta1")
                 return "", "", set(), True

@@ -302,3 +302,13 @@ def test_a_paused_deployment_is_refused(world: World) -> None:
     with pytest.raises(LlmHpaError, match="paused"):
         steps.run([world.step(WAITING)], lambda _: None)
     assert (world.text, world.recorded) == (TEXT, [])
+
+
+def test_rules_that_others_need_stay(world: World) -> None:
+    world.step({**RUNNING, **WAITING}).do()
+    assert [one.verb for one in world.step({}).removal({"running"})] == ["configured", "restarted"]
+    world.step({}).remove({"running"})
+    assert (world.queries, world.recorded) == (["theirs", "running"], ["running"])
+    assert world.step({}).remove({"running"}) == []
+    world.step({}).remove()
+    assert (world.text, world.recorded, world.restarted_for) == (TEXT, [], "")
