@@ -178,3 +178,40 @@ def test_any_dumped_file_survives(rules: list[Json], width: int, flow: bool | No
     added = adapter_rules.add(text, OURS)
     assert yaml.safe_load(added) == {"externalRules": [], "rules": [*rules, *OURS]}
     assert yaml.safe_load(adapter_rules.remove(added, OURS)) == {"externalRules": [], "rules": rules}
+
+
+ARMS = {"__name__": METRIC, "pod_name": "p", "pod_namespace": "n"}
+OPERATOR = {"__name__": METRIC, "pod": "p", "namespace": "n"}
+CATCH_ALL: Json = {
+    "seriesQuery": '{namespace!="",__name__!~"^container_.*"}', "resources": {"template": "<<.Resource>>"},
+}  # fmt: skip
+
+
+def test_a_rule_for_other_labels_serves_nothing_of_live_series() -> None:
+    rule = adapter_rules.rule_for(RUNNING)
+    assert adapter_rules.serves(rule, METRIC, [OPERATOR])
+    assert not adapter_rules.serves(rule, METRIC, [ARMS])
+    assert adapter_rules.serves(rule, METRIC, [ARMS, OPERATOR])
+    assert adapter_rules.serves(CATCH_ALL, METRIC, [OPERATOR])
+    assert not adapter_rules.serves(CATCH_ALL, METRIC, [ARMS])
+    arms = adapter_rules.rule_for(RUNNING, namespace_label="pod_namespace", pod_label="pod_name")
+    assert adapter_rules.serves(arms, METRIC, [ARMS])
+    assert (adapter_rules.namespace_label(arms), adapter_rules.pod_label(arms)) == (
+        "pod_namespace",
+        "pod_name",
+    )
+
+
+def test_of_two_rules_for_one_name_the_other_one_is_told() -> None:
+    ours = adapter_rules.rule_for(RUNNING)
+    other = {"seriesQuery": "a", "name": {"as": METRIC}}
+    assert adapter_rules.rival(METRIC, [ours], [ours, other]) == other
+    assert adapter_rules.rival(METRIC, [ours], [ours, {"seriesQuery": "a"}]) is None
+
+
+def test_the_query_that_prometheus_is_asked_beforehand() -> None:
+    both = adapter_rules.rule_for(source("kv-cache", "vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc"))
+    assert adapter_rules.series_names(both) == ["vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc"]
+    assert adapter_rules.example_query(adapter_rules.rule_for(CACHE)) == (
+        'max by (pod) (vllm:kv_cache_usage_perc{namespace="none",pod=~"none"})'
+    )

@@ -69,8 +69,27 @@ def test_nothing_to_give_back() -> None:
         ({"annotations": {"argocd.argoproj.io/tracking-id": "app:apps/Deployment:m/x"}},
          ("Argo CD", "application app")),
         ({"labels": {"kustomize.toolkit.fluxcd.io/name": "infra"}}, ("Flux", "infra")),
-        ({"labels": {"app": "x"}}, None),
+        ({"labels": {"argocd.argoproj.io/instance": "app"}}, ("Argo CD", "application app")),
+        ({"managedFields": [{"manager": "kustomize-controller"}]}, ("Flux", "field manager kustomize-controller")),
+        ({"managedFields": [{"manager": "argocd-controller"}],
+          "annotations": {"meta.helm.sh/release-name": "pa"}}, ("Argo CD", "field manager argocd-controller")),
+        ({"managedFields": [{"manager": "helm"}]}, ("Helm", "field manager helm")),
+        ({"managedFields": [{"manager": "argocd-controller", "subresource": "status"}]}, None),
+        ({"labels": {"app": "x"}, "managedFields": [{"manager": "kubectl-edit"}]}, None),
     ],
 )  # fmt: skip
 def test_external_owner(metadata: Json, owner: tuple[str, str] | None) -> None:
     assert ownership.external_owner({"metadata": metadata}) == owner
+
+
+def test_the_file_belongs_to_whom_its_config_map_says() -> None:
+    helms = {"metadata": {"annotations": {"meta.helm.sh/release-name": "pa"}}}
+    assert ownership.file_owner({"metadata": {}}, helms) is None
+    assert ownership.file_owner(None, helms) == ("Helm", "release pa in ")
+
+
+def test_who_wrote_the_file_last() -> None:
+    assert ownership.automation(config_map(HELM), PATH) == "Helm"
+    assert ownership.automation(config_map(stripped(HELM), ours("f:config.yaml")), PATH) == ""
+    by_hand = {**copy.deepcopy(HELM), "manager": "kubectl-edit"}
+    assert ownership.automation(config_map(by_hand), PATH) == ""
