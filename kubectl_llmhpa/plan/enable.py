@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from kubectl_llmhpa import policy
 from kubectl_llmhpa.api import Json
-from kubectl_llmhpa.backends import adapter_rules, choosing, ownership
+from kubectl_llmhpa.backends import adapter_rules, choosing, helm, ownership
 from kubectl_llmhpa.backends.model import KEDA, PROMETHEUS_ADAPTER, Choice
 from kubectl_llmhpa.engines import SignalSource
 from kubectl_llmhpa.errors import LlmHpaError
@@ -20,7 +20,7 @@ from kubectl_llmhpa.plan.rivals import Live
 from kubectl_llmhpa.plan.scalers import Scaler
 from kubectl_llmhpa.plan.scraping import Scrape
 from kubectl_llmhpa.plan.sight import EngineSight
-from kubectl_llmhpa.plan.wishes import SCALER, SCRAPE, Wishes
+from kubectl_llmhpa.plan.wishes import RULES, SCALER, SCRAPE, Wishes
 from kubectl_llmhpa.workloads import Workload
 
 
@@ -254,19 +254,21 @@ def _adapter_notes(around: Surroundings, rules: Mapping[str, Json], wishes: Wish
     Raises LlmHpaError when the configuration belongs to somebody who reverts it, or may not be edited.
     """
     adapter = around.adapter
-    if not rules or adapter is None or wishes.helm_chart:
+    if not rules or adapter is None or wishes.helm_chart or RULES not in wishes.parts:
         return []
     where = f"configmap {adapter.namespace}/{adapter.config_map}"
     owner = ownership.external_owner(adapter.deployment)
+    fragment = helm.fragment(adapter.kind, list(rules.values())).rstrip()
     if wishes.edit_adapter is False or (owner and wishes.edit_adapter is None):
         kind = f"it belongs to {owner[0]} ({owner[1]})" if owner else "it may not be edited"
+        upgrade = ", or let --helm CHART upgrade the release" if owner and owner[0] == "Helm" else ""
         raise LlmHpaError(
             f"add {len(rules)} rules to {where}", kind,
-            "add the lines below to its source and run enable again, or force the edit with --edit-adapter=yes",
-            detail=adapter_rules.values_fragment(list(rules.values())).rstrip(),
+            f"add the lines below to its source and run enable again{upgrade}, or force the edit with "
+            "--edit-adapter=yes",
+            detail=fragment,
         )  # fmt: skip
     if owner and owner[0] == "Helm":
-        fragment = adapter_rules.values_fragment(list(rules.values())).rstrip()
         return [
             f"{where} belongs to Helm ({owner[1]}): the next `helm upgrade` drops the rules that are added now unless "
             f"its values have them too:\n{fragment}"

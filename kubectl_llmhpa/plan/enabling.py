@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import time
 import urllib.parse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kubectl_llmhpa import engines
@@ -78,14 +78,11 @@ def prepare(reader: Reader, workload: Workload, wishes: Wishes, hint: str = "") 
     sight = engine_of(reader, workload, hint)
     around = look.around(reader, workload, wishes.prometheus)
     found = pods(reader, workload)
-    samples: Mapping[str, float] | None = None
+    scraped: Sequence[Target] | None = None
     if around.server and not around.blind:
         metric = next(iter(sight.facts.signals.values())).metric
-        # without what our own object brought: Prometheus shows it for a while after `disable` removed it
-        job = f"{workload.namespace}/{scraping.monitor_name(workload)}"
-        others = look.scraped(reader, around.server, workload, metric, besides=job)
-        samples = {name: others[name] for pod in found if (name := pod["metadata"]["name"]) in others}
-    plan = enable.make(workload, sight, around, wishes, samples, tuple(found))
+        scraped = targets.found(reader, around.server, found, sight.port, metric)
+    plan = enable.make(workload, sight, around, wishes, scraped, tuple(found))
     longest = engines.longest_generation(sight.body)
     findings = preflight.findings(reader, workload, found, plan.scaler.most, longest)
     return Prepared(sight, around, wishes, plan, (*plan.findings, *findings))
@@ -192,7 +189,12 @@ class Enabling:
             self._writer,
             adapter,
             rules,
-            expected={name for one in wanted if self._can_see(one) for name in one.plan.rules},
+            expected={
+                name
+                for one in wanted
+                if self._can_see(one) and SCRAPE in one.wishes.parts
+                for name in one.plan.rules
+            },
             server=server,
             report=lambda text: self._progress("adapter", text, time.monotonic() - self._began, False),
             helm_release=self._helm,

@@ -14,7 +14,7 @@ from pathlib import Path
 import yaml
 
 from kubectl_llmhpa.api import CONFIG_MAPS, Json, Reader
-from kubectl_llmhpa.backends import adapter_rules, ownership
+from kubectl_llmhpa.backends import adapter_rules, helm, ownership
 from kubectl_llmhpa.backends.prometheus_adapter import Adapter
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.plan.enabling import Prepared
@@ -68,7 +68,8 @@ def render(reader: Reader, prepared: Sequence[Prepared]) -> dict[str, str]:
         owner = ownership.external_owner(adapter.deployment)
         if owner and owner[0] == "Helm":
             name = f"values-{adapter.name}.yaml"
-            files[name] = f"{_MARK}\n{adapter_rules.values_fragment(list(rules.values()))}"
+            present = next((one.around.rules for one in prepared if one.around.adapter is not None), ())
+            files[name] = f"{_MARK}\n{helm.fragment(adapter.kind, list(rules.values()), present)}"
             todo.append(_upgrade(adapter, name))
         else:
             objects.append(_configuration(reader, adapter, list(rules.values())))
@@ -121,14 +122,11 @@ def _configuration(reader: Reader, adapter: Adapter, rules: Sequence[Json]) -> J
 
 
 def _upgrade(adapter: Adapter, values: str) -> str:
-    metadata = adapter.deployment["metadata"]
-    annotations = metadata.get("annotations") or {}
-    release = annotations.get("meta.helm.sh/release-name", adapter.name)
-    namespace = annotations.get("meta.helm.sh/release-namespace", adapter.namespace)
+    release = helm.release_of(adapter.deployment) or helm.UNKNOWN
     return (
-        f"{adapter.namespace}/{adapter.name} belongs to the Helm release {release}: add `{values}` to its values, "
-        f"below the custom rules that are there already, and upgrade it before the apply:\n\n"
-        f"    helm -n {namespace} upgrade {release} CHART --reuse-values -f {values}"
+        f"{adapter.namespace}/{adapter.name} belongs to the Helm release {release.name}. Put the rules of `{values}` "
+        f"below the custom rules that its values have already (Helm replaces lists as a whole), and upgrade it before "
+        f"the apply:\n\n    {helm.upgrade_line(release, values)}"
     )
 
 
