@@ -75,7 +75,7 @@ def test_the_loop_closes_and_opens_again(llm_hpa: Plugin, stub: Stub, kubectl: K
     assert outcome.stdout.splitlines()[0].startswith("podmonitor.monitoring.coreos.com/")
     assert outcome.stdout.splitlines()[-1] == "horizontalpodautoscaler.autoscaling/vllm-inference created"
     order = [line.split()[1] for line in outcome.stderr.splitlines() if line.startswith("ok ")]
-    assert order == ["engine", "scrape", "scrape", "sample", "metric", "value", "HPA"]
+    assert order == ["engine", "scrape", "backend", "scrape", "sample", "metric", "value", "HPA"]
     spec = stub.hpa()["spec"]
     targets = {one["pods"]["metric"]["name"]: one["pods"]["target"] for one in spec["metrics"]}
     assert targets["vllm:num_requests_running"] == {"type": "AverageValue", "averageValue": "4"}
