@@ -133,6 +133,11 @@ _ROWS = (
         "restart that pod; newer versions of the engine mend this",
     ),
     Rule(
+        "prometheus-may-not-list-pods", "error", "Prometheus has no right to find the pods",
+        "{prometheus} selects the scrape object and then has no target, without an error",
+        "{role} && {binding}",
+    ),
+    Rule(
         "two-targets", "warning", "Prometheus scrapes one pod twice",
         "sums over series count it twice, and samples are paid twice",
         "keep one of the scrape objects",

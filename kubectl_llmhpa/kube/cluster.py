@@ -21,6 +21,7 @@ _IN_CLUSTER_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/name
 _AT_ONCE = 8
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _REVIEW_KIND = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview"}
+_LOCAL_REVIEWS = "/apis/authorization.k8s.io/v1/namespaces/{}/localsubjectaccessreviews"
 
 _KNOWN = {
     (resource.api_version, resource.kind): resource
@@ -95,6 +96,22 @@ class Cluster:
         }
         review = {**_REVIEW_KIND, "spec": {"resourceAttributes": asked}}
         answer = self._open().post_json(_REVIEWS, review)
+        return bool((answer.get("status") or {}).get("allowed"))
+
+    def account_may(self, account: str, verb: str, group: str, resource: str, namespace: str) -> bool:
+        """See `api.Reader.account_may`."""
+        home, _, name = account.partition("/")
+        groups = ["system:serviceaccounts", f"system:serviceaccounts:{home}", "system:authenticated"]
+        asked = {"verb": verb, "group": group, "resource": resource, "namespace": namespace}
+        review = {
+            **_REVIEW_KIND,
+            "kind": "LocalSubjectAccessReview",
+            "metadata": {"namespace": namespace},
+            "spec": {
+                "user": f"system:serviceaccount:{home}:{name}", "groups": groups, "resourceAttributes": asked,
+            },
+        }  # fmt: skip
+        answer = self._open().post_json(_LOCAL_REVIEWS.format(namespace), review)
         return bool((answer.get("status") or {}).get("allowed"))
 
     def get_many(self, paths: Sequence[str]) -> list[Json | ApiError]:

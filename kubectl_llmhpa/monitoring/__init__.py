@@ -1,5 +1,5 @@
 """Who scrapes the engine? One file a scraper."""
 
-from kubectl_llmhpa.monitoring.prometheus_operator import selects
+from kubectl_llmhpa.monitoring.prometheus_operator import selected_by, selects
 
-__all__ = ["selects"]
+__all__ = ["selected_by", "selects"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kubectl_llmhpa import policy
@@ -20,6 +20,7 @@ from kubectl_llmhpa.plan.rivals import Live
 from kubectl_llmhpa.plan.scalers import Scaler
 from kubectl_llmhpa.plan.scraping import Scrape
 from kubectl_llmhpa.plan.sight import EngineSight
+from kubectl_llmhpa.plan.targets import Target
 from kubectl_llmhpa.plan.wishes import RULES, SCALER, SCRAPE, Wishes
 from kubectl_llmhpa.workloads import Workload
 
@@ -51,10 +52,10 @@ def make(
     sight: EngineSight,
     around: Surroundings,
     wishes: Wishes,
-    scraped: Mapping[str, float] | None,
+    scraped: Sequence[Target] | None,
     pods: tuple[Json, ...] = (),
 ) -> Plan:
-    """The plan. `scraped` are the samples that others' scrape jobs have of these pods (None: not known).
+    """The plan. `scraped` are the scrape targets that these pods are already (None: not known).
 
     Raises LlmHpaError when the wishes contradict each other, or nothing can be planned.
     """

@@ -27,13 +27,14 @@ from kubectl_llmhpa.plan import (
     objects,
     preflight,
     rule_steps,
-    scraping,
     steps,
+    targets,
 )
 from kubectl_llmhpa.plan.enable import Plan
 from kubectl_llmhpa.plan.look import Surroundings
 from kubectl_llmhpa.plan.sight import EngineSight, engine_of
 from kubectl_llmhpa.plan.steps import Change, Step
+from kubectl_llmhpa.plan.targets import Target
 from kubectl_llmhpa.plan.wishes import RULES, SCALER, SCRAPE, Wishes
 from kubectl_llmhpa.workloads import Workload, owners_of, pods
 

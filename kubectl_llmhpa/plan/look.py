@@ -23,7 +23,8 @@ from kubectl_llmhpa.backends import keda as keda_backend
 from kubectl_llmhpa.backends.keda import Keda
 from kubectl_llmhpa.backends.prometheus_adapter import Adapter
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
-from kubectl_llmhpa.monitoring import address, prometheus, prometheus_operator
+from kubectl_llmhpa.monitoring import address, prometheus, prometheus_operator, scene
+from kubectl_llmhpa.monitoring.scene import Scene
 from kubectl_llmhpa.plan import journal, rules
 from kubectl_llmhpa.plan.journal import Journal
 from kubectl_llmhpa.workloads import Workload
@@ -57,6 +58,8 @@ class Surroundings:
     """The Services of the namespaces in which a Prometheus is."""
     network_policies: Sequence[Json] = field(default=())
     """Those of the same namespaces."""
+    scene: Scene = field(default_factory=Scene)
+    """What else could scrape."""
 
 
 def around(reader: Reader, workload: Workload, wanted: str = "") -> Surroundings:
@@ -114,6 +117,7 @@ def around(reader: Reader, workload: Workload, wanted: str = "") -> Surroundings
         keda=keda,
         services=services,
         network_policies=policies,
+        scene=scene.look(reader, namespace, prometheuses),
     )
 
 

@@ -86,6 +86,10 @@ class Permitted:
         """See `api.Reader.may`; asked once, also by several threads."""
         return self._has(Right(verb, group, resource, subresource, namespace))
 
+    def account_may(self, account: str, verb: str, group: str, resource: str, namespace: str) -> bool:
+        """See `api.Reader.account_may`; the server answers for itself."""
+        return self._reader.account_may(account, verb, group, resource, namespace)
+
     def watch(
         self,
         resource: Resource,

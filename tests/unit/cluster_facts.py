@@ -138,6 +138,9 @@ class Facts:
     def may(self, verb: str, group: str, resource: str, subresource: str = "", namespace: str = "") -> bool:
         raise AssertionError(resource)
 
+    def account_may(self, account: str, verb: str, group: str, resource: str, namespace: str) -> bool:
+        raise AssertionError(account)
+
     def watch(self, resource: Resource, namespace: str, **_: Any) -> Iterator[WatchEvent]:
         raise AssertionError(resource)
 

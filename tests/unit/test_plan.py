@@ -21,6 +21,7 @@ from kubectl_llmhpa.plan.enable import Plan
 from kubectl_llmhpa.plan.journal import Journal, Owned
 from kubectl_llmhpa.plan.look import Surroundings
 from kubectl_llmhpa.plan.sight import EngineSight
+from kubectl_llmhpa.plan.targets import Target
 from kubectl_llmhpa.plan.wishes import Wishes
 from kubectl_llmhpa.workloads import Rival, Workload, gpu_requests
 
@@ -55,7 +56,7 @@ def surroundings(**changed: Any) -> Surroundings:
     return Surroundings(**{**facts, **changed})
 
 
-def make(wishes: Wishes, scraped: dict[str, float] | None = None, **around: Any) -> Plan:
+def make(wishes: Wishes, scraped: list[Target] | None = None, **around: Any) -> Plan:
     return enable.make(WORKLOAD, sight(), surroundings(**around), wishes, scraped)
 
 
@@ -222,9 +223,8 @@ class TestRules:
 def test_pods_that_somebody_scrapes_get_no_pod_monitor_and_ignored_flags_are_named() -> None:
     theirs = {"metadata": {"name": "theirs"}, "spec": {"selector": {"matchLabels": {"app": "vllm"}}}}
     plan = make(
-        Wishes(max_replicas=3, scrape_interval="7s"), {"vllm-a": 1.0}, served=frozenset({
-            f"pods/{name}" for name in (RUNNING, WAITING, CACHE)
-        }), pod_monitors=[theirs],
+        Wishes(max_replicas=3, scrape_interval="7s"), [Target("vllm-a", "ml/theirs", "10.0.0.7:8000")],
+        served=frozenset({f"pods/{name}" for name in (RUNNING, WAITING, CACHE)}), pod_monitors=[theirs],
     )  # fmt: skip
     assert plan.scrape.object is None
     assert plan.notes == (

@@ -10,7 +10,7 @@ import pytest
 from kubectl_llmhpa.api import Json
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.monitoring import prometheus, prometheus_operator
-from kubectl_llmhpa.monitoring.prometheus_operator import MetricsPort
+from kubectl_llmhpa.monitoring.model import MetricsPort
 
 
 def server(name: str = "k8s", namespace: str = "monitoring", **spec: Json | None) -> Json:
@@ -41,7 +41,8 @@ def test_required_labels_are_taken_from_the_selector() -> None:
 @pytest.mark.parametrize(
     ("spec", "why"),
     [
-        ({"podMonitorNamespaceSelector": {}}, "podMonitorSelector is not set"),
+        ({"podMonitorNamespaceSelector": {}, "probeSelector": {}}, "podMonitorSelector is not set"),
+        ({}, "written by hand"),
         ({"podMonitorSelector": {}}, "looks in its own namespace only"),
         ({"podMonitorSelector": {}, "podMonitorNamespaceSelector": {"matchLabels": {"team": "b"}}}, "team=b"),
         ({"podMonitorSelector": {"matchExpressions": [
@@ -100,15 +101,6 @@ def port(**changed: Any) -> MetricsPort:
         "number": 8000, "path": "/metrics", "scheme": "http", "declared": "http", "container": "vllm", "first": 8000
     }  # fmt: skip
     return MetricsPort(**{**plain, **changed})
-
-
-def test_a_short_interval_has_a_shorter_time_limit() -> None:
-    assert prometheus_operator.endpoint(port(), "5s") == {
-        "port": "http",
-        "path": "/metrics",
-        "interval": "5s",
-        "scrapeTimeout": "4s",
-    }
 
 
 def test_a_port_without_a_name_is_taken_by_its_number() -> None:

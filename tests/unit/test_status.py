@@ -45,6 +45,9 @@ class Recorded:
     def may(self, verb: str, group: str, resource: str, subresource: str = "", namespace: str = "") -> bool:
         raise AssertionError(resource)
 
+    def account_may(self, account: str, verb: str, group: str, resource: str, namespace: str) -> bool:
+        raise AssertionError(account)
+
     def get_many(self, paths: Sequence[str]) -> list[Json | ApiError]:
         found: list[Json | ApiError] = []
         for path in paths:
