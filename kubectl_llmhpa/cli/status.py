@@ -82,7 +82,9 @@ def status(
         if watch:
             _watch(cluster, question)
         else:
-            _show(question, _look(cluster, question, _list(cluster, HPAS, question)), output)
+            found = _look(cluster, question, _list(cluster, HPAS, question))
+            _show(question, found, output)
+            _warn_of_lost_rules(cluster, found)
 
 
 def _look(reader: Reader, question: Question, hpas: list[Json]) -> list[Autoscaler]:
@@ -124,6 +126,17 @@ def _show(question: Question, found: list[Autoscaler], output: str | None) -> No
     else:
         everywhere = question.namespace is None
         click.echo(overview_table(found, _now(), namespaces=everywhere, wide=question.wide, header=True))
+
+
+def _warn_of_lost_rules(reader: Reader, found: list[Autoscaler]) -> None:
+    """Say which metrics the adapter's next restart would lose; only looked at where an autoscaler of ours is shown."""
+    from kubectl_llmhpa.output.terminal import printable
+    from kubectl_llmhpa.plan import lost_rules
+    from kubectl_llmhpa.plan.permitted import Permitted
+
+    if any(one.ours for one in found):
+        for finding in lost_rules.findings(Permitted(reader)):
+            click.echo(f"{finding.severity}: {printable(str(finding))}", err=True)
 
 
 def _item(one: Autoscaler) -> Json:

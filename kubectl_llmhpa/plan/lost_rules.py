@@ -1,0 +1,46 @@
+"""Rules that the running adapter has and its file has lost: said before the restart that would lose the metric."""
+
+from __future__ import annotations
+
+from kubectl_llmhpa.api import CONFIG_MAPS, Json, Reader
+from kubectl_llmhpa.backends import helm, ownership, prometheus_adapter
+from kubectl_llmhpa.backends.prometheus_adapter import Adapter
+from kubectl_llmhpa.errors import ApiError, LlmHpaError
+from kubectl_llmhpa.findings import Finding, found
+from kubectl_llmhpa.plan.rule_record import RECORD, lost, parsed
+
+
+def findings(reader: Reader) -> list[Finding]:
+    """One finding for each rule of ours that the next restart of the adapter would lose; nothing where it is not seen.
+
+    `helm upgrade` with values that have no such rule writes the file anew, and while the pod template stays the same
+    the adapter runs on with what it has read.
+    """
+    try:
+        adapter = prometheus_adapter.find(reader, even_down=True)
+        answers = reader.get_many(
+            [adapter.config_path, CONFIG_MAPS.path(adapter.namespace, RECORD), adapter.root]
+        )
+        return judge(adapter, *(None if isinstance(one, ApiError) else one for one in answers))
+    except LlmHpaError:
+        return []
+
+
+def judge(
+    adapter: Adapter, config_map: Json | None, record: Json | None, served: Json | None
+) -> list[Finding]:
+    """The findings from the adapter's ConfigMap, our record beside it, and its list; each None where it is not read."""
+    if config_map is None or record is None or served is None:
+        return []
+    text = str((config_map.get("data") or {}).get(adapter.key, ""))
+    names = {str(one["name"]) for one in served.get("resources") or []}
+    owner = ownership.file_owner(config_map, adapter.deployment)
+    release = helm.release_of(config_map)
+    source = f"the source of {owner[0]} ({owner[1]})" if owner else "the file"
+    if release is not None:
+        source = f"the values of Helm release {release.name} in {release.namespace}"
+    about = f"ConfigMap/{adapter.namespace}/{adapter.config_map}"
+    return [
+        found("rule-will-be-lost", about, f"the rule for {name} is gone from it", source=source)
+        for name in lost(parsed(record), text, names)
+    ]
