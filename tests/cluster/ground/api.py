@@ -10,6 +10,7 @@ from typing import Any
 
 from tests.cluster.ground import programs
 from tests.cluster.ground.commands import run
+from tests.cluster.ground.errors import GroundError
 from tests.cluster.ground.layout import API_PORT, NODE_IP, Layout
 
 
@@ -74,8 +75,17 @@ class Api:
         return run(kubectl, f"--kubeconfig={self._layout.kubeconfig}", *arguments, text=text)
 
     def apply(self, text: str) -> None:
-        """Apply manifests on the server, where large CRDs need no annotation."""
-        self.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", text=text)
+        """Apply manifests on the server, where large CRDs need no annotation.
+
+        Again where the server took too long: it does when several clusters start at once.
+        """
+        for last in (False, False, True):
+            try:
+                self.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", text=text)
+                return
+            except GroundError as problem:
+                if last or "(Timeout)" not in str(problem):
+                    raise
 
 
 def _first_line(body: bytes) -> str:
