@@ -130,13 +130,14 @@ def _show(question: Question, found: list[Autoscaler], output: str | None) -> No
 
 def _warn_of_lost_rules(reader: Reader, found: list[Autoscaler]) -> None:
     """Say which metrics the adapter's next restart would lose; only looked at where an autoscaler of ours is shown."""
-    from kubectl_llmhpa.output.terminal import printable
+    if not any(one.ours for one in found):
+        return
+    from kubectl_llmhpa.cli.main import printable
     from kubectl_llmhpa.plan import lost_rules
     from kubectl_llmhpa.plan.permitted import Permitted
 
-    if any(one.ours for one in found):
-        for finding in lost_rules.findings(Permitted(reader)):
-            click.echo(f"{finding.severity}: {printable(str(finding))}", err=True)
+    for finding in lost_rules.findings(Permitted(reader)):
+        click.echo(f"{finding.severity}: {printable(str(finding))}", err=True)
 
 
 def _item(one: Autoscaler) -> Json:
