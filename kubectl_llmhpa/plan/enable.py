@@ -66,6 +66,8 @@ def make(
     if wishes.moving and kept is not None:
         kept = carrying.over(kept, sight.facts.signals, keda=keda)
     wanted, reasons, notes = _policy(sight, wishes, kept, external=keda)
+    if wishes.moving:
+        notes = []  # what is kept is what was asked for
     name = live.name if live else wishes.name or workload.name
     rivals.check_name(workload, around, name)
     low, high = _limits(workload, wishes, live)
