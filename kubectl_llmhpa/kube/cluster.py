@@ -85,7 +85,9 @@ class Cluster:
         """See `api.Reader.get_text`."""
         return self._open().request("GET", path, accept="*/*", timeout=timeout).decode("utf-8", "replace")
 
-    def may(self, verb: str, group: str, resource: str, subresource: str = "", namespace: str = "") -> bool:
+    def may(
+        self, verb: str, group: str, resource: str, subresource: str = "", namespace: str = "", name: str = ""
+    ) -> bool:
         """See `api.Reader.may`."""
         asked = {
             "verb": verb,
@@ -93,6 +95,7 @@ class Cluster:
             "resource": resource,
             "subresource": subresource,
             "namespace": namespace,
+            "name": name,
         }
         review = {**_REVIEW_KIND, "spec": {"resourceAttributes": asked}}
         answer = self._open().post_json(_REVIEWS, review)

@@ -10,7 +10,8 @@ import re
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from urllib.parse import unquote
 
 from kubectl_llmhpa.api import Json, Reader, Resource, WatchEvent
 from kubectl_llmhpa.errors import ApiError
@@ -31,24 +32,31 @@ class Right:
     resource: str
     subresource: str
     namespace: str
+    name: str = ""
+    """Empty: objects of any name."""
 
     def __str__(self) -> str:
         kind = f"{self.resource}/{self.subresource}" if self.subresource else self.resource
         kind += f".{self.group}" if self.group else ""
-        return f"{self.verb} {kind}" + (f' in namespace "{self.namespace}"' if self.namespace else "")
+        which = f" {self.name}" if self.name else ""
+        return f"{self.verb} {kind}{which}" + (f' in namespace "{self.namespace}"' if self.namespace else "")
 
 
 def needed(path: str) -> Right | None:
     """The right that a GET of an API path needs; None for discovery, which every user may read.
 
-    Source: k8s.io/apiserver pkg/endpoints/request/requestinfo.go (a GET without a name is a list).
+    Source: k8s.io/apiserver pkg/endpoints/request/requestinfo.go (a GET without a name is a list; a namespace is
+    within itself).
     """
     match = _PATH.match(path)
     if match is None:
         return None
-    verb = "get" if match["name"] else "list"
+    name, namespace = match["name"] or "", match["namespace"] or ""
+    if not match["group"] and match["resource"] == "namespaces":
+        namespace = name
+    verb = "get" if name else "list"
     return Right(
-        verb, match["group"] or "", match["resource"], match["below"] or "", match["namespace"] or ""
+        verb, match["group"] or "", match["resource"], match["below"] or "", namespace, unquote(name)
     )
 
 
@@ -82,9 +90,11 @@ class Permitted:
         answers = iter(self._reader.get_many(allowed))
         return [refusals[path] if path in refusals else next(answers) for path in paths]
 
-    def may(self, verb: str, group: str, resource: str, subresource: str = "", namespace: str = "") -> bool:
+    def may(
+        self, verb: str, group: str, resource: str, subresource: str = "", namespace: str = "", name: str = ""
+    ) -> bool:
         """See `api.Reader.may`; asked once, also by several threads."""
-        return self._has(Right(verb, group, resource, subresource, namespace))
+        return self._has(Right(verb, group, resource, subresource, namespace, name))
 
     def account_may(self, account: str, verb: str, group: str, resource: str, namespace: str) -> bool:
         """See `api.Reader.account_may`; the server answers for itself."""
@@ -110,7 +120,7 @@ class Permitted:
         if right is None or self._has(right):
             return None
         remedy = "ask an administrator for that verb on that resource"
-        return ApiError(str(right), 403, "Forbidden", "not permitted to this user", remedy)
+        return ApiError(str(replace(right, name="")), 403, "Forbidden", "not permitted to this user", remedy)
 
     def _check(self, path: str) -> None:
         refusal = self.refusal(path)
@@ -118,6 +128,11 @@ class Permitted:
             raise refusal
 
     def _has(self, right: Right) -> bool:
+        """Whether it is given for any name, or else for this one (not asked for pods: they are many, and in no role)."""
+        anyone = replace(right, name="")
+        return self._known(anyone) or (bool(right.name) and right.resource != "pods" and self._known(right))
+
+    def _known(self, right: Right) -> bool:
         with self._lock:
             known = self._answers.get(right)
             answer = known or self._answers.setdefault(right, Future())
@@ -128,7 +143,7 @@ class Permitted:
     def _ask(self, right: Right) -> bool:
         try:
             return self._reader.may(
-                right.verb, right.group, right.resource, right.subresource, right.namespace
+                right.verb, right.group, right.resource, right.subresource, right.namespace, right.name
             )
         except ApiError:
             # a cluster that does not answer such questions refuses the read itself, if it has to

@@ -42,7 +42,9 @@ class Recorded:
     def get_text(self, path: str, *, timeout: float | None = None) -> str:
         raise AssertionError(path)
 
-    def may(self, verb: str, group: str, resource: str, subresource: str = "", namespace: str = "") -> bool:
+    def may(
+        self, verb: str, group: str, resource: str, subresource: str = "", namespace: str = "", name: str = ""
+    ) -> bool:
         raise AssertionError(resource)
 
     def account_may(self, account: str, verb: str, group: str, resource: str, namespace: str) -> bool:
