@@ -17,9 +17,12 @@ from kubectl_llmhpa.plan import custom_metrics_api, rules, steps
 from kubectl_llmhpa.plan.custom_metrics_api import CustomMetricsApi
 from kubectl_llmhpa.plan.objects import read
 from kubectl_llmhpa.plan.rules import AdapterRules
-from tests.cluster.conftest import Json, Kubectl
+from tests.cluster import ack
+from tests.cluster.conftest import ADAPTER, Json, Kubectl, Plugin
 from tests.cluster.dump import normalised
+from tests.cluster.ground.layout import CHARTS
 from tests.cluster.plain_adapter import Plain, plain_adapter
+from tests.cluster.stub_workload import Stub
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
@@ -165,3 +168,29 @@ def test_a_deployment_that_does_not_roll_out_gets_its_old_file_back(
     assert not isinstance(failure.value, steps.UndoError)
     assert world.objects() == before
     assert world.serves_resources()
+
+
+def test_what_helm_reverts_is_said_while_it_still_runs(
+    kubectl: Kubectl, llm_hpa: Plugin, namespace: str
+) -> None:
+    """`helm upgrade` with the same values takes our rules out of the file; the pod template stays, so it runs on."""
+    where = ("-n", "monitoring")
+    before = normalised(kubectl.get("configmap", "prometheus-adapter", *where))
+    stub = Stub(kubectl, namespace)
+    stub.start()
+    enabled = llm_hpa("enable", *stub.reference, "--max=3", "--scrape-interval=5s", *ADAPTER)
+    assert enabled.code == 0, enabled.stderr
+    assert "rule-will-be-lost" not in llm_hpa("status", *stub.reference).stderr
+    chart = str(CHARTS / "prometheus-adapter")
+    ack.helm("upgrade", "prometheus-adapter", chart, "--namespace=monitoring", "--reuse-values")
+    said = llm_hpa("status", *stub.reference)
+    assert said.code == 0
+    assert "the rule for vllm:num_requests_running is gone from it" in said.stderr
+    assert "the values of Helm release prometheus-adapter in monitoring [rule-will-be-lost]" in said.stderr
+    again = llm_hpa("enable", *stub.reference, *ADAPTER)
+    assert again.code == 0, again.stderr
+    assert "rule-will-be-lost" not in llm_hpa("status", *stub.reference).stderr
+    gone = llm_hpa("disable", *stub.reference)
+    assert gone.code == 0, gone.stderr
+    after = normalised(kubectl.get("configmap", "prometheus-adapter", *where))
+    assert after["data"] == before["data"]
