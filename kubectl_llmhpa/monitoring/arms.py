@@ -3,6 +3,9 @@
 The annotations and relabelings are those of the vendor's document "Configure auto scaling for standalone or
 distributed LLM inference services": its dashboards and queries go by these labels. Recognised by the namespace of its
 agent, `arms-prom`. Not run against the service itself.
+
+Its series carry `namespace` and `pod` as those of every PodMonitor do, besides the document's own labels: the rules of
+the same document for ack-alibaba-cloud-metrics-adapter go by `namespace` and `pod`.
 """
 
 from __future__ import annotations
@@ -56,8 +59,6 @@ SCRAPER = Scraper(
     render=pod_monitor,
     job=job_of_monitor,
     host=r"(.*\.)?(arms|prometheus|log)\.aliyuncs\.com",
-    pod_label="pod_name",
-    namespace_label="pod_namespace",
     notes=(
         "custom metrics are billed by the sample there: --scrape-interval 15s takes a third of the default 5s",
     ),

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from kubectl_llmhpa.api import API_SERVICES, HPAS, SCALED_OBJECTS, Json, Reader, Resource, Writer
+from kubectl_llmhpa.api import (
+    API_SERVICES,
+    HPAS,
+    SCALED_OBJECTS,
+    VM_POD_SCRAPES,
+    Json,
+    Reader,
+    Resource,
+    Writer,
+)
 from kubectl_llmhpa.hpa import is_ours
-from kubectl_llmhpa.plan import custom_metrics_api, handover, journal, objects, rule_steps, steps
+from kubectl_llmhpa.plan import custom_metrics_api, handover, journal, objects, rule_steps, scraping, steps
 from kubectl_llmhpa.plan.journal import Journal, Owned
 from kubectl_llmhpa.plan.steps import Change
 from kubectl_llmhpa.workloads import Workload
@@ -40,6 +49,9 @@ def disable(
         report(change)
     for one in _others(book):
         drop(writer, one.resource, workload.namespace, one.name, report)
+        copy = scraping.drop_left_behind(writer, one.resource, workload.namespace, one.name)
+        if copy is not None:
+            report(_copy_goes(one, workload.namespace, copy))
     journal.delete(writer, workload)
     return True
 
@@ -61,9 +73,11 @@ def preview(
         if registered is not None and not users:
             changes.append(Change(API_SERVICES, "", book.registered, objects.presentable(registered), None))
     changes += rules.removal() if rules else []
-    changes += [
-        change for one in _others(book) if (change := _removal(reader, workload, book, one)) is not None
-    ]
+    for one in _others(book):
+        removal = _removal(reader, workload, book, one)
+        copy = scraping.left_behind(reader, one.resource, workload.namespace, one.name)
+        changes += [] if removal is None else [removal]
+        changes += [] if copy is None else [_copy_goes(one, workload.namespace, copy)]
     return changes
 
 
@@ -106,6 +120,10 @@ def _drop_scaler(
         handover.wait_gone(writer, workload.namespace, one.name)
         return
     drop(writer, one.resource, workload.namespace, one.name, report, ours=book.moves(live))
+
+
+def _copy_goes(one: Owned, namespace: str, copy: Json) -> Change:
+    return Change(VM_POD_SCRAPES, namespace, one.name, objects.presentable(copy), None)
 
 
 def _given_back(one: Owned, namespace: str, live: Json | None, before: Json) -> Change:

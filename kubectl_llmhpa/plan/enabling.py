@@ -27,6 +27,7 @@ from kubectl_llmhpa.plan import (
     objects,
     preflight,
     rule_steps,
+    scraping,
     steps,
     targets,
 )
@@ -172,7 +173,8 @@ class Enabling:
             self._say(one, "scrape object", f"none written: the pods are scraped already by {plan.scrape.by}")
         elif SCRAPE in one.wishes.parts:
             kind, name = plan.scrape.resource.kind.lower(), plan.scrape.object["metadata"]["name"]
-            self._say(one, "scrape object", f"{kind} {name}, selected by {plan.scrape.by}")
+            why = f"{plan.scrape.scraper}: {plan.scrape.reason}"
+            self._say(one, "scrape object", f"{kind} {name}, selected by {plan.scrape.by} ({why})")
         self._say(one, "backend", f"{plan.backend.backend}: {plan.backend.reason}")
 
     def _rules(self) -> list[Step]:
@@ -275,6 +277,12 @@ class _Scrape(objects.OwnObject):
         changes = super().do()
         self._sampled()
         return changes
+
+    def undo(self) -> None:
+        """See `Step.undo`."""
+        super().undo()
+        if self._before is None and self._after is not None:
+            scraping.drop_left_behind(self._writer, self._resource, *self._place)
 
 
 def _engine_line(sight: EngineSight) -> str:

@@ -6,7 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from kubectl_llmhpa import __version__, hpa, monitoring
-from kubectl_llmhpa.api import POD_MONITORS, VERSION_ANNOTATION, VM_POD_SCRAPES, Json, Reader, Resource
+from kubectl_llmhpa.api import (
+    POD_MONITORS,
+    VERSION_ANNOTATION,
+    VM_POD_SCRAPES,
+    Json,
+    Reader,
+    Resource,
+    Writer,
+)
 from kubectl_llmhpa.backends.series_labels import DEFAULT
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.findings import Finding, found
@@ -100,11 +108,13 @@ def monitor(
     )  # fmt: skip
 
 
-def converted(reader: Reader, namespace: str, name: str) -> Json | None:
-    """The VMPodScrape that VictoriaMetrics' operator made from a PodMonitor of ours and will not delete with it.
+def left_behind(reader: Reader, resource: Resource, namespace: str, name: str) -> Json | None:
+    """What stays when an object of ours is deleted: the VMPodScrape that VictoriaMetrics made from our PodMonitor.
 
     Raises ApiError when it cannot be read; a cluster without the kind has none.
     """
+    if resource != POD_MONITORS:
+        return None
     try:
         live = reader.get(VM_POD_SCRAPES.path(namespace, name))
     except ApiError as error:
@@ -112,6 +122,14 @@ def converted(reader: Reader, namespace: str, name: str) -> Json | None:
             return None
         raise
     return live if victoriametrics.converted(live) else None
+
+
+def drop_left_behind(writer: Writer, resource: Resource, namespace: str, name: str) -> Json | None:
+    """Delete what `left_behind` names, and return it as it was. Raises ApiError."""
+    live = left_behind(writer, resource, namespace, name)
+    if live is not None:
+        writer.delete(VM_POD_SCRAPES, namespace, name, uid=live["metadata"]["uid"])
+    return live
 
 
 def _scene(around: Surroundings) -> Scene:

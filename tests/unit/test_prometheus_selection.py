@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from kubectl_llmhpa.api import Json
 from kubectl_llmhpa.errors import LlmHpaError
-from kubectl_llmhpa.monitoring import prometheus, prometheus_operator
+from kubectl_llmhpa.monitoring import operator_scope, prometheus, prometheus_operator
 from kubectl_llmhpa.monitoring.model import MetricsPort
 
 
-def server(name: str = "k8s", namespace: str = "monitoring", **spec: Json | None) -> Json:
+def server(name: str = "k8s", namespace: str = "monitoring", **spec: Any) -> Json:
     return {"metadata": {"name": name, "namespace": namespace}, "spec": spec}
 
 
@@ -53,6 +53,160 @@ def test_required_labels_are_taken_from_the_selector() -> None:
 def test_a_refusal_names_the_selector(spec: Json, why: str) -> None:
     with pytest.raises(LlmHpaError, match=why):
         choose(server(**spec))
+
+
+@pytest.mark.parametrize(
+    ("selector", "remedy"),
+    [
+        ({"matchLabels": {"team": "b"}}, "kubectl label namespace ml team=b --overwrite"),
+        ({"matchLabels": {"scrape": "yes"}}, "kubectl label namespace ml scrape=yes,"),
+        ({"matchExpressions": [{"key": "tier", "operator": "In", "values": ["x", "y"]}]}, "namespace ml tier=x,"),
+        ({"matchExpressions": [{"key": "tier", "operator": "Exists"}]}, "namespace ml tier=true,"),
+        ({"matchExpressions": [{"key": "team", "operator": "DoesNotExist"}]}, "namespace ml team-,"),
+        ({"matchExpressions": [{"key": "team", "operator": "NotIn", "values": ["a"]}]}, "namespace ml team-,"),
+        ({"matchLabels": {"kubernetes.io/metadata.name": "prod"}}, "widen its podMonitorSelector or"),
+        ({"matchExpressions": [{"key": "a", "operator": "In", "values": []}]}, "correct that selector"),
+        ({"matchExpressions": [{"key": "a", "operator": "Gt", "values": ["1"]}]}, "correct that selector"),
+    ],
+)  # fmt: skip
+def test_a_namespace_that_is_not_selected_is_told_its_label(selector: Json, remedy: str) -> None:
+    with pytest.raises(LlmHpaError) as refusal:
+        choose(server(podMonitorSelector={}, podMonitorNamespaceSelector=selector))
+    assert remedy in refusal.value.remedy
+
+
+def test_a_label_is_chosen_that_no_other_requirement_forbids() -> None:
+    which = {"matchExpressions": [
+        {"key": "tier", "operator": "NotIn", "values": ["gold"]},
+        {"key": "tier", "operator": "In", "values": ["gold", "silver"]},
+        {"key": "on", "operator": "Exists"}, {"key": "on", "operator": "NotIn", "values": ["true"]},
+    ]}  # fmt: skip
+    chosen = choose(server(podMonitorSelector=which, podMonitorNamespaceSelector={}))
+    assert chosen.labels == {"tier": "silver", "on": "yes"}
+
+
+def test_labels_that_ours_always_has_count() -> None:
+    """A selector that no object of ours can match, because of our own labels."""
+    which = {"matchLabels": {"app.kubernetes.io/managed-by": "Helm"}}
+    with pytest.raises(LlmHpaError, match="managed-by=Helm"):
+        prometheus_operator.choose(
+            [server(podMonitorSelector=which, podMonitorNamespaceSelector={})], "ml", {},
+            own={"app.kubernetes.io/managed-by": "kubectl-llm-hpa"},
+        )  # fmt: skip
+
+
+def test_a_paused_prometheus_gets_no_new_pod_monitor() -> None:
+    with pytest.raises(LlmHpaError, match="paused"):
+        choose(server(paused=True, **EVERYTHING))
+
+
+class TestAgents:
+    """PrometheusAgent objects select as a Prometheus does, and keep nothing."""
+
+    agent: ClassVar[Json] = {
+        "kind": "PrometheusAgent", "metadata": {"name": "edge", "namespace": "monitoring"},
+        "spec": {**EVERYTHING, "remoteWrite": [{"url": "https://u:p@mimir.example/api/v1/push"}]},
+    }  # fmt: skip
+
+    def test_one_is_taken_where_no_prometheus_selects(self) -> None:
+        chosen = prometheus_operator.choose([server()], "ml", {}, agents=[self.agent])
+        assert (chosen.agent, chosen.reference) == (True, "monitoring/edge")
+        assert chosen.remote_write == ("mimir.example",)
+
+    def test_a_prometheus_comes_first(self) -> None:
+        both = prometheus_operator.choose([server(**EVERYTHING)], "ml", {}, agents=[self.agent])
+        assert not both.agent
+
+    def test_one_can_be_named(self) -> None:
+        chosen = prometheus_operator.choose(
+            [server(**EVERYTHING)], "ml", {}, agents=[self.agent], wanted="monitoring/edge"
+        )
+        assert chosen.agent
+
+
+class TestOperatorScope:
+    """The operator's flags limit which namespaces and which Prometheus objects it looks at."""
+
+    def deployment(self, *flags: str, **env: str | None) -> Json:
+        variables = [
+            {"name": key, "value": value} if value is not None else {"name": key, "valueFrom": {}}
+            for key, value in env.items()
+        ]
+        container = {
+            "name": "operator", "image": "quay.io/prometheus-operator/prometheus-operator:v0.93.0",
+            "args": list(flags), "env": variables,
+        }  # fmt: skip
+        return {
+            "metadata": {"name": "operator", "namespace": "monitoring"},
+            "spec": {"template": {"spec": {"containers": [{"image": "proxy"}, container]}}},
+        }
+
+    def refusal(self, *flags: str, prometheus: Json | None = None) -> str:
+        scope = operator_scope.of(self.deployment(*flags))
+        assert scope is not None
+        try:
+            prometheus_operator.choose(
+                [prometheus or server(**EVERYTHING)], "ml", {"team": "a"}, operators=[scope]
+            )
+        except LlmHpaError as error:
+            return str(error)
+        return ""
+
+    @pytest.mark.parametrize(
+        ("flags", "why"),
+        [
+            ((), ""),
+            (("--namespaces=monitoring,ml",), ""),
+            (("--namespaces=monitoring", "--namespaces=ml"), ""),
+            (("--namespaces", "monitoring,ml"), ""),
+            (("--namespaces=monitoring",), "--namespaces=monitoring of deployment monitoring/operator"),
+            (("-namespaces=monitoring",), "--namespaces=monitoring"),
+            (("--deny-namespaces=ml",), "--deny-namespaces=ml"),
+            (("--deny-namespaces=x", "--kubelet-endpoints"), ""),
+            (("--prometheus-instance-namespaces=elsewhere",), "no operator looks after it"),
+            (("--prometheus-instance-namespaces=monitoring", "--namespaces=ml"), ""),
+            (("--namespaces=ml",), "no operator looks after it"),
+            (("--prometheus-instance-selector=tenant in (a,b)",), "no operator looks after it"),
+            (("--prometheus-instance-selector=!tenant",), ""),
+            (("--controller-id=mine",), "no operator looks after it"),
+        ],
+    )
+    def test_what_a_flag_leaves_out(self, flags: tuple[str, ...], why: str) -> None:
+        said = self.refusal(*flags)
+        assert why in said
+        assert bool(why) == bool(said)
+
+    def test_the_controller_id_of_a_prometheus(self) -> None:
+        marked = server(**EVERYTHING)
+        marked["metadata"]["annotations"] = {"operator.prometheus.io/controller-id": "mine"}
+        assert self.refusal("--controller-id=mine", prometheus=marked) == ""
+        assert "no operator" in self.refusal(prometheus=marked)
+
+    def test_flags_from_the_environment(self) -> None:
+        scope = operator_scope.of(self.deployment("--namespaces=$(WATCH)", WATCH="a,b"))
+        assert scope is not None
+        assert scope.namespaces == {"a", "b"}
+        assert operator_scope.of(self.deployment("--namespaces=$(WATCH)", WATCH=None)) is None
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "why"),
+    [
+        ({"interval": "5s", "scrapeTimeout": "10s"}, "longer than its interval"),
+        ({"interval": "1m", "scrapeTimeout": "59s"}, ""),
+        ({"interval": "500ms", "scrapeTimeout": "1s"}, "longer than its interval"),
+        ({"relabelings": [{"regex": "(.+"}]}, "regex"),
+        ({"metricRelabelings": [{"regex": "vllm:(?!num).*"}]}, "(?! is not supported"),
+        ({"relabelings": [{"regex": r"(a)\1"}]}, "not supported"),
+        ({"relabelings": [{"regex": r"\pL+\z|(?i)x|\Q(\E"}]}, ""),
+        ({"relabelings": [{"regex": r"\\1"}]}, ""),
+    ],
+)
+def test_what_the_operator_skips(endpoint: Json, why: str) -> None:
+    monitor = {"spec": {"selector": {}, "podMetricsEndpoints": [endpoint]}}
+    said = prometheus_operator.rejected(monitor)
+    assert why in said
+    assert bool(why) == bool(said)
 
 
 def test_no_prometheus_at_all() -> None:

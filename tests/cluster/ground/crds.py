@@ -37,3 +37,10 @@ def files() -> list[Path]:
     found = [module_folder(_FOLDER, module) / name for module, names in _FILES.items() for name in names]
     found.append(module_folder("lws", "sigs.k8s.io/lws") / _LWS_FILE)
     return found + sorted((MODULES / _FOLDER / "reduced").glob("*.yaml"))
+
+
+def scraper_files() -> list[Path]:
+    """Return the definitions of scrape objects: the Prometheus operator's own, and reduced ones of others."""
+    operator = module_folder("prometheus-operator", "github.com/prometheus-operator/prometheus-operator")
+    own = sorted((operator / "example/prometheus-operator-crd").glob("*.yaml"))
+    return own + sorted((MODULES / _FOLDER / "scrapers").glob("*.yaml"))
