@@ -7,7 +7,7 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +18,9 @@ from tests.cluster.ground.progress import step
 
 ARCHITECTURES: Final = ("x86_64", "aarch64")
 STATE_SPACE_GB: Final = 0.5
+INOTIFY: Final = Path("/proc/sys/fs/inotify/max_user_instances")
+INOTIFY_INSTANCES: Final = 1024
+"""What all processes of root may hold: a cluster's take about 25, and Linux gives 128."""
 POLICY: Final = Path("/usr/sbin/policy-rc.d")
 CNI_PLUGINS: Final = Path("/usr/lib/cni")
 
@@ -58,6 +61,14 @@ def check(with_node: bool) -> None:
     if with_node and free_gb < STATE_SPACE_GB:
         raise GroundError(f"/run has {free_gb:.1f} GB free and a node wants {STATE_SPACE_GB} GB")
     _install({**CONTROL_PLANE_FILES, **(NODE_FILES if with_node else {})})
+    _allow_watches()
+
+
+def _allow_watches() -> None:
+    """Raise the limit at which kubelet of one cluster too many ends at its start, where that is permitted."""
+    with suppress(OSError, ValueError):
+        if int(INOTIFY.read_text()) < INOTIFY_INSTANCES:
+            INOTIFY.write_text(f"{INOTIFY_INSTANCES}\n")
 
 
 def _install(wanted: dict[str, str]) -> None:
