@@ -4,19 +4,25 @@ Prometheus accept it, and the adapter makes of a rule what was meant. Their own 
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 import yaml
 
-from kubectl_llmhpa.api import STATEFUL_SETS, Json
-from kubectl_llmhpa.backends import adapter_rules
+from kubectl_llmhpa.api import DEPLOYMENTS, POD_MONITORS, STATEFUL_SETS, Json
+from kubectl_llmhpa.backends import adapter_rules, scaled_object
+from kubectl_llmhpa.backends.series_labels import PAIRS
 from kubectl_llmhpa.engines import ENGINES, Kind, NotAnEngine, Signal, SignalSource, identify, promql
+from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.monitoring import prometheus
 from kubectl_llmhpa.monitoring.prometheus import Server
-from kubectl_llmhpa.plan import look, sanity
+from kubectl_llmhpa.plan import asking, hops, look, rule_check, sanity, targets
 from kubectl_llmhpa.plan.elsewhere import Elsewhere
+from kubectl_llmhpa.plan.scraping import Scrape
+from kubectl_llmhpa.plan.wishes import Wishes
 from kubectl_llmhpa.workloads import Workload
 from tests.cluster import oracles
 from tests.cluster.oracles import Case
@@ -24,14 +30,6 @@ from tests.cluster.oracles import Case
 pytestmark = pytest.mark.control_plane
 
 BODIES = Path(__file__).parents[1] / "bodies"
-#: How the namespace and the pod of a series are called: the Prometheus Operator's names, ARMS', those of a series that
-#: has its own `pod` already (without honorLabels), and those of the kubernetes-pods job of Prometheus' own example.
-LABELS = (
-    ("namespace", "pod"),
-    ("pod_namespace", "pod_name"),
-    ("exported_namespace", "exported_pod"),
-    ("kubernetes_namespace", "kubernetes_pod_name"),
-)
 PODS = ("vllm-0", "vllm-1", "vllm-6b47bd5c4d-x2x7q")
 THEIRS = """\
 # theirs
@@ -81,7 +79,7 @@ def rules() -> tuple[Rule, ...]:
     for signal in specs():
         if signal.kind is Kind.LATENCY:
             continue  # never a metric of pods
-        for namespace_label, pod_label in LABELS:
+        for namespace_label, pod_label in PAIRS:
             rule = adapter_rules.rule_for(
                 source(signal), namespace_label=namespace_label, pod_label=pod_label
             )
@@ -129,12 +127,7 @@ def test_prometheus_finds_the_series_by_the_rule_and_only_with_a_pod() -> None:
 def test_prometheus_accepts_the_query_that_the_adapter_makes_of_every_rule() -> None:
     queries = [found.query for found in served()]
     assert all('="x"' in query and "|".join(PODS) in query and "<<" not in query for query in queries)
-    refused = [
-        (query, answer)
-        for query, answer in zip(queries, oracles.expressions(queries), strict=True)
-        if answer.error or answer.type != "vector"
-    ]
-    assert refused == []
+    assert refused_expressions(queries) == []
 
 
 def test_the_adapter_loads_all_rules_in_one_file() -> None:
@@ -180,17 +173,57 @@ def test_prometheus_refuses_a_broken_selector_that_the_adapter_loads() -> None:
     assert not answer.selects
 
 
-def test_prometheus_accepts_every_query_that_a_command_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+#: Workloads whose pods' names have all that names may have.
+WORKLOADS = tuple(
+    Workload(resource, "x", "qwen2.5-7b.v1", {"metadata": {"name": "qwen2.5-7b.v1"}}, 1, "app=vllm")
+    for resource in (STATEFUL_SETS, DEPLOYMENTS)
+)
+
+
+def refused_expressions(queries: Iterable[str]) -> list[tuple[str, oracles.Parsed]]:
+    """Those that Prometheus does not take for an instant vector."""
+    asked = list(dict.fromkeys(filter(None, queries)))
+    answers = zip(asked, oracles.expressions(asked), strict=True)
+    return [(query, answer) for query, answer in answers if answer.error or answer.type != "vector"]
+
+
+@pytest.mark.parametrize("workload", WORKLOADS, ids=lambda workload: workload.resource.kind)
+def test_prometheus_accepts_every_query_of_keda(workload: Workload) -> None:
+    """For our own scrape job, and for that of others with each labelling."""
+    pods = [{"metadata": {"name": f"{workload.name}-{end}"}} for end in ("0", "7c9d8b5f6c-x2x7q")]
+    scrapes = [Scrape(POD_MONITORS, {}, "ours", "x/llm-hpa-statefulset-vllm")]
+    scrapes += [Scrape(POD_MONITORS, None, "others", "", pod, namespace) for namespace, pod in PAIRS]
+    wishes = Wishes(prometheus_url="http://prometheus.monitoring.svc:9090")
+    queries = []
+    for scrape in scrapes:
+        asked = asking.question(workload, NOBODY, wishes, scrape, pods)
+        for signal in specs():
+            trigger = scaled_object.trigger(signal.name, Decimal(4), source(signal), asked.matchers)
+            queries.append(trigger.query)
+    assert len(set(queries)) == len(scrapes) * len(specs())
+    assert refused_expressions(queries) == []
+
+
+def test_prometheus_accepts_everything_that_a_command_asks(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
+    selectors: list[str] = []
 
     def query(reader: object, server: Server, expression: str) -> list[prometheus.Sample]:
         asked.append(expression)
         return []
 
+    def series(reader: object, server: Server, selector: str, *, seconds: float) -> list[dict[str, str]]:
+        selectors.append(selector)
+        return []
+
     monkeypatch.setattr(prometheus, "query", query)
+    monkeypatch.setattr(prometheus, "series", series)
     monkeypatch.setattr(Elsewhere, "server", lambda _: SERVER)
+    monkeypatch.setattr(hops, "pods", lambda *_: [])
+    workload = WORKLOADS[0]
+    pod = {"metadata": {"name": f"{workload.name}-0"}, "status": {"podIP": "fd00::1"}}
     Elsewhere(NOBODY).series("x", "vllm-0")
-    workload = Workload(STATEFUL_SETS, "x", "vllm", {}, 1, "app=vllm")
+    hops.scrape_target(NOBODY, SERVER, workload, Scrape(POD_MONITORS, {}, "ours", "x/y")).look()
     for engine in ENGINES:
         for form in engine.forms:
             signals = {signal.name: source(signal) for signal in form.signals}
@@ -198,14 +231,16 @@ def test_prometheus_accepts_every_query_that_a_command_asks(monkeypatch: pytest.
             for one in signals.values():
                 look.scraped(NOBODY, SERVER, workload, one.metric)
                 look.scraped(NOBODY, SERVER, workload, one.metric, besides="x/llm-hpa")
+                targets.found(NOBODY, SERVER, [pod], 8000, one.metric)
             for matchers in ('namespace="x"', 'namespace!=""'):
                 asked.append(sanity.twice_scraped(signals.values(), matchers))
                 asked.append(sanity.stale(signals, engine.counts_while_generating, matchers))
-    queries = [text for text in dict.fromkeys(asked) if text]
-    assert len(queries) > 4 * len(ENGINES)
-    refused = [
-        (query, answer)
-        for query, answer in zip(queries, oracles.expressions(queries), strict=True)
-        if answer.error or answer.type != "vector"
-    ]
-    assert refused == []
+    for rule in rules():
+        named = {rule.signal.api_name: rule.rule}
+        rule_check.check(NOBODY, SERVER, named, expected=(), seconds=60)
+        with pytest.raises(LlmHpaError, match="no series"):
+            rule_check.check(NOBODY, SERVER, named, expected=named, seconds=60)
+    assert len(set(asked)) > len(rules()) / len(PAIRS)
+    assert refused_expressions(asked) == []
+    found = oracles.selectors((text, {}) for text in set(selectors))
+    assert {answer.error for answer in found} == {""}
