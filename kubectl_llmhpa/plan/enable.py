@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from kubectl_llmhpa import policy
 from kubectl_llmhpa.api import Json
-from kubectl_llmhpa.backends import adapter_rules, choosing, helm, ownership
+from kubectl_llmhpa.backends import adapter_rules, choosing, prometheus_adapter
 from kubectl_llmhpa.backends.model import KEDA, PROMETHEUS_ADAPTER, Choice
 from kubectl_llmhpa.engines import SignalSource
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.findings import Finding
 from kubectl_llmhpa.monitoring import prometheus
-from kubectl_llmhpa.plan import asking, carrying, custom_metrics_api, rivals, scalers, scraping
+from kubectl_llmhpa.plan import adapter_notes, asking, carrying, custom_metrics_api, rivals, scalers, scraping
 from kubectl_llmhpa.plan.journal import Journal, Owned
 from kubectl_llmhpa.plan.look import Surroundings
 from kubectl_llmhpa.plan.rivals import Live
@@ -21,7 +21,7 @@ from kubectl_llmhpa.plan.scalers import Scaler
 from kubectl_llmhpa.plan.scraping import Scrape
 from kubectl_llmhpa.plan.sight import EngineSight
 from kubectl_llmhpa.plan.targets import Target
-from kubectl_llmhpa.plan.wishes import RULES, SCALER, SCRAPE, Wishes
+from kubectl_llmhpa.plan.wishes import SCALER, SCRAPE, Wishes
 from kubectl_llmhpa.workloads import Workload
 
 
@@ -89,7 +89,9 @@ def make(
         _no_keda_flags(wishes)
         scaler = scalers.plain(workload, name, wanted, low, high, kept, wishes)
     rules = {} if keda else _rules(sight, around, scaler.metrics, scrape)
-    notes += _adapter_notes(around, rules, wishes)
+    notes += adapter_notes.notes(around, rules, wishes)
+    if around.adapter is not None and not keda:
+        findings = (*findings, *prometheus_adapter.findings(around.adapter))
     ignored = {"--scrape-interval": wishes.scrape_interval, "--prometheus": wishes.prometheus}
     if scrape.object is None and SCRAPE in wishes.parts and any(ignored.values()):
         flags = " and ".join(flag for flag, value in ignored.items() if value)
@@ -249,33 +251,3 @@ def _rules(
             or (name in around.recorded and around.recorded[name] not in around.rules)
         )
     }
-
-
-def _adapter_notes(around: Surroundings, rules: Mapping[str, Json], wishes: Wishes) -> list[str]:
-    """What the owner of the adapter's configuration has to know; refusal where an edit would not last.
-
-    Raises LlmHpaError when the configuration belongs to somebody who reverts it, or may not be edited.
-    """
-    adapter = around.adapter
-    if not rules or adapter is None or wishes.helm_chart or RULES not in wishes.parts:
-        return []
-    where = f"configmap {adapter.namespace}/{adapter.config_map}"
-    owner = ownership.external_owner(adapter.deployment)
-    fragment = helm.fragment(adapter.kind, list(rules.values())).rstrip()
-    if wishes.edit_adapter is False or (owner and wishes.edit_adapter is None):
-        kind = f"it belongs to {owner[0]} ({owner[1]})" if owner else "it may not be edited"
-        upgrade = ", or let --helm CHART upgrade the release" if owner and owner[0] == "Helm" else ""
-        raise LlmHpaError(
-            f"add {len(rules)} rules to {where}", kind,
-            f"add the lines below to its source and run enable again{upgrade}, or force the edit with "
-            "--edit-adapter=yes",
-            detail=fragment,
-        )  # fmt: skip
-    if owner and owner[0] == "Helm":
-        return [
-            f"{where} belongs to Helm ({owner[1]}): the next `helm upgrade` drops the rules that are added now unless "
-            f"its values have them too:\n{fragment}"
-        ]
-    if owner:
-        return [f"{where} belongs to {owner[0]} ({owner[1]}), which will revert the rules that are added now"]
-    return []

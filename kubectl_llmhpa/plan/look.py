@@ -18,7 +18,7 @@ from kubectl_llmhpa.api import (
     Reader,
     Resource,
 )
-from kubectl_llmhpa.backends import adapter_rules, prometheus_adapter
+from kubectl_llmhpa.backends import adapter_rules, ownership, prometheus_adapter
 from kubectl_llmhpa.backends import keda as keda_backend
 from kubectl_llmhpa.backends.keda import Keda
 from kubectl_llmhpa.backends.prometheus_adapter import Adapter
@@ -58,6 +58,8 @@ class Surroundings:
     """The Services of the namespaces in which a Prometheus is."""
     network_policies: Sequence[Json] = field(default=())
     """Those of the same namespaces."""
+    file_owner: tuple[str, str] | None = None
+    """Who writes the adapter's file anew, as `ownership.file_owner` says it."""
     scene: Scene = field(default_factory=Scene)
     """What else could scrape."""
 
@@ -99,6 +101,7 @@ def around(reader: Reader, workload: Workload, wanted: str = "") -> Surroundings
     server = prometheus.server_of(adapter.prometheus_url, adapter.namespace) if adapter else None
     if server is None and keda:
         server = _operators(prometheuses, services, namespace, namespace_labels, wanted)
+    config_map = _file(reader, adapter) if adapter else None
     return Surroundings(
         namespace_labels=namespace_labels,
         hpas=_items(answers[1], HPAS),
@@ -108,7 +111,7 @@ def around(reader: Reader, workload: Workload, wanted: str = "") -> Surroundings
         journal=None if isinstance(book, ApiError) else journal.read(book),
         adapter=adapter,
         served=_served(reader, adapter),
-        rules=_rules_in_file(reader, adapter) if adapter else (),
+        rules=_rules_in_file(adapter, config_map) if adapter else (),
         recorded=_recorded(reader, adapter) if adapter else {},
         server=server,
         server_pods=_service_selector(reader, server),
@@ -117,6 +120,7 @@ def around(reader: Reader, workload: Workload, wanted: str = "") -> Surroundings
         keda=keda,
         services=services,
         network_policies=policies,
+        file_owner=ownership.file_owner(config_map, adapter.deployment) if adapter else None,
         scene=scene.look(reader, namespace, prometheuses),
     )
 
@@ -182,10 +186,17 @@ def _operators(
         return None
 
 
-def _rules_in_file(reader: Reader, adapter: Adapter) -> tuple[Json, ...]:
-    """Without the right to read the file nothing is known of it, which matters only if it has to be edited."""
+def _file(reader: Reader, adapter: Adapter) -> Json | None:
+    """The adapter's ConfigMap; without the right to read it nothing is known, which matters only for an edit."""
     try:
-        data: Json = reader.get(adapter.config_path).get("data") or {}
+        return reader.get(adapter.config_path)
+    except ApiError:
+        return None
+
+
+def _rules_in_file(adapter: Adapter, config_map: Json | None) -> tuple[Json, ...]:
+    data: Json = (config_map or {}).get("data") or {}
+    try:
         return tuple(adapter_rules.parse(str(data.get(adapter.key, ""))).get("rules") or ())
     except LlmHpaError:
         return ()

@@ -104,7 +104,10 @@ class TestDayTwo:
 
     def test_nothing_changes_without_flags(self) -> None:
         second = self.again(Wishes())
-        assert (second.scaler.object, second.scrape.object) == (self.first.scaler.object, self.first.scrape.object)
+        assert (second.scaler.object, second.scrape.object) == (
+            self.first.scaler.object,
+            self.first.scrape.object,
+        )
         (note,) = second.notes
         assert "--reset-defaults" in note
         assert f"{RUNNING} 4" in note
@@ -138,7 +141,10 @@ class TestDayTwo:
     def test_defaults_come_back_on_request(self) -> None:
         second = self.again(Wishes(reset_defaults=True))
         assert targets(second).keys() == {RUNNING, WAITING, CACHE}
-        assert (second.scaler.object["spec"]["minReplicas"], second.scaler.object["spec"]["maxReplicas"]) == (2, 5)
+        assert (second.scaler.object["spec"]["minReplicas"], second.scaler.object["spec"]["maxReplicas"]) == (
+            2,
+            5,
+        )
         assert second.scrape.object is not None
         assert second.scrape.object["spec"]["podMetricsEndpoints"][0]["interval"] == "5s"
         assert second.notes == ()
@@ -162,7 +168,11 @@ class TestRivals:
         assert make(Wishes(), hpas=[half_back], journal=book).journal.adopted == self.by_hand
 
     @pytest.mark.parametrize(
-        "book", [Journal((Owned.of(HPAS, "vllm"),)), Journal((Owned.of(HPAS, "vllm"),), adopted=stored(by_hand, uid="older"))]
+        "book",
+        [
+            Journal((Owned.of(HPAS, "vllm"),)),
+            Journal((Owned.of(HPAS, "vllm"),), adopted=stored(by_hand, uid="older")),
+        ],
     )
     def test_one_made_by_hand_in_the_place_of_ours_is_not_ours(self, book: Journal) -> None:
         with pytest.raises(LlmHpaError, match="--adopt"):
@@ -180,7 +190,11 @@ class TestRivals:
     def test_a_selector_that_counts_several_pods_a_replica(self) -> None:
         with pytest.raises(LlmHpaError, match="2 times the replicas"):
             enable.make(
-                replace(WORKLOAD, counted_per_replica=2), sight(), surroundings(), Wishes(max_replicas=3), None
+                replace(WORKLOAD, counted_per_replica=2),
+                sight(),
+                surroundings(),
+                Wishes(max_replicas=3),
+                None,
             )
 
 
@@ -210,10 +224,7 @@ class TestRules:
         assert self.rules(served=served, recorded=ours, rules=tuple(ours.values())) == set()
 
     def test_a_reverted_file_gets_a_fragment_to_copy(self) -> None:
-        around = surroundings()
-        around.adapter.deployment["metadata"]["annotations"] = {
-            "argocd.argoproj.io/tracking-id": "metrics:apps/x"
-        }
+        around = surroundings(file_owner=("Argo CD", "application metrics"))
         with pytest.raises(LlmHpaError, match="Argo CD") as failure:
             enable.make(WORKLOAD, sight(), around, Wishes(max_replicas=3), None)
         assert "\n" not in str(failure.value)
