@@ -203,6 +203,11 @@ _ROWS = (
         "run enable again, or put the rule into {source}",
     ),
     Rule(
+        "keda-blocked", "warning", "A NetworkPolicy keeps KEDA from Prometheus",
+        "where the cluster's network enforces policies KEDA gets no number, and the HPA keeps the replicas as they are",
+        "{command}",
+    ),
+    Rule(
         "not-checked", "info", "Something could not be read with these permissions",
         "{what} was not checked",
         "ask for the right to read it, or check by hand",

@@ -1,18 +1,52 @@
-"""stand-in"""
+"""KEDA's ScaledObject, and how KEDA logs in to Prometheus.
+
+Facts: KEDA 2.21, pkg/scalers/prometheus_scaler.go (a query must give one element; without `ignoreNullValues: "false"`
+an empty answer, NaN and infinity are 0 and no error), controllers/keda/hpa.go (what is copied to the HPA, what is
+compared), apis/keda/v1alpha1/scaledobject_webhook.go (names, what a missing `pollingInterval` spares).
+
+With a fewest replica count of 1 or more KEDA's own loop moves nothing, so neither `pollingInterval` nor
+`cooldownPeriod` is written: its webhook warns of both. Without a fallback an error freezes the HPA, which says so;
+`restoreToOriginalReplicaCount` is left out, so that the replicas stay as they are when the ScaledObject goes.
+"""
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
-from kubectl_llmhpa import quantities
-from kubectl_llmhpa.api import Json
-from kubectl_llmhpa.engines import SignalSource, per_pod
+from kubectl_llmhpa.api import SCALED_OBJECTS, TRIGGER_AUTHENTICATIONS, Json
+from kubectl_llmhpa.engines import Kind, SignalSource, over_all
+from kubectl_llmhpa.errors import LlmHpaError
+
+#: Label keys, separated by commas, that KEDA does not copy from the ScaledObject to its HPA.
+EXCLUDED_LABELS = "scaledobject.keda.sh/hpa-excluded-labels"
+#: Lets the ScaledObject take over the HPA that it names.
+TRANSFER = "scaledobject.keda.sh/transfer-hpa-ownership"
+
+#: KEDA puts the ScaledObject's name into a label's value, and refuses longer names of HPAs too.
+_LONGEST_NAME = 63
+#: The API server's defaults for a behavior that is there (pkg/apis/autoscaling/v2/defaults.go).
+_UP: Json = {
+    "stabilizationWindowSeconds": 0,
+    "selectPolicy": "Max",
+    "policies": [
+        {"type": "Pods", "value": 4, "periodSeconds": 15},
+        {"type": "Percent", "value": 100, "periodSeconds": 15},
+    ],
+}
+_DOWN: Json = {"selectPolicy": "Max", "policies": [{"type": "Percent", "value": 100, "periodSeconds": 15}]}
 
 
 @dataclass(frozen=True)
 class Trigger:
+    """One metric: its signal, the query that gives one number for all pods, the target, and how the HPA takes it.
+
+    `AverageValue`: the number is a sum over pods, and each pod is to have `threshold` of it. `Value`: the number is
+    compared as it is, and multiplies the ready pods.
+    """
+
     signal: str
     query: str
     threshold: Decimal
@@ -21,13 +55,28 @@ class Trigger:
 
 @dataclass(frozen=True)
 class Fallback:
+    """What KEDA asks for while queries fail: `replicas`, after more than `failures` of them in a row.
+
+    The behavior is the only one that takes no replica away. While it is active the HPA shows a made-up number, and
+    the ScaledObject is Ready.
+    """
+
     replicas: int
     failures: int = 3
     behavior: str = "currentReplicasIfHigher"
 
 
-def trigger(signal: str, value: Decimal, source: SignalSource, matchers: str) -> Trigger:
-    return Trigger(signal, f"sum({per_pod(source.spec, matchers=matchers)})", value, "AverageValue")
+def trigger(
+    signal: str, value: Decimal, source: SignalSource, matchers: str, *, by: str = "namespace, pod"
+) -> Trigger:
+    """The trigger for a target of `value` per pod (for a latency: of all requests, in seconds).
+
+    A ratio is the sum of the pods' ratios, so that total / target is a number of pods as it is for counts; a mean would
+    ask for fewer pods than there are. `matchers` select the workload's series, `by` are the labels that tell its pods
+    apart.
+    """
+    metric_type = "Value" if source.kind is Kind.LATENCY else "AverageValue"
+    return Trigger(signal, over_all(source.spec, by=by, matchers=matchers), value, metric_type)
 
 
 def render(
@@ -37,55 +86,61 @@ def render(
     scale_target: Json,
     min_replicas: int,
     max_replicas: int,
-    triggers: Any,
+    triggers: Sequence[Trigger],
     behavior: Json,
     address: str,
-    labels: Any,
-    annotations: Any,
+    labels: Mapping[str, str],
+    annotations: Mapping[str, str],
     hpa_name: str,
     fallback: Fallback | None = None,
     authentication: str = "",
     unsafe_ssl: bool = False,
     transfer: bool = False,
 ) -> Json:
-    marks = dict(annotations)
+    """A ScaledObject with one Prometheus trigger for each metric.
+
+    `address` is Prometheus' URL as KEDA's operator reaches it, `authentication` the name of a TriggerAuthentication
+    with a bearer token, `unsafe_ssl` takes any certificate, `transfer` takes over the HPA `hpa_name`. Raises
+    LlmHpaError for a name that KEDA refuses.
+    """
+    _check_names(namespace, name, hpa_name)
+    marks = {**annotations, EXCLUDED_LABELS: ",".join(sorted(labels))}
     if transfer:
-        marks["scaledobject.keda.sh/transfer-hpa-ownership"] = "true"
+        marks[TRANSFER] = "true"
+    spec: Json = {
+        "scaleTargetRef": {key: scale_target[key] for key in ("apiVersion", "kind", "name")},
+        "minReplicaCount": min_replicas,
+        "maxReplicaCount": max_replicas,
+        "advanced": {"horizontalPodAutoscalerConfig": {"name": hpa_name, "behavior": in_full(behavior)}},
+        "triggers": [_rendered(one, address, authentication, unsafe_ssl) for one in triggers],
+    }
+    if fallback is not None:
+        spec["fallback"] = {
+            "failureThreshold": fallback.failures,
+            "replicas": fallback.replicas,
+            "behavior": fallback.behavior,
+        }
     return {
-        "apiVersion": "keda.sh/v1alpha1",
-        "kind": "ScaledObject",
+        "apiVersion": SCALED_OBJECTS.api_version,
+        "kind": SCALED_OBJECTS.kind,
         "metadata": {"name": name, "namespace": namespace, "labels": dict(labels), "annotations": marks},
-        "spec": {
-            "scaleTargetRef": {k: scale_target[k] for k in ("apiVersion", "kind", "name")},
-            "minReplicaCount": min_replicas,
-            "maxReplicaCount": max_replicas,
-            "advanced": {"horizontalPodAutoscalerConfig": {"name": hpa_name, "behavior": behavior}},
-            "triggers": [
-                {
-                    "type": "prometheus",
-                    "name": t.signal,
-                    "metricType": t.metric_type,
-                    "metadata": {
-                        "serverAddress": address,
-                        "query": t.query,
-                        "threshold": quantities.show(t.threshold)
-                        if t.threshold == int(t.threshold)
-                        else f"{t.threshold:f}",
-                        "ignoreNullValues": "false",
-                    },
-                }
-                for t in triggers
-            ],
-        },
+        "spec": spec,
     }
 
 
 def trigger_authentication(
-    *, name: str, namespace: str, secret: str, key: str, labels: Any, annotations: Any
+    *,
+    name: str,
+    namespace: str,
+    secret: str,
+    key: str,
+    labels: Mapping[str, str],
+    annotations: Mapping[str, str],
 ) -> Json:
+    """A TriggerAuthentication that takes the bearer token from a key of a Secret in the same namespace."""
     return {
-        "apiVersion": "keda.sh/v1alpha1",
-        "kind": "TriggerAuthentication",
+        "apiVersion": TRIGGER_AUTHENTICATIONS.api_version,
+        "kind": TRIGGER_AUTHENTICATIONS.kind,
         "metadata": {
             "name": name,
             "namespace": namespace,
@@ -94,3 +149,44 @@ def trigger_authentication(
         },
         "spec": {"secretTargetRef": [{"parameter": "bearerToken", "name": secret, "key": key}]},
     }
+
+
+def in_full(behavior: Json) -> Json:
+    """A behavior with everything that the API server would add to it.
+
+    KEDA compares its own with the HPA's in depth (updateHPAIfNeeded), so a part left out is a difference for ever, and
+    every look of KEDA's a write.
+    """
+    up, down = behavior.get("scaleUp") or {}, behavior.get("scaleDown") or {}
+    return copy.deepcopy({**behavior, "scaleUp": {**_UP, **up}, "scaleDown": {**_DOWN, **down}})
+
+
+def _rendered(one: Trigger, address: str, authentication: str, unsafe_ssl: bool) -> Json:
+    metadata = {
+        "serverAddress": address,
+        "query": one.query,
+        "threshold": f"{one.threshold.normalize():f}",
+        "ignoreNullValues": "false",
+    }
+    if unsafe_ssl:
+        metadata["unsafeSsl"] = "true"
+    made: Json = {
+        "type": "prometheus",
+        "name": one.signal,
+        "metricType": one.metric_type,
+        "metadata": metadata,
+    }
+    if authentication:
+        metadata["authModes"] = "bearer"
+        made["authenticationRef"] = {"name": authentication}
+    return made
+
+
+def _check_names(namespace: str, *names: str) -> None:
+    for name in names:
+        if len(name) > _LONGEST_NAME:
+            raise LlmHpaError(
+                f"write {SCALED_OBJECTS.kind} {namespace}/{name}",
+                f"its name has {len(name)} characters, and KEDA takes no more than {_LONGEST_NAME}",
+                "give a shorter one with --name",
+            )

@@ -1,8 +1,9 @@
 """A signal as PromQL, and the same arithmetic on one body.
 
-`per_pod` is the text for queries and for the adapter's rules; `value` does with samples what Prometheus does with that
-text (tests hold them together by asking a real Prometheus). Counts take the highest of equal series before ranks are
-added up, which survives two scrape jobs and pairs of Prometheis; ratios take the fullest rank.
+`per_pod` is the text for queries and for the adapter's rules, `over_all` the one number of a workload for KEDA;
+`value` does with samples what Prometheus does with the former (tests hold them together by asking a real Prometheus).
+Counts take the highest of equal series before ranks are added up, which survives two scrape jobs and pairs of
+Prometheis; ratios take the fullest rank.
 """
 
 from __future__ import annotations
@@ -20,11 +21,9 @@ WINDOW = "1m"
 
 def per_pod(signal: Signal, *, by: str = "namespace, pod", matchers: str = "") -> str:
     """The PromQL of a signal, one series for each `by`; `matchers` go into every selector (`namespace="x"`)."""
-    where = [matchers] if matchers else []
-    where += [_matcher(label, pattern) for label, pattern in signal.where]
+    where = _where(signal, matchers)
     if signal.kind is Kind.LATENCY:
-        buckets = _any([f"{name}_bucket" for name in signal.metrics], where, f"rate({{}}[{WINDOW}])")
-        return f"histogram_quantile({QUANTILE}, sum by ({by}, le) ({buckets})) >= 0"
+        return f"histogram_quantile({QUANTILE}, sum by ({by}, le) ({_buckets(signal, matchers)})) >= 0"
     if signal.kind is Kind.RATE:
         return _added(_any(signal.metrics, where, f"rate({{}}[{WINDOW}])"), by, signal.ranks)
     if signal.kind is Kind.RATIO:
@@ -38,6 +37,21 @@ def per_pod(signal: Signal, *, by: str = "namespace, pod", matchers: str = "") -
     if signal.minus:
         return f"clamp_min({count} - {_added(_any(signal.minus, where), by, signal.ranks)}, 0)"
     return count
+
+
+def over_all(signal: Signal, *, by: str = "namespace, pod", matchers: str = "") -> str:
+    """The PromQL of a signal over all pods that the matchers select: one element, or none while no pod has the series.
+
+    `by` are the labels that tell pods apart. Counts, rates and ratios are the sum over pods, a latency is the quantile
+    of all requests. A latency without requests is 0: the buckets are there and stand still, which is their own rate
+    summed up. Where the buckets are gone (a lost scrape, a renamed metric) neither side has an element, so that nothing
+    is taken for 0.
+    """
+    if signal.kind is not Kind.LATENCY:
+        return f"sum({per_pod(signal, by=by, matchers=matchers)})"
+    buckets = _buckets(signal, matchers)
+    quantile = f"histogram_quantile({QUANTILE}, sum by (le) ({buckets}))"
+    return f"({quantile} >= 0) or on () (sum({buckets}) == 0)"
 
 
 def source(
@@ -124,6 +138,18 @@ def _kept(signal: Signal, samples: Iterable[Sample]) -> tuple[Sample, ...]:
         for sample in samples
         if all(re.fullmatch(pattern, sample.labels.get(label, "")) for label, pattern in signal.where)
     )
+
+
+def _where(signal: Signal, matchers: str) -> list[str]:
+    return [
+        *([matchers] if matchers else []),
+        *(_matcher(label, pattern) for label, pattern in signal.where),
+    ]
+
+
+def _buckets(signal: Signal, matchers: str) -> str:
+    names = [f"{name}_bucket" for name in signal.metrics]
+    return _any(names, _where(signal, matchers), f"rate({{}}[{WINDOW}])")
 
 
 def _matcher(label: str, pattern: str) -> str:

@@ -1,16 +1,69 @@
-"""stand-in"""
+"""The links that KEDA adds: its ScaledObject, and the HPA that it makes of it.
+
+`Ready` is True as soon as the ScaledObject is well-formed, and turns False when all its queries fail (Unknown: some of
+them), ten seconds or so later; the cause is in the events only. While a fallback is active everything looks well, with
+a number that nobody measured (KEDA 2.21, pkg/scaling/executor/scale_scaledobjects.go, pkg/fallback).
+"""
 
 from __future__ import annotations
 
-from kubectl_llmhpa.api import SCALED_OBJECTS, Reader
+from kubectl_llmhpa import hpa, quantities
+from kubectl_llmhpa.api import EVENTS, HPAS, SCALED_OBJECTS, Json, Reader
+from kubectl_llmhpa.errors import ApiError
+from kubectl_llmhpa.hpa import scaled_objects
 from kubectl_llmhpa.plan.hops import Hop, HopState
 from kubectl_llmhpa.workloads import Workload
 
 
 def ready(reader: Reader, workload: Workload, name: str) -> Hop:
-    def look() -> HopState:
-        status = reader.get(SCALED_OBJECTS.path(workload.namespace, name)).get("status") or {}
-        one = next((c for c in status.get("conditions") or [] if c["type"] == "Ready"), {})
-        return HopState(one.get("status") == "True", str(one.get("message", "KEDA has not looked at it yet")))
+    """KEDA took the ScaledObject, works by it, and by its queries."""
+    namespace = workload.namespace
 
-    return Hop("ScaledObject", look, "see: kubectl describe scaledobject")
+    def look() -> HopState:
+        found = reader.get(SCALED_OBJECTS.path(namespace, name))
+        state = scaled_objects.state(found)
+        if state.fault:
+            return HopState(False, _with_cause(reader, found, state.fault))
+        if not state.hpa:
+            return HopState(False, "KEDA has not looked at it yet")
+        return HopState(True, f"{name} is ready, HPA {state.hpa}")
+
+    return Hop("ScaledObject", look, f"see: kubectl -n {namespace} describe scaledobject {name}")
+
+
+def scaling_active(reader: Reader, workload: Workload, name: str) -> Hop:
+    """The HPA that KEDA made of the ScaledObject computes replicas from every query."""
+    namespace = workload.namespace
+
+    def look() -> HopState:
+        found = reader.get(SCALED_OBJECTS.path(namespace, name))
+        scaler = scaled_objects.hpa_name(found)
+        view = hpa.view(reader.get(HPAS.path(namespace, scaler)))
+        active = next((one for one in view.conditions if one.type == "ScalingActive"), None)
+        if active is None:
+            return HopState(False, "the controller has not looked at it yet")
+        signals = scaled_objects.signals(found)
+        missing = [signals.get(one.name, one.name) for one in view.metrics if one.now is None]
+        if active.status != "True" or missing:
+            return HopState(
+                False, _with_cause(reader, found, f"no value for {', '.join(missing) or scaler} yet")
+            )
+        shown = ", ".join(
+            f"{signals.get(one.name, one.name)} {quantities.human(one.now)}/{quantities.human(one.target)}"
+            for one in view.metrics
+        )
+        return HopState(True, f"ScalingActive: {shown}")
+
+    return Hop("HPA", look, f"see: kubectl -n {namespace} describe scaledobject {name}")
+
+
+def _with_cause(reader: Reader, found: Json, text: str) -> str:
+    """The text with what KEDA's last event says of a query that failed, where events may be read."""
+    metadata = found["metadata"]
+    about = f"involvedObject.kind={SCALED_OBJECTS.kind},involvedObject.name={metadata['name']}"
+    try:
+        events = reader.get(f"{EVENTS.path(metadata['namespace'])}?fieldSelector={about}").get("items") or []
+    except ApiError:
+        return text
+    cause = scaled_objects.cause(found, events)
+    return f"{text}: {cause}" if cause else text
