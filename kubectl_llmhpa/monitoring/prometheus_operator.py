@@ -330,8 +330,8 @@ def selected_by(prometheus: Json, labels: Mapping[str, str]) -> bool:
 
 def _seen(scene: Scene) -> str:
     if scene.prometheuses:
-        return f"there is the Prometheus object {referred(scene.prometheuses)}"
-    return f"there is the PrometheusAgent object {referred(scene.agents)}" if scene.agents else ""
+        return "there is a Prometheus object"
+    return "there is a PrometheusAgent object" if scene.agents else ""
 
 
 SCRAPER = Scraper(

@@ -98,7 +98,7 @@ def monitor(
     _check(made, workload)
     job = scraper.job(workload.namespace, monitor_name(workload))
     findings = [
-        *_rights(workload, scene, selection),
+        *rights(workload, scene, selection),
         *_twice(workload, scraped, job, standing=ours is not None),
     ]
     return Scrape(
@@ -276,7 +276,8 @@ def _check(made: Json, workload: Workload) -> None:
     )
 
 
-def _rights(workload: Workload, scene: Scene, selection: Selection | None) -> list[Finding]:
+def rights(workload: Workload, scene: Scene, selection: Selection | None) -> list[Finding]:
+    """A finding where the Prometheus that will select our object may not find the pods, or nobody can tell."""
     if selection is None or selection.account not in scene.may_list:
         return []
     may = scene.may_list[selection.account]

@@ -41,7 +41,7 @@ def endpoint(word: str, **changed: Any) -> Json:
 @pytest.mark.parametrize(
     ("scene", "asked", "expected", "why"),
     [
-        (Scene(prometheuses=[PROMETHEUS]), "", "prometheus-operator", "the Prometheus object monitoring/k8s"),
+        (Scene(prometheuses=[PROMETHEUS]), "", "prometheus-operator", "a Prometheus object"),
         (Scene(agents=[PROMETHEUS]), "", "prometheus-operator", "PrometheusAgent"),
         (Scene(namespaces=frozenset({"arms-prom"})), "", "arms", "namespace arms-prom"),
         (Scene(groups=frozenset({GOOGLE})), "", "google", GOOGLE),
