@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,17 +43,12 @@ VALUES: Json = {
 
 
 def helm(*arguments: str, stdin: str = "") -> str:
-    """Run the helm of the test cluster."""
+    """Run helm, which a test cluster has on PATH."""
     done = subprocess.run(
-        [path_of("helm"), *arguments], input=stdin, capture_output=True, text=True, timeout=120, check=False
+        ["helm", *arguments], input=stdin, capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-def path_with_helm() -> str:
-    """PATH for programs that look for `helm` there."""
-    return f"{path_of('helm').parent}{os.pathsep}{os.environ['PATH']}"
 
 
 def values() -> Json:

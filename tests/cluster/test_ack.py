@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,8 @@ from kubectl_llmhpa.monitoring import prometheus
 from kubectl_llmhpa.plan import rules, steps
 from kubectl_llmhpa.plan.helm_rules import HelmRules
 from tests.cluster import ack
-from tests.cluster.conftest import Json, Kubectl
+from tests.cluster.conftest import Json, Kubectl, Plugin
+from tests.cluster.stub_workload import Stub
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
 
@@ -41,8 +42,7 @@ def installed(kubectl: Kubectl) -> Iterator[None]:
 
 
 @pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
-    monkeypatch.setenv("PATH", ack.path_with_helm())
+def cluster() -> Iterator[Cluster]:
     with Cluster(Connection(), read_only=False) as found:
         yield found
 
@@ -176,3 +176,35 @@ def test_an_adapter_that_asks_no_prometheus_is_refused(made: Steps) -> None:
             made.make(OURS).validate()
     finally:
         ack.helm("rollback", ack.NAME, *where)
+
+
+def until(condition: Callable[[], bool], limit: float, what: str) -> None:
+    began = time.monotonic()
+    while not condition():
+        assert time.monotonic() - began < limit, f"{what}: not within {limit} s"
+        time.sleep(0.5)
+
+
+def test_the_loop_closes(llm_hpa: Plugin, kubectl: Kubectl, namespace: str) -> None:
+    before = ack.values()
+    stub = Stub(kubectl, namespace)
+    stub.start()
+    wanted = ("enable", *stub.reference, "--max=3", "--scale-down-window=0s", "--scrape-interval=5s")
+    refused = llm_hpa(*wanted)
+    assert refused.code == 1
+    assert "belongs to Helm" in refused.stderr
+    assert "AlibabaCloudMetricsAdapter:" in refused.stderr
+    assert f"helm upgrade {ack.NAME} " in refused.stderr
+    assert ack.values() == before
+    enabled = llm_hpa(*wanted, f"--helm={ack.CHART}")
+    assert enabled.code == 0, enabled.stderr
+    assert f"release.helm.sh/{ack.NAME} upgraded" in enabled.stdout
+    assert "ack: " in enabled.stderr
+    stub.load(running=8, waiting=12, kv=0.4)
+    until(lambda: stub.replicas() == 3, 60, "scale from 1 to 3")
+    stub.load(running=0, waiting=0, kv=0.0)
+    until(lambda: stub.replicas() == 1, 120, "scale from 3 to 1")
+    assert llm_hpa(*wanted, f"--helm={ack.CHART}").code == 0
+    removed = llm_hpa("disable", *stub.reference, f"--helm={ack.CHART}")
+    assert removed.code == 0, removed.stderr
+    assert ack.values() == before
