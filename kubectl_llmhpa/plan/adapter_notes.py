@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from kubectl_llmhpa.api import Json
-from kubectl_llmhpa.backends import helm
+from kubectl_llmhpa.backends import adapter_rules, helm
 from kubectl_llmhpa.backends.model import ACK
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.plan.look import Surroundings
@@ -49,6 +49,24 @@ def notes(around: Surroundings, rules: Mapping[str, Json], wishes: Wishes) -> li
         *away,
         f"{where} belongs to {owner[0]} ({owner[1]}), which will revert the rules that are added now",
     ]
+
+
+def check_labels(around: Surroundings, metrics: Collection[str], pod_label: str) -> None:
+    """Refuse metrics for which the adapter has a rule that goes by another label than the workload's series have.
+
+    Such a rule never yields these pods, and one more for the same name would hide it (see `series_labels`). Raises
+    LlmHpaError.
+    """
+    for name in metrics:
+        serving = [one for one in around.rules if adapter_rules.serves(one, name) and one.get("resources")]
+        labels = [adapter_rules.pod_label(one) for one in serving]
+        if labels and pod_label not in labels:
+            by = f"takes pods from label {labels[-1]!r}" if labels[-1] else "knows no pods"
+            raise LlmHpaError(
+                f"read {name} through the adapter",
+                f"its rule for that {by}, and the series of the pods have {pod_label!r}",
+                "let the scrape set the label that the rule goes by, or change that rule",
+            )  # fmt: skip
 
 
 def _refusal(around: Surroundings, where: str, rules: Mapping[str, Json]) -> LlmHpaError:

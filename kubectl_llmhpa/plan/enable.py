@@ -91,6 +91,7 @@ def make(
     rules = {} if keda else _rules(sight, around, scaler.metrics, scrape)
     notes += adapter_notes.notes(around, rules, wishes)
     if around.adapter is not None and not keda:
+        adapter_notes.check_labels(around, scaler.metrics, scrape.pod_label)
         findings = (*findings, *prometheus_adapter.findings(around.adapter))
     ignored = {"--scrape-interval": wishes.scrape_interval, "--prometheus": wishes.prometheus}
     if scrape.object is None and SCRAPE in wishes.parts and any(ignored.values()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -90,3 +91,22 @@ def test_a_gap_is_announced() -> None:
     assert notes(HELM, upgraded) == []
     (said,) = notes(HELM, upgraded, kind=ACK, reloads=True)
     assert "its sidecar ends its only process" in said
+
+
+@pytest.mark.parametrize(
+    ("resources", "words"),
+    [
+        ({"overrides": {"pod": {"resource": "pod"}}}, ""),
+        ({"template": "<<.Resource>>"}, ""),
+        ({"overrides": {"pod_name": {"resource": "pod"}}}, "takes pods from label 'pod_name'"),
+        ({"overrides": {"namespace": {"resource": "namespace"}}}, "knows no pods"),
+    ],
+)
+def test_a_rule_for_other_labels_than_the_series_have_is_refused(resources: Json, words: str) -> None:
+    facts = replace(around(None), rules=(THEIRS, {"seriesQuery": "m", "resources": resources}))
+    adapter_notes.check_labels(facts, ["other"], "pod")
+    if not words:
+        adapter_notes.check_labels(facts, ["m"], "pod")
+        return
+    with pytest.raises(LlmHpaError, match=words):
+        adapter_notes.check_labels(facts, ["m"], "pod")
