@@ -7,6 +7,7 @@ another version changes nothing. KEDA's metrics server has no number of its own:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -23,6 +24,7 @@ _API_SERVICE = f"{EXTERNAL_VERSION}.{EXTERNAL_GROUP}"
 _OPERATOR = "keda-operator"
 _WEBHOOK = "keda-admission"
 _VERSION_LABEL = "app.kubernetes.io/version"
+_VERSION = re.compile(r"v?([0-9]+\.[0-9][\w.+-]*)")
 _NAMESPACE_NAME = "kubernetes.io/metadata.name"
 
 
@@ -154,6 +156,6 @@ def _version(deployment: Json) -> str:
     labels = deployment["metadata"].get("labels") or {}
     image = str(deployment["spec"]["template"]["spec"]["containers"][0].get("image", ""))
     for text in (str(labels.get(_VERSION_LABEL, "")), image.partition("@")[0].rpartition(":")[2]):
-        if text.removeprefix("v")[:1].isdigit():
-            return text.removeprefix("v")
+        if found := _VERSION.fullmatch(text):
+            return found[1]
     return ""

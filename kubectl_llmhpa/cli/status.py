@@ -15,7 +15,16 @@ from urllib.parse import urlencode
 
 import click
 
-from kubectl_llmhpa.api import DEPLOYMENTS, EVENTS, HPAS, STATEFUL_SETS, Json, Reader, Resource
+from kubectl_llmhpa.api import (
+    DEPLOYMENTS,
+    EVENTS,
+    HPAS,
+    SCALED_OBJECTS,
+    STATEFUL_SETS,
+    Json,
+    Reader,
+    Resource,
+)
 from kubectl_llmhpa.cli.connection import connect, connection_options
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 
@@ -57,8 +66,8 @@ def status(
 ) -> None:
     """Show LLM autoscalers: signal now and target, replicas, and why they move or not.
 
-    Every HPA that uses an inference engine's metrics is shown, whoever made it. With TYPE/NAME the metrics with their
-    votes, the conditions and the last rescales of that workload are shown.
+    Every HPA that uses an inference engine's metrics is shown, whoever made it, and every ScaledObject of KEDA that
+    does. With TYPE/NAME the metrics with their votes, the conditions and the last rescales of that workload are shown.
 
     \b
     Examples:
@@ -88,24 +97,62 @@ def status(
 
 
 def _look(reader: Reader, question: Question, hpas: list[Json]) -> list[Autoscaler]:
-    """The autoscalers among `hpas`, with what else is needed read at once: at most three lists."""
-    from kubectl_llmhpa.hpa import overview, ready_replicas
+    """The autoscalers among `hpas`, with what else is needed: KEDA's objects, then at most four lists at once."""
+    from kubectl_llmhpa.hpa import overview, ready_replicas, scaled_objects
 
+    scaled = _scaled_objects(reader, question, hpas)
+    targets = [(hpa, (hpa.get("spec") or {}).get("scaleTargetRef") or {}) for hpa in hpas]
+    kedas = [(one, scaled_objects.scale_target(one)) for one in scaled]
     if question.workload is not None:
-        hpas = [hpa for hpa in hpas if _targets(hpa, *question.workload)]
-    kinds = {((hpa.get("spec") or {}).get("scaleTargetRef") or {}).get("kind") for hpa in hpas}
-    wanted = [resource for resource in (DEPLOYMENTS, STATEFUL_SETS) if resource.kind in kinds]
+        targets = [one for one in targets if _is(one[1], *question.workload)]
+        kedas = [one for one in kedas if _is(one[1], *question.workload)]
+    kinds = {reference.get("kind") for _, reference in (*targets, *kedas)}
     where = question.namespace
-    events = f"{EVENTS.path(where)}?{urlencode({'fieldSelector': f'involvedObject.kind={HPAS.kind}'})}"
-    answers = reader.get_many([*(resource.path(where) for resource in wanted), *([events] if hpas else [])])
-    workloads: list[Json] = []
-    for resource, answer in zip(wanted, answers, strict=False):
-        workloads += [
-            {"kind": resource.kind, **item} for item in _items(answer, f"list {resource.plural}", question)
-        ]
-    about = _items(answers[len(wanted)], "list events", question) if hpas else []
-    every = question.workload is not None
-    return overview(hpas, ready_replicas(workloads), about, now=_now(), every=every)
+    lists = {
+        resource.plural: resource.path(where)
+        for resource in (DEPLOYMENTS, STATEFUL_SETS)
+        if resource.kind in kinds
+    }
+    if targets:
+        lists["events"] = _events(where, HPAS)
+    if any(scaled_objects.state(one).fault for one, _ in kedas):
+        lists["events of ScaledObjects"] = _events(where, SCALED_OBJECTS)
+    answers = dict(zip(lists, reader.get_many(list(lists.values())), strict=True))
+    found = {name: _items(answer, f"list {name}", question) for name, answer in answers.items()}
+    workloads = [
+        {"kind": resource.kind, **item}
+        for resource in (DEPLOYMENTS, STATEFUL_SETS)
+        for item in found.get(resource.plural, ())
+    ]
+    return overview(
+        [hpa for hpa, _ in targets],
+        ready_replicas(workloads),
+        [*found.get("events", ()), *found.get("events of ScaledObjects", ())],
+        now=_now(),
+        every=question.workload is not None,
+        scaled_objects=[one for one, _ in kedas],
+    )
+
+
+def _scaled_objects(reader: Reader, question: Question, hpas: list[Json]) -> list[Json]:
+    """KEDA's ScaledObjects; none where KEDA is not installed. That they may not be read matters to HPAs of KEDA only.
+
+    With a label selector, which is for HPAs, those alone that have an HPA among `hpas`.
+    """
+    from kubectl_llmhpa.hpa import scaled_objects
+
+    (answer,) = reader.get_many([SCALED_OBJECTS.path(question.namespace)])
+    asked_for = {scaled_objects.of_hpa(hpa) for hpa in hpas} - {""}
+    if isinstance(answer, ApiError) and (answer.not_found or not asked_for):
+        return []
+    found = _items(answer, f"list {SCALED_OBJECTS.plural}", question)
+    if question.selector:
+        found = [one for one in found if one["metadata"]["name"] in asked_for]
+    return found
+
+
+def _events(namespace: str | None, about: Resource) -> str:
+    return f"{EVENTS.path(namespace)}?{urlencode({'fieldSelector': f'involvedObject.kind={about.kind}'})}"
 
 
 def _show(question: Question, found: list[Autoscaler], output: str | None) -> None:
@@ -120,7 +167,8 @@ def _show(question: Question, found: list[Autoscaler], output: str | None) -> No
         _nothing(question)
     elif output == "name":
         for one in found:
-            click.echo(f"{HPAS.full_name}/{one.view.name}")
+            name = f"{HPAS.full_name}/{one.view.name}"
+            click.echo(name if one.exists else f"{SCALED_OBJECTS.full_name}/{one.scaled_object}")
     elif question.workload is not None and not question.wide:
         click.echo("\n\n".join(block(one, _now()) for one in found))
     else:
@@ -147,7 +195,13 @@ def _item(one: Autoscaler) -> Json:
     item: Json = plain(one.view)
     for metric in item["metrics"]:
         metric["signal"] = one.signals.get(metric["name"])
-    return {**item, "engine": one.engine, "ours": one.ours, "rescales": plain(one.rescales)}
+    return {
+        **item,
+        "engine": one.engine,
+        "ours": one.ours,
+        "scaledObject": one.scaled_object or None,
+        "rescales": plain(one.rescales),
+    }
 
 
 def _nothing(question: Question) -> None:
@@ -238,8 +292,7 @@ def _items(answer: Json | ApiError, attempted: str, question: Question) -> list[
     return answer.get("items") or []
 
 
-def _targets(hpa: Json, resource: Resource, name: str) -> bool:
-    reference = (hpa.get("spec") or {}).get("scaleTargetRef") or {}
+def _is(reference: Json, resource: Resource, name: str) -> bool:
     return reference.get("kind") == resource.kind and reference.get("name") == name
 
 

@@ -107,7 +107,7 @@ def block(one: Autoscaler, now: datetime) -> str:
                 ("Namespace", view.namespace),
                 ("Workload", str(view.target)),
                 ("Engine", one.engine or "no metric of a known engine"),
-                ("Made by", "kubectl llm-hpa" if one.ours else "somebody else"),
+                ("Made by", _made_by(one)),
                 ("Replicas", f"{replicas(view)}, limits {view.min}..{view.max}"),
                 ("State", view.state),
                 ("Why", view.why),
@@ -142,6 +142,11 @@ def block(one: Autoscaler, now: datetime) -> str:
         ]
         parts.append("Rescales:\n" + table(["age", "size", "count", "reason"], lines, indent="  "))
     return "\n".join(parts)
+
+
+def _made_by(one: Autoscaler) -> str:
+    who = "kubectl llm-hpa" if one.ours else "somebody else"
+    return f"KEDA, from ScaledObject {one.scaled_object} of {who}" if one.scaled_object else who
 
 
 def reading(metric: MetricView) -> str:

@@ -9,6 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+#: How a sentence ends whose cause only an event of the ScaledObject knows.
+EVENT_TELLS = "; the KEDAScalerFailed event of its ScaledObject tells why"
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -72,7 +75,7 @@ _ROWS: tuple[tuple[str, str, str, bool], ...] = (
     (
         r"rpc error: .*error when getting metric values? metric:(?P<metric>\S+)",
         "value",
-        "KEDA cannot compute {metric}: the KEDAScalerFailed event of its ScaledObject tells why",
+        f"KEDA cannot compute {{metric}}{EVENT_TELLS}",
         False,
     ),
     (

@@ -55,9 +55,9 @@ class MetricView:
 class HpaView:
     """One HPA, judged.
 
-    `state` is one of New, Armed, Steady, ScalingUp, ScalingDown, Stabilizing, AtMax, NoCapacity, Disabled, Degraded
-    or `Broken: HOP`; `why` is one plain sentence. `ready` is the workload's ready replicas, None when not looked up.
-    Times are RFC 3339 as the server wrote them.
+    `state` is one of New, Armed, Steady, ScalingUp, ScalingDown, Stabilizing, AtMax, NoCapacity, Disabled, Paused (by
+    KEDA), Degraded or `Broken: HOP`; `why` is one plain sentence. `ready` is the workload's ready replicas, None when
+    not looked up. Times are RFC 3339 as the server wrote them.
     """
 
     name: str
@@ -86,4 +86,4 @@ class HpaView:
     @property
     def healthy(self) -> bool:
         """Whether the HPA can do its work (an armed or new one can)."""
-        return not self.state.startswith("Broken") and self.state not in ("Degraded", "NoCapacity")
+        return not self.state.startswith("Broken") and self.state not in ("Degraded", "NoCapacity", "Paused")

@@ -85,6 +85,38 @@ def hpa_name(found: Json) -> str:
     return str(config.get("name") or f"keda-hpa-{found['metadata']['name']}")
 
 
+def scale_target(found: Json) -> Json:
+    """Its `scaleTargetRef` in full: one without a kind means a Deployment."""
+    return {"apiVersion": "apps/v1", "kind": "Deployment", **(found["spec"].get("scaleTargetRef") or {})}
+
+
+def as_hpa(found: Json, ready: int | None) -> Json:
+    """The HPA that KEDA would make of a ScaledObject that has none, with the ready pods as its replicas."""
+    spec, metadata = found["spec"], found["metadata"]
+    metrics = []
+    for name, trigger in _queries(found):
+        field = "value" if trigger.get("metricType") == "Value" else "averageValue"
+        target = {"type": trigger.get("metricType") or "AverageValue"}
+        if threshold := (trigger.get("metadata") or {}).get("threshold"):
+            target[field] = str(threshold)
+        metrics.append({"type": "External", "external": {"metric": {"name": name}, "target": target}})
+    size = {} if ready is None else {"currentReplicas": ready, "desiredReplicas": ready}
+    return {
+        "metadata": {
+            "name": hpa_name(found),
+            "namespace": metadata.get("namespace", ""),
+            "creationTimestamp": metadata.get("creationTimestamp"),
+        },
+        "spec": {
+            "scaleTargetRef": scale_target(found),
+            "minReplicas": spec.get("minReplicaCount") or 1,
+            "maxReplicas": spec.get("maxReplicaCount", 100),
+            "metrics": metrics,
+        },
+        "status": size,
+    }
+
+
 def metric_name(index: int, trigger: Json) -> str:
     """What the HPA calls the metric of a trigger of this kind: its place among the triggers, and the type."""
     return f"s{index}-{trigger.get('type', '')}"

@@ -198,6 +198,7 @@ def test_the_number_of_requests_does_not_grow_with_the_autoscalers(
     assert len(run(reader, monkeypatch=monkeypatch).stdout.splitlines()) == count + 1
     assert reader.asked == [
         "/apis/autoscaling/v2/namespaces/llm/horizontalpodautoscalers",
+        "/apis/keda.sh/v1alpha1/namespaces/llm/scaledobjects",
         "/apis/apps/v1/namespaces/llm/statefulsets",
         "/api/v1/namespaces/llm/events?fieldSelector=involvedObject.kind=HorizontalPodAutoscaler",
     ]
