@@ -1,4 +1,4 @@
-"""What prometheus-adapter and Prometheus themselves say to a rule or a query: their own code, asked line by line.
+"""What prometheus-adapter, Prometheus and the HPA controller themselves say: their own code, asked line by line.
 
 The programs are `oracle/` in the modules that the real ones are built from, so their versions are the same.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tests.cluster.ground import programs
 from tests.cluster.ground.commands import run
@@ -81,6 +82,11 @@ def selectors(texts: Iterable[tuple[str, dict[str, str]]]) -> list[Parsed]:
     """Ask Prometheus about selectors, each with the labels of a series (`__name__` among them)."""
     asked: list[Json] = [{"selector": text, "labels": labels} for text, labels in texts]
     return [_parsed(one) for one in _ask("prometheus-oracle", asked)]
+
+
+def controller(minor: int, questions: Iterable[Json]) -> list[Any]:
+    """Ask the HPA controller of Kubernetes 1.37 or 1.34: see `modules/kubernetes/oracle` for questions and answers."""
+    return _ask({37: "hpa-oracle", 34: "hpa-oracle-1.34"}[minor], list(questions))
 
 
 def _parsed(answer: Json) -> Parsed:

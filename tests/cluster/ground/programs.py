@@ -136,6 +136,8 @@ PROGRAMS: Final = {
         Program("stub-engine", "../stub", "."),
         Program("adapter-oracle", "prometheus-adapter", "./oracle"),
         Program("prometheus-oracle", "prometheus", "./oracle"),
+        Program("hpa-oracle", "kubernetes", "./oracle"),
+        Program("hpa-oracle-1.34", "kubernetes-1.34", "./oracle"),
     )
 }
 

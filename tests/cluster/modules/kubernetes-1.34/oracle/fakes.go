@@ -1,0 +1,1 @@
+../../kubernetes/oracle/fakes.go
