@@ -24,8 +24,8 @@ from kubectl_llmhpa.plan.steps import Change
 TRANSFER = "scaledobject.keda.sh/transfer-hpa-ownership"
 #: The label that KEDA puts on a ScaledObject itself.
 _KEDA_LABEL = "scaledobject.keda.sh/name"
-_LET_GO_SECONDS = 60.0
-_FINALIZER_SECONDS = 15.0
+_LET_GO_SECONDS = 30.0
+_FINALIZER_SECONDS = 10.0
 _POLL_SECONDS = 0.5
 
 
@@ -185,5 +185,14 @@ def _bare(scaled: Json) -> Json:
             "labels": labels,
             "annotations": dict(metadata.get("annotations") or {}),
         },
-        "spec": copy.deepcopy(scaled["spec"]),
+        "spec": _filled(scaled["spec"]),
+    }
+
+
+def _filled(part: Json) -> Json:
+    """Without empty objects: KEDA writes some of them (`scalingModifiers`) when it adds its finalizer."""
+    return {
+        key: _filled(value) if isinstance(value, dict) else copy.deepcopy(value)
+        for key, value in part.items()
+        if value != {}
     }

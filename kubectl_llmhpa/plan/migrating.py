@@ -34,7 +34,7 @@ from kubectl_llmhpa.plan.hops import Hop, HopState
 from kubectl_llmhpa.plan.journal import Journal, Move
 from kubectl_llmhpa.plan.steps import Change, Step
 from kubectl_llmhpa.plan.wishes import Wishes
-from kubectl_llmhpa.workloads import Workload
+from kubectl_llmhpa.workloads import Workload, pods, ready_pods
 
 _QUERY_SECONDS = 15.0
 
@@ -190,30 +190,44 @@ class Migrating(Enabling):
         ]
 
     def _queries(self, one: Prepared) -> Hop:
-        """Every query of the ScaledObject gives exactly one finite number, where Prometheus can be asked."""
+        """Every query of the ScaledObject gives exactly one finite number, where Prometheus can be asked.
+
+        And every ready pod has a sample: KEDA's sum over the pods takes one without for idle.
+        """
         plan = one.plan
-        triggers = plan.scaler.object["spec"]["triggers"]
+        server = plan.server
 
         def look() -> HopState:
-            if plan.server is None:
+            if server is None:
                 return HopState(True, "not asked: Prometheus is outside the cluster")
-            shown = []
-            for trigger in triggers:
-                try:
-                    found = prometheus.query(self._writer, plan.server, trigger["metadata"]["query"])
-                except ApiError as error:
-                    if not error.forbidden:
-                        raise
-                    return HopState(True, f"not asked: {error.message}")
-                if len(found) != 1 or not math.isfinite(found[0].value):
-                    gave = f"{len(found)} elements" if len(found) != 1 else str(found[0].value)
-                    return HopState(
-                        False, f"the query for {trigger['name']} gives {gave}, where one number is needed"
-                    )
-                shown.append(f"{trigger['name']} {found[0].value:g}")
+            try:
+                missing = self._without_sample(one, server)
+                if missing:
+                    return HopState(False, f"Prometheus has no sample of pod {', '.join(missing[:3])}")
+                shown = []
+                for trigger in plan.scaler.object["spec"]["triggers"]:
+                    found = prometheus.query(self._writer, server, trigger["metadata"]["query"])
+                    if len(found) != 1 or not math.isfinite(found[0].value):
+                        gave = f"{len(found)} elements" if len(found) != 1 else str(found[0].value)
+                        need = f"the query for {trigger['name']} gives {gave}, where one number is needed"
+                        return HopState(False, need)
+                    shown.append(f"{trigger['name']} {found[0].value:g}")
+            except ApiError as error:
+                if not error.forbidden:
+                    raise
+                return HopState(True, f"not asked: {error.message}")
             return HopState(True, ", ".join(shown))
 
         return Hop("queries", look, "see that Prometheus scrapes the workload's pods")
+
+    def _without_sample(self, one: Prepared, server: prometheus.Server) -> list[str]:
+        """The ready pods of which Prometheus has no sample."""
+        scrape, workload = one.plan.scrape, one.plan.workload
+        metric = next(iter(one.sight.facts.signals.values())).metric
+        selector = f'{{__name__="{metric}",{scrape.namespace_label}="{workload.namespace}"}}'
+        found = prometheus.query(self._writer, server, f"group by ({scrape.pod_label}) ({selector})")
+        have = {sample.labels.get(scrape.pod_label, "") for sample in found}
+        return sorted({pod["metadata"]["name"] for pod in ready_pods(pods(self._writer, workload))} - have)
 
     def _soon(self, one: Prepared, hop: Hop) -> None:
         """For what the samples that are there have to answer."""
