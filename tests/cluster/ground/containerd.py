@@ -136,7 +136,7 @@ def _start(layout: Layout, store: Path, disabled: str) -> None:
             return f"it ended, see {layout.logs / 'containerd.log'}"
         return _problem(layout)
 
-    wait_until("containerd did not answer", answers, timeout_s=30, poll_s=0.05)
+    wait_until("containerd did not answer", answers, timeout_s=120, poll_s=0.1)
 
 
 def _problem(layout: Layout) -> str:
