@@ -43,8 +43,9 @@ _DOWN: Json = {"selectPolicy": "Max", "policies": [{"type": "Percent", "value": 
 class Trigger:
     """One metric: its signal, the query that gives one number for all pods, the target, and how the HPA takes it.
 
-    `AverageValue`: the number is a sum over pods, and each pod is to have `threshold` of it. `Value`: the number is
-    compared as it is, and multiplies the ready pods.
+    `AverageValue`: the number is a sum over pods, and each pod is to have `threshold` of it. A pod without a sample is
+    no part of the sum, which the window of scale-down bridges. `Value`: the number is compared as it is, and multiplies
+    the ready pods.
     """
 
     signal: str

@@ -19,7 +19,7 @@ import pytest
 import yaml
 
 from kubectl_llmhpa.backends.adapter_rules import rule_for
-from kubectl_llmhpa.engines import Kind, NotAnEngine, SignalSource, identify
+from kubectl_llmhpa.engines import Kind, NotAnEngine, Signal, SignalSource, identify, over_all
 from tests.cluster.ground import programs
 
 pytestmark = pytest.mark.control_plane
@@ -188,6 +188,24 @@ def test_the_adapters_rule_finds_the_pod_and_gives_the_same_number(prometheus: P
             assert found.keys() == {name, name + TWICE}, (signal, query)
             for values in found.values():
                 assert values == pytest.approx([expected], abs=1e-9), (signal, query)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_all_pods_give_one_number_and_none_where_there_is_no_series(
+    prometheus: Prometheus, name: str
+) -> None:
+    def asked(signal: Signal, pods: str) -> list[float]:
+        query = over_all(signal, matchers=f'namespace="{NAMESPACE}",pod=~"{pods}"')
+        result = prometheus.get("/api/v1/query", query=query)["result"]
+        return [float(one["value"][1]) for one in result]
+
+    for signal, source in sources(name).items():
+        found = asked(source.spec, f"{name}|{name}{TWICE}")
+        if source.value is not None:
+            assert found == pytest.approx([2 * source.value], abs=1e-9), signal
+        elif source.series:  # counters and buckets stand still: no tokens, and the latency of no request
+            assert found == [0], signal
+        assert asked(source.spec, "nobody") == [], signal
 
 
 def test_every_body_that_should_speak_does() -> None:
