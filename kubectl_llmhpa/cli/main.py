@@ -19,7 +19,9 @@ COMMANDS = {
     "enable": ("kubectl_llmhpa.cli.enable", "Scale an LLM workload from its engine's own metrics"),
     "status": ("kubectl_llmhpa.cli.status", "Show LLM autoscalers, their signals and why they move or not"),
     "bench": ("kubectl_llmhpa.cli.bench", "Load a workload from inside the cluster and watch it scale"),
+    "migrate": ("kubectl_llmhpa.cli.migrate", "Move a workload's autoscaler to another metric backend"),
     "disable": ("kubectl_llmhpa.cli.disable", "Remove exactly what enable added"),
+    "rbac": ("kubectl_llmhpa.cli.rbac", "Print the least roles that a command needs"),
 }
 
 _SHORT_WITH_VALUE = re.compile(r"(-[A-Za-z])=(.*)", re.DOTALL)
