@@ -16,9 +16,9 @@ from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.monitoring import selectors
 from kubectl_llmhpa.workloads.selectors import label_selector
 
-#: The Deployments of kube-prometheus and of kube-prometheus-stack.
-_NAMES = ("prometheus-operator", "kube-prometheus-stack-prometheus-operator")
-PATH = f"{DEPLOYMENTS.path()}?labelSelector=app.kubernetes.io%2Fname+in+%28{'%2C'.join(_NAMES)}%29"
+#: The Deployments of kube-prometheus (and the operator's own bundle) and of kube-prometheus-stack.
+_LABELS = ("app.kubernetes.io%2Fname%3Dprometheus-operator", "app%3Dkube-prometheus-stack-operator")
+PATHS = tuple(f"{DEPLOYMENTS.path()}?labelSelector={one}" for one in _LABELS)
 _CONTROLLER_ID = "operator.prometheus.io/controller-id"
 _FLAG = re.compile(r"--?(?P<name>[a-z-]+)=(?P<value>.*)", re.DOTALL)
 _VARIABLE = re.compile(r"\$\((\w+)\)")

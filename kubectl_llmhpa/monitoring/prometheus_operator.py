@@ -165,11 +165,13 @@ def _unmanaged(spec: Json, agent: bool) -> _Refusal | None:
 
 
 def _out_of_scope(prometheus: Json, namespace: str, operators: Sequence[OperatorScope]) -> _Refusal | None:
-    """Nothing is concluded where no operator is known."""
+    """Where none of the known operators manages it, an unknown one may, which leaves a status on it."""
     managing = [one for one in operators if one.manages(prometheus)]
     if not operators or any(one.watches(namespace) for one in managing):
         return None
     if not managing:
+        if prometheus.get("status"):
+            return None
         names = ", ".join(one.reference for one in operators)
         return _Refusal(f"no operator looks after it (deployment {names} is limited to others by its flags)")
     return _Refusal(

@@ -51,11 +51,11 @@ def look(reader: Reader, namespace: str, prometheuses: Sequence[Json]) -> Scene:
     groups = _groups(reader)
     wanted = [one for one in (PROMETHEUS_AGENTS, VM_AGENTS, VM_SINGLES) if one.group in groups]
     local = [one for one in _SCRAPE_OBJECTS if one.group in groups]
-    paths = [NAMESPACES.path(name=ARMS_NAMESPACE), operator_scope.PATH]
+    paths = [NAMESPACES.path(name=ARMS_NAMESPACE), *operator_scope.PATHS]
     paths += [one.path() for one in wanted] + [one.path(namespace) for one in local]
-    arms, operators, *lists = reader.get_many(paths)
+    arms, bundled, charted, *lists = reader.get_many(paths)
     found = {one: _items(answer, one) for one, answer in zip((*wanted, *local), lists, strict=True)}
-    scopes = [operator_scope.of(one) for one in _items(operators)]
+    scopes = [operator_scope.of(one) for one in (*_items(bundled), *_items(charted))]
     agents = found.get(PROMETHEUS_AGENTS, [])
     return Scene(
         groups=frozenset(groups),

@@ -182,6 +182,11 @@ class TestOperatorScope:
         assert self.refusal("--controller-id=mine", prometheus=marked) == ""
         assert "no operator" in self.refusal(prometheus=marked)
 
+    def test_one_that_an_unknown_operator_manages(self) -> None:
+        managed = {**server(**EVERYTHING), "status": {"availableReplicas": 1}}
+        assert self.refusal("--prometheus-instance-namespaces=elsewhere", prometheus=managed) == ""
+        assert "--namespaces=monitoring" in self.refusal("--namespaces=monitoring", prometheus=managed)
+
     def test_flags_from_the_environment(self) -> None:
         scope = operator_scope.of(self.deployment("--namespaces=$(WATCH)", WATCH="a,b"))
         assert scope is not None
