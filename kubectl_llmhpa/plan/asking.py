@@ -35,7 +35,8 @@ def question(
                 "--backend prometheus-adapter",
             )
         matchers = f'{scrape.namespace_label}="{workload.namespace}",{scrape.pod_label}=~"{pattern}"'
-    return Question(_address(around, wishes, scrape), matchers)
+    by = f"{scrape.namespace_label}, {scrape.pod_label}"
+    return Question(_address(around, wishes, scrape), matchers, by)
 
 
 def server(asked: Question, around: Surroundings) -> prometheus.Server | None:

@@ -26,6 +26,7 @@ from kubectl_llmhpa.plan import (
     look,
     objects,
     preflight,
+    rights,
     rule_steps,
     scraping,
     steps,
@@ -152,6 +153,7 @@ class Enabling:
         """
         for one in self._prepared:
             self._introduce(one)
+            self._permitted(one)
         begun = [one for one in self._prepared if one.plan.journal.objects]
         fresh = [one for one in begun if one.around.journal is None]
         for one in begun:
@@ -165,6 +167,23 @@ class Enabling:
                 journal.delete(self._writer, one.plan.workload)
             raise
         return {one.plan.workload.reference: self._outcome(one) for one in self._prepared}
+
+    def _permitted(self, one: Prepared) -> None:
+        """Ask for every right that the writes need, before the first of them. Raises LlmHpaError."""
+        plan, parts = one.plan, set(one.wishes.parts)
+        if plan.scrape.object is None:
+            parts.discard(SCRAPE)
+        if not plan.rules:
+            parts.discard(RULES)
+        metric = plan.metrics[0] if plan.metrics and self._wait else ""
+        backend, workload = plan.backend.backend, plan.workload
+        needed = rights.for_enable(
+            workload.namespace, parts=parts, backend=backend, adapter=one.around.adapter,
+            scrape=plan.scrape.resource, metric=metric, flags=_flags(one.wishes),
+        )  # fmt: skip
+        attempted = f"enable autoscaling of {workload.reference} in namespace {workload.namespace!r}"
+        remedy = f"kubectl llm-hpa rbac {workload.reference} --for enable --backend {backend} -n {workload.namespace}"
+        rights.require(self._writer, needed, attempted, remedy)
 
     def _introduce(self, one: Prepared) -> None:
         plan = one.plan
@@ -224,7 +243,7 @@ class Enabling:
         name = plan.scaler.hpa_name
         if plan.backend.backend == KEDA:
             self._hop(one, keda_hops.ready(self._writer, plan.workload, plan.scaler.name))
-            self._hop(one, hops.scaling_active(self._writer, plan.workload, name))
+            self._hop(one, keda_hops.scaling_active(self._writer, plan.workload, plan.scaler.name))
             return "active"
         adapter = one.around.adapter
         if adapter is None or (RULES not in one.wishes.parts and plan.rules):
@@ -283,6 +302,16 @@ class _Scrape(objects.OwnObject):
         super().undo()
         if self._before is None and self._after is not None:
             scraping.drop_left_behind(self._writer, self._resource, *self._place)
+
+
+def _flags(wishes: Wishes) -> list[str]:
+    """The flags that need rights of their own, in the words of `rights`."""
+    given = {
+        "prometheus-token-secret": wishes.token_secret is not None,
+        "helm": bool(wishes.helm_chart),
+        "install-custom-metrics-api": wishes.install_api,
+    }
+    return [flag for flag, said in given.items() if said]
 
 
 def _engine_line(sight: EngineSight) -> str:

@@ -66,10 +66,11 @@ class Scaler:
 
 @dataclass(frozen=True)
 class Question:
-    """Whom KEDA asks: Prometheus' URL, and the PromQL matchers that select the workload's series."""
+    """Whom KEDA asks (a URL), the matchers of the workload's series, and the labels that tell its pods apart."""
 
     address: str
     matchers: str
+    by: str = "namespace, pod"
 
 
 def pod_metrics(scaler: Json) -> tuple[str, ...]:
@@ -150,7 +151,8 @@ def keda(
     made = scaled_object.render(
         name=name, namespace=workload.namespace, scale_target=workload.scale_target, min_replicas=low,
         max_replicas=high, triggers=[
-            scaled_object.trigger(one.signal, one.value, sources[one.signal], question.matchers) for one in chosen
+            scaled_object.trigger(one.signal, one.value, sources[one.signal], question.matchers, by=question.by)
+            for one in chosen
         ],
         behavior=kept_behavior(wanted.behavior, live, wishes), address=question.address, hpa_name=adopts or name,
         fallback=_fallback(live, wishes), authentication=name if secret else "",
@@ -211,7 +213,9 @@ def _fallback(live: Live | None, wishes: Wishes) -> scaled_object.Fallback | Non
     if not given:
         return None
     return scaled_object.Fallback(
-        replicas=given["replicas"], failures=given["failureThreshold"], behavior=given.get("behavior", "static")
+        replicas=given["replicas"],
+        failures=given["failureThreshold"],
+        behavior=given.get("behavior", "static"),
     )
 
 
