@@ -4,7 +4,9 @@ Sources: AliyunContainerService/alibaba-cloud-metrics-adapter main.go (`/reload`
 pkg/provider/prometheusProvider (flags and their defaults; a file that does not parse is a warning, and then there are
 no rules); the values of its chart 1.3.3 and the vendor's document on LLM autoscaling. The chart watches the ConfigMap
 with a sidecar (`ConfigReloader`), so a changed file needs no restart by hand, and with one replica the API is away for
-a moment.
+a moment: a second at the first change, and longer each time, since the kubelet takes a process that ends for one that
+crashes and waits 10 s before the second restart within ten minutes, 20 s before the third, up to five minutes (minutes
+were seen on a stand-in after four changes).
 """
 
 from __future__ import annotations
@@ -17,6 +19,10 @@ from kubectl_llmhpa.api import Json
 #: Where its chart takes things from, as paths in its values.
 VALUES = ("AlibabaCloudMetricsAdapter", "prometheus")
 RULES = (*VALUES, "adapter", "rules")
+#: Why its API is away when one replica reads a changed file.
+RELOAD_GAP = (
+    "its sidecar ends its only process for that (with every end within ten minutes it is away for longer)"
+)
 #: What the program takes where the command line says nothing.
 DEFAULTS = {
     "prometheus-url": "http://ack-prometheus-operator-prometheus.monitoring.svc:9090",

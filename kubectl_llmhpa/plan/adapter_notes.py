@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from kubectl_llmhpa.api import Json
-from kubectl_llmhpa.backends import adapter_rules, helm
+from kubectl_llmhpa.backends import ack_adapter, adapter_rules, helm
 from kubectl_llmhpa.backends.model import ACK
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.plan.look import Surroundings
@@ -24,7 +24,7 @@ def notes(around: Surroundings, rules: Mapping[str, Json], wishes: Wishes) -> li
     replicas = int((adapter.deployment.get("spec") or {}).get("replicas", 1))
     gap = f", and {adapter.gap}" if adapter.gap else ""
     if adapter.reloads and wishes.helm_chart and replicas == 1:
-        gap = ", for which its sidecar ends its only process"
+        gap = f", and {ack_adapter.RELOAD_GAP}"
     away = (
         [f"{adapter.name} reads its rules anew{gap}: for a moment no HPA can read custom metrics"]
         if gap

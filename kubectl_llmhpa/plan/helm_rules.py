@@ -279,7 +279,7 @@ class HelmRules:
     def _warn(self) -> None:
         gap = self._adapter.gap
         if self._adapter.reloads and int(self._adapter.deployment["spec"].get("replicas", 1)) == 1:
-            gap = "its sidecar ends its only process for that"
+            gap = ack_adapter.RELOAD_GAP
         if gap:
             self._report(
                 f"{self._adapter.name} reads its rules anew, and {gap}: for a moment no HPA can read custom metrics"

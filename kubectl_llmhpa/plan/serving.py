@@ -22,8 +22,9 @@ from kubectl_llmhpa.plan.steps import Report
 _POLL_SECONDS = 1.0
 #: Missing names are looked into no more often than this.
 _LOOK_SECONDS = 5.0
-#: For the kubelet to bring a changed ConfigMap into a running pod: its sync period and its cache, with some air.
-_READ_SECONDS = 150.0
+#: For the kubelet to bring a changed ConfigMap into a running pod (its sync period and its cache), and to start a
+#: process again that ends often: up to five minutes.
+_READ_SECONDS = 420.0
 _UNREAD = "it has not read its file again"
 
 

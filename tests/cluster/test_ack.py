@@ -21,6 +21,7 @@ from kubectl_llmhpa.plan import rules, steps
 from kubectl_llmhpa.plan.helm_rules import HelmRules
 from tests.cluster import ack
 from tests.cluster.conftest import Json, Kubectl, Plugin
+from tests.cluster.plain_adapter import CUSTOM
 from tests.cluster.stub_workload import Stub
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
@@ -39,6 +40,19 @@ OURS: dict[str, Json] = {
 def installed(kubectl: Kubectl) -> Iterator[None]:
     with ack.stand_in(kubectl):
         yield
+
+
+@pytest.fixture(autouse=True)
+def fresh(kubectl: Kubectl) -> None:
+    """A pod without restarts: for each one of the last ten minutes the kubelet waits twice as long with the next."""
+    where = ("-n", ack.NAMESPACE, "-l", f"app={ack.NAME}")
+    rolled_out = ("rollout", "status", f"deploy/{ack.NAME}", "-n", ack.NAMESPACE, "--timeout=90s")
+    kubectl.run(*rolled_out)
+    pods = kubectl.get("pods", *where)["items"]
+    if any(one["restartCount"] for pod in pods for one in pod["status"]["containerStatuses"]):
+        kubectl.run("delete", "pod", *where)
+        kubectl.run(*rolled_out)
+    kubectl.run("wait", f"apiservice/{CUSTOM}", "--for=condition=Available", "--timeout=60s")
 
 
 @pytest.fixture
