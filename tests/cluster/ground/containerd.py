@@ -141,7 +141,9 @@ def _start(layout: Layout, store: Path, disabled: str) -> None:
 
 def _problem(layout: Layout) -> str:
     if not os.path.exists(layout.containerd_socket):
-        return "it has no socket yet"
+        log = layout.logs / f"{DAEMON}.log"
+        words = log.read_text(errors="replace").splitlines() if log.exists() else []
+        return f"it has no socket yet, and said last: {words[-1] if words else 'nothing'}"
     try:
         ctr(layout, "version")
     except GroundError as problem:
