@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import json
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -66,10 +67,20 @@ def second_prometheus(
         kubectl.run(
             "wait", f"prometheus/{NAME}", "-n", namespace, "--for=condition=Available", "--timeout=120s", timeout=150
         )  # fmt: skip
+        _wait_reloaded(kubectl, namespace)
         yield Second(kubectl, namespace)
     finally:
         listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects[::-1]})
         kubectl.run("delete", "--ignore-not-found", "-f", "-", stdin=listed)
+
+
+def _wait_reloaded(kubectl: Kubectl, namespace: str) -> None:
+    """Wait for the first reload: before that the reloader may miss a change, and looks again after 3 minutes only."""
+    path = f"/api/v1/namespaces/{namespace}/pods/prometheus-{NAME}-0:8080/proxy/metrics"
+    limit = time.monotonic() + 120
+    while "\nreloader_last_reload_successful 1" not in kubectl.run("get", "--raw", path, check=False).stdout:
+        assert time.monotonic() < limit, "the second Prometheus did not load its configuration"
+        time.sleep(1)
 
 
 def _rights(namespace: str, may_list: Sequence[str] | None) -> list[Json]:

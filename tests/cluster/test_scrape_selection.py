@@ -22,7 +22,7 @@ pytestmark = pytest.mark.cluster
 WAITING = "vllm:num_requests_waiting"
 OURS = "llm-hpa-statefulset-vllm-inference"
 #: Operator, secret, kubelet and reload, on a busy machine.
-ARRIVES_S = 240
+ARRIVES_S = 150
 
 
 @pytest.fixture(scope="module")
