@@ -42,7 +42,7 @@ def disable(
         _drop_scaler(writer, workload, book, one, report)
     leaving = {(workload.namespace, one.name) for one in _scalers(book)}
     rules = rule_steps.unused(writer, leaving, say, helm)
-    if book.registered and rules is not None:  # before the rules: without them it would answer 404
+    if rules is not None:  # before the rules: without them it would answer 404
         for change in custom_metrics_api.remove(writer, say, leaving):
             report(change)
     for change in rules.remove() if rules else []:
@@ -68,10 +68,12 @@ def preview(
     ]
     leaving = {(workload.namespace, one.name) for one in _scalers(book)}
     rules = rule_steps.unused(reader, leaving, say, helm)
-    if book.registered and rules is not None:
+    if rules is not None:
         registered, users = custom_metrics_api.removal(reader, leaving)
         if registered is not None and not users:
-            changes.append(Change(API_SERVICES, "", book.registered, objects.presentable(registered), None))
+            changes.append(
+                Change(API_SERVICES, "", custom_metrics_api.NAME, objects.presentable(registered), None)
+            )
     changes += rules.removal() if rules else []
     for one in _others(book):
         removal = _removal(reader, workload, book, one)

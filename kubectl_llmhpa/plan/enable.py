@@ -13,7 +13,7 @@ from kubectl_llmhpa.engines import SignalSource
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.findings import Finding
 from kubectl_llmhpa.monitoring import prometheus
-from kubectl_llmhpa.plan import adapter_notes, asking, carrying, custom_metrics_api, rivals, scalers, scraping
+from kubectl_llmhpa.plan import adapter_notes, asking, carrying, rivals, scalers, scraping
 from kubectl_llmhpa.plan.journal import Journal, Owned
 from kubectl_llmhpa.plan.look import Surroundings
 from kubectl_llmhpa.plan.rivals import Live
@@ -100,7 +100,6 @@ def make(
     book = Journal(
         objects=_owned(scrape, scaler, wishes), metrics=tuple(sorted(scaler.metrics)),
         adopted=live.object if live is not None and not live.ours else None,
-        registered=custom_metrics_api.NAME if _registers(around, wishes, keda=keda) else "",
     )  # fmt: skip
     taken = wishes.adopt or (live is not None and not live.ours)
     return Plan(
@@ -207,11 +206,6 @@ def _owned(scrape: Scrape, scaler: Scaler, wishes: Wishes) -> tuple[Owned, ...]:
     if SCALER in wishes.parts:
         objects += scalers.owned(scaler)
     return tuple(objects)
-
-
-def _registers(around: Surroundings, wishes: Wishes, *, keda: bool) -> bool:
-    """Whether the custom metrics API is registered for the adapter."""
-    return not keda and wishes.install_api and around.adapter is not None and not around.adapter.custom
 
 
 def _no_keda_flags(wishes: Wishes) -> None:

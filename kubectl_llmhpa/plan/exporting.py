@@ -14,7 +14,7 @@ from pathlib import Path
 import yaml
 
 from kubectl_llmhpa.api import CONFIG_MAPS, Json, Reader
-from kubectl_llmhpa.backends import adapter_rules, helm, ownership
+from kubectl_llmhpa.backends import adapter_rules, helm
 from kubectl_llmhpa.backends.prometheus_adapter import Adapter
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.plan.enabling import Prepared
@@ -63,13 +63,12 @@ def render(reader: Reader, prepared: Sequence[Prepared]) -> dict[str, str]:
     rules = {
         name: rule for one in prepared if RULES in one.wishes.parts for name, rule in one.plan.rules.items()
     }
-    adapter = next((one.around.adapter for one in prepared if one.around.adapter is not None), None)
-    if rules and adapter is not None:
-        owner = ownership.external_owner(adapter.deployment)
+    around = next((one.around for one in prepared if one.around.adapter is not None), None)
+    if rules and around is not None and (adapter := around.adapter) is not None:
+        owner = around.file_owner
         if owner and owner[0] == "Helm":
             name = f"values-{adapter.name}.yaml"
-            present = next((one.around.rules for one in prepared if one.around.adapter is not None), ())
-            files[name] = f"{_MARK}\n{helm.fragment(adapter.kind, list(rules.values()), present)}"
+            files[name] = f"{_MARK}\n{helm.fragment(adapter.kind, list(rules.values()), around.rules)}"
             todo.append(_upgrade(adapter, name))
         else:
             objects.append(_configuration(reader, adapter, list(rules.values())))

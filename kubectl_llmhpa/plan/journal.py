@@ -65,13 +65,12 @@ class Move:
 class Journal:
     """Objects of ours for one workload, metrics it needs, and an autoscaler as it was before it was taken over.
 
-    `registered` is the name of an APIService that was made for the adapter, `move` is set while `migrate` is at work.
+    `move` is set while `migrate` is at work.
     """
 
     objects: tuple[Owned, ...] = ()
     metrics: tuple[str, ...] = ()
     adopted: Json | None = field(default=None)
-    registered: str = ""
     move: Move | None = None
 
     def merged(self, earlier: Journal | None) -> Journal:
@@ -85,7 +84,6 @@ class Journal:
             objects=tuple(dict.fromkeys((*earlier.objects, *self.objects))),
             metrics=tuple(sorted({*self.metrics, *earlier.metrics})),
             adopted=adopted,
-            registered=self.registered or earlier.registered,
             move=earlier.move or self.move,
         )
 
@@ -138,7 +136,7 @@ def read(config_map: Mapping[str, Any]) -> Journal:
         )
     owned = tuple(Owned(**one) for one in content["objects"])
     move = Move(**content["move"]) if content["move"] else None
-    return Journal(owned, tuple(content["metrics"]), content["adopted"], content["registered"], move)
+    return Journal(owned, tuple(content["metrics"]), content["adopted"], move)
 
 
 def load(reader: Reader, workload: Workload) -> Journal | None:

@@ -87,7 +87,8 @@ def around(reader: Reader, workload: Workload, wanted: str = "") -> Surroundings
     book = answers[5]
     if isinstance(book, ApiError) and not book.not_found:
         raise book
-    adapter, problem = _adapter(reader)
+    services_there = [] if isinstance(answers[6], ApiError) else answers[6].get("items") or []
+    adapter, problem = _adapter(reader, None if isinstance(answers[6], ApiError) else services_there)
     keda = keda_backend.find(
         reader, [] if isinstance(answers[6], ApiError) else answers[6].get("items") or []
     )
@@ -137,10 +138,12 @@ def scraped(
     return prometheus.per_pod(prometheus.query(reader, server, expression))
 
 
-def _adapter(reader: Reader) -> tuple[Adapter | None, LlmHpaError | None]:
+def _adapter(
+    reader: Reader, api_services: Sequence[Json] | None
+) -> tuple[Adapter | None, LlmHpaError | None]:
     """The adapter, or why there is none to be used."""
     try:
-        return prometheus_adapter.find(reader), None
+        return prometheus_adapter.find(reader, api_services=api_services), None
     except LlmHpaError as error:
         if isinstance(error, ApiError) and error.unavailable:
             raise

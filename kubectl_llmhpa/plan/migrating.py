@@ -262,7 +262,7 @@ class Migrating(Enabling):
 
         try:
             rules = rule_steps.unused(self._writer, (), say, self._helm)
-            if rules is None or not rules.rules_in_place():
+            if rules is None or not rules.step.rules_in_place() - rules.kept:
                 return
             rules.removal()
         except LlmHpaError as error:

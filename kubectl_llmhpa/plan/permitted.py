@@ -128,7 +128,7 @@ class Permitted:
             raise refusal
 
     def _has(self, right: Right) -> bool:
-        """Whether it is given for any name, or else for this one (not asked for pods: they are many, and in no role)."""
+        """Whether it is given for any name, or else for this one (pods are not asked for: many, and in no role)."""
         anyone = replace(right, name="")
         return self._known(anyone) or (bool(right.name) and right.resource != "pods" and self._known(right))
 

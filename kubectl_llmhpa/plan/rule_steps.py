@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from kubectl_llmhpa.api import HPAS, Json, Writer
+from kubectl_llmhpa.api import HPAS, Json, Reader, Writer
 from kubectl_llmhpa.backends import helm, prometheus_adapter
 from kubectl_llmhpa.backends.prometheus_adapter import Adapter
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
+from kubectl_llmhpa.monitoring import prometheus
 from kubectl_llmhpa.monitoring.prometheus import Server
 from kubectl_llmhpa.plan import scalers
 from kubectl_llmhpa.plan.custom_metrics_api import CustomMetricsApi
 from kubectl_llmhpa.plan.helm_rules import HelmRules
 from kubectl_llmhpa.plan.rules import AdapterRules
-from kubectl_llmhpa.plan.steps import Report, Step
+from kubectl_llmhpa.plan.steps import Change, Report, Step
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,26 @@ def adding(
     return steps
 
 
+@dataclass(frozen=True)
+class Unused:
+    """Our rules that no HPA uses any more; `kept` are the names of those that one does."""
+
+    step: AdapterRules | HelmRules
+    kept: frozenset[str]
+
+    def remove(self) -> list[Change]:
+        """Take them out. Raises LlmHpaError."""
+        return self.step.remove(self.kept)
+
+    def removal(self) -> list[Change]:
+        """What `remove` would change."""
+        return self.step.removal(self.kept)
+
+
 def unused(
     writer: Writer, leaving: Collection[tuple[str, str]], say: Report, helm_release: Helm | None = None
-) -> AdapterRules | HelmRules | None:
-    """The step whose `remove` takes our rules out again; None, with the reason said, while an HPA anywhere uses them.
+) -> Unused | None:
+    """Our rules but for those that an HPA anywhere uses, with the reason said; None where no adapter can be found.
 
     `leaving` are namespace and name of HPAs that do not count, since they go.
     """
@@ -66,20 +83,27 @@ def unused(
         say(f"the adapter's rules could not be looked at: {error}")
         return None
     rules = _rules(
-        writer, adapter, {}, expected=frozenset(), server=None, report=say, helm_release=helm_release
-    )
+        writer, adapter, {}, expected=frozenset(), server=_server(writer, adapter), report=say,
+        helm_release=helm_release,
+    )  # fmt: skip
     names = rules.rules_in_place()
-    users = [
-        f"{one['metadata']['namespace']}/{one['metadata']['name']}"
+    users = {
+        f"{one['metadata']['namespace']}/{one['metadata']['name']}": used
         for one in (writer.get(HPAS.path()).get("items") or [] if names else [])
         if (one["metadata"]["namespace"], one["metadata"]["name"]) not in leaving
-        and names & set(scalers.pod_metrics(one))
-    ]
+        and (used := names & set(scalers.pod_metrics(one)))
+    }
+    kept = frozenset(name for used in users.values() for name in used)
     if users:
         use = "uses" if len(users) == 1 else "use"
-        say(f"{len(names)} adapter rules stay: {', '.join(users[:5])} {use} them")
-        return None
-    return rules
+        say(f"{len(kept)} adapter rules stay: {', '.join(list(users)[:5])} {use} them")
+    return Unused(rules, kept)
+
+
+def _server(reader: Reader, adapter: Adapter) -> Server | None:
+    """The Prometheus that the adapter asks, where it can be asked too."""
+    server = prometheus.server_of(adapter.prometheus_url, adapter.namespace)
+    return server if server is not None and prometheus.reachable(reader, server) is None else None
 
 
 def _rules(
