@@ -87,6 +87,7 @@ def make(
         )  # fmt: skip
     else:
         _no_keda_flags(wishes)
+        _same_prometheus(around, wishes, scrape)
         scaler = scalers.plain(workload, name, wanted, low, high, kept, wishes)
     rules = {} if keda else _rules(sight, around, scaler.metrics, scrape)
     notes += adapter_notes.notes(around, rules, wishes)
@@ -217,6 +218,20 @@ def _no_keda_flags(wishes: Wishes) -> None:
     flags = ", ".join(flag for flag, said in given.items() if said)
     if flags:
         raise LlmHpaError(flags, "only KEDA asks Prometheus by itself", "add --backend keda, or leave it out")
+
+
+def _same_prometheus(around: Surroundings, wishes: Wishes, scrape: Scrape) -> None:
+    """Refuse a Prometheus of the user's choice whose samples the adapter would never see."""
+    server, chosen = around.server, scrape.selection
+    if not wishes.prometheus or server is None or chosen is None or not around.server_pods:
+        return
+    if server.namespace != chosen.namespace or not around.server_pods.items() <= chosen.pod_labels.items():
+        raise LlmHpaError(
+            f"scrape with --prometheus {wishes.prometheus}",
+            f"the adapter asks {server.namespace}/{server.service}, which is another one, so no sample would reach "
+            "the HPA",
+            "leave out --prometheus, or use --backend keda, which asks the one that scrapes",
+        )
 
 
 def _rules(

@@ -79,7 +79,7 @@ def selected(reader: Reader, selector: str, say: steps.Report) -> list[Workload]
 def prepare(reader: Reader, workload: Workload, wishes: Wishes, hint: str = "") -> Prepared:
     """Look at everything and plan; `hint` is the user's `vllm@0.20`. Reads only. Raises LlmHpaError."""
     sight = engine_of(reader, workload, hint)
-    around = look.around(reader, workload, wishes.prometheus)
+    around = look.around(reader, workload, wishes.prometheus, wishes.scrape)
     found = pods(reader, workload)
     scraped: Sequence[Target] | None = None
     if around.server and not around.blind:

@@ -64,10 +64,11 @@ class Surroundings:
     """What else could scrape."""
 
 
-def around(reader: Reader, workload: Workload, wanted: str = "") -> Surroundings:
-    """Everything else, in a few rounds of parallel reads. `wanted` is the user's Prometheus, `namespace/name`.
+def around(reader: Reader, workload: Workload, wanted: str = "", scrape: str = "auto") -> Surroundings:
+    """Everything else, in a few rounds of parallel reads.
 
-    Raises ApiError when the HPAs or the journal cannot be read; a missing CRD is an empty list.
+    `wanted` is the user's Prometheus (`namespace/name`), `scrape` who is to scrape. Raises ApiError when the HPAs or
+    the journal cannot be read; a missing CRD is an empty list.
     """
     namespace = workload.namespace
     answers = reader.get_many(
@@ -97,7 +98,8 @@ def around(reader: Reader, workload: Workload, wanted: str = "") -> Surroundings
         "kubernetes.io/metadata.name": namespace,
         **(labels["metadata"].get("labels") or {}),
     }
-    prometheuses = _items(answers[4], PROMETHEUSES)
+    hidden = scrape == "none" and isinstance(answers[4], ApiError) and answers[4].forbidden
+    prometheuses = [] if hidden else _items(answers[4], PROMETHEUSES)
     services, policies = _beside(reader, prometheuses) if keda else ([], [])
     server = prometheus.server_of(adapter.prometheus_url, adapter.namespace) if adapter else None
     if server is None and keda:
