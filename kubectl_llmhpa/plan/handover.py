@@ -16,12 +16,11 @@ import copy
 import time
 
 from kubectl_llmhpa.api import HPAS, SCALED_OBJECTS, Json, Reader, Writer
+from kubectl_llmhpa.backends.scaled_object import TRANSFER
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.plan import objects
 from kubectl_llmhpa.plan.steps import Change
 
-#: Asks KEDA to take over the HPA that the ScaledObject names.
-TRANSFER = "scaledobject.keda.sh/transfer-hpa-ownership"
 #: The label that KEDA puts on a ScaledObject itself.
 _KEDA_LABEL = "scaledobject.keda.sh/name"
 _LET_GO_SECONDS = 30.0

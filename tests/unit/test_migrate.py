@@ -13,6 +13,7 @@ import pytest
 from kubectl_llmhpa.api import HPAS, SCALED_OBJECTS, Json
 from kubectl_llmhpa.backends.keda import Keda
 from kubectl_llmhpa.backends.model import KEDA, PROMETHEUS_ADAPTER
+from kubectl_llmhpa.backends.scaled_object import TRANSFER
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.monitoring.prometheus import Server
 from kubectl_llmhpa.plan import carrying, handover, journal, migrating
@@ -205,5 +206,5 @@ def test_a_scaled_object_is_applied_again_without_what_keda_wrote() -> None:
     live["metadata"]["labels"]["scaledobject.keda.sh/name"] = "vllm"
     live["spec"]["advanced"]["scalingModifiers"] = {}
     assert handover.settled(handover.asking(live)) == handover.settled(SCALED)
-    assert handover.asking(live)["metadata"]["annotations"][handover.TRANSFER] == "true"
-    assert handover.TRANSFER not in SCALED["metadata"]["annotations"]
+    assert handover.asking(live)["metadata"]["annotations"][TRANSFER] == "true"
+    assert TRANSFER not in SCALED["metadata"]["annotations"]
