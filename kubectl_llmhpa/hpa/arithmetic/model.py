@@ -18,23 +18,32 @@ BEHAVIOR_TOLERANCE = 35
 """The first minor version of Kubernetes whose controller reads `behavior.*.tolerance` by default (beta)."""
 SATURATION = 35
 """The first minor version that holds a Value at the largest int32 where it once turned negative."""
-OBJECT_MESSAGE = 35
+OBJECT_MESSAGE = 37
 """The first minor version whose message about an unread Object metric has its words in the right order."""
+REMEMBERED_ZERO = 36
+"""The first minor version that brings back from zero only what it took there itself (condition ScaledToZero)."""
 SCALE_TO_ZERO = 37
-"""The first minor version that scales to zero by default, and back only what it took there itself."""
+"""The first minor version that scales to zero by default."""
 
 
 @dataclass(frozen=True, slots=True)
 class Controller:
     """The controller manager: `minor` of Kubernetes 1.x (34 to 37) and what its flags say.
 
-    `downscale_window` in seconds (`--horizontal-pod-autoscaler-downscale-stabilization`), `tolerance` relative.
+    `downscale_window` in seconds (`--horizontal-pod-autoscaler-downscale-stabilization`), `tolerance` relative;
+    `scale_to_zero` is the feature gate HPAScaleToZero, None its default.
     """
 
     minor: int = 37
     tolerance: float = float(TOLERANCE)
     downscale_window: int = 300
-    scale_to_zero: bool = True
+    scale_to_zero: bool | None = None
+
+    @property
+    def marks_zero(self) -> bool:
+        """Whether the controller scales to zero and writes down that it did."""
+        gate = self.minor >= SCALE_TO_ZERO if self.scale_to_zero is None else self.scale_to_zero
+        return gate and self.minor >= REMEMBERED_ZERO
 
 
 DEFAULTS = Controller()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kubectl_llmhpa.hpa.arithmetic import limits, votes
-from kubectl_llmhpa.hpa.arithmetic.model import SCALE_TO_ZERO, Spec
+from kubectl_llmhpa.hpa.arithmetic.model import Spec
 from kubectl_llmhpa.hpa.arithmetic.sync import Outcome
 from kubectl_llmhpa.hpa.model import Condition
 
@@ -40,7 +40,7 @@ def conditions(spec: Spec, outcome: Outcome) -> tuple[Condition, ...]:
         held = outcome.limited.replicas != outcome.stabilized.replicas
         reason = outcome.limited.reason
         found.append(Condition("ScalingLimited", str(held), reason, limits.MESSAGES[reason]))
-    if outcome.rescaled and spec.controller.minor >= SCALE_TO_ZERO and spec.controller.scale_to_zero:
+    if outcome.rescaled and spec.controller.marks_zero:
         found.append(
             Condition(
                 "ScaledToZero", "True", "ScaledToZero", "the HPA controller scaled the workload to zero"

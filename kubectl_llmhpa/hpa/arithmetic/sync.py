@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 from kubectl_llmhpa.hpa.arithmetic import limits, stabilization, votes
 from kubectl_llmhpa.hpa.arithmetic.limits import Change, Limited
-from kubectl_llmhpa.hpa.arithmetic.model import SCALE_TO_ZERO, Pod, Reading, ScalingRules, Spec, Time
+from kubectl_llmhpa.hpa.arithmetic.model import REMEMBERED_ZERO, Pod, Reading, ScalingRules, Spec, Time
 from kubectl_llmhpa.hpa.arithmetic.stabilization import Recommendation, Stabilized
 from kubectl_llmhpa.hpa.arithmetic.votes import Ballot
 
@@ -134,7 +134,7 @@ def _by_metrics(spec: Spec, memory: Memory, ballot: Ballot, before: int, now: Ti
         )
     memory = Memory(stabilized.recommendations, memory.ups, memory.downs, memory.scaled_to_zero)
     after = limited.replicas
-    if before == 0 and after < spec.min_replicas and spec.controller.minor >= SCALE_TO_ZERO:
+    if before == 0 and after < spec.min_replicas and spec.controller.minor >= REMEMBERED_ZERO:
         after, reason = spec.min_replicas, reason or BELOW_MIN
     outcome = Outcome("metrics", before, after, reason, memory, ballot, asked, stabilized, limited)
     return _rescaled(spec, outcome, now) if outcome.rescaled else outcome
@@ -143,12 +143,12 @@ def _by_metrics(spec: Spec, memory: Memory, ballot: Ballot, before: int, now: Ti
 def _leaves_zero(spec: Spec, memory: Memory) -> bool:
     """Whether the metrics are looked at though there are no replicas.
 
-    From 1.37 on only where the controller itself took the workload to zero (ScaledToZero); before, where the minimum
+    From 1.36 on only where the controller itself took the workload to zero (ScaledToZero); before, where the minimum
     is 0, which the API server refuses without a feature gate.
     """
-    if spec.controller.minor < SCALE_TO_ZERO:
+    if spec.controller.minor < REMEMBERED_ZERO:
         return spec.min_replicas == 0
-    by_us = memory.scaled_to_zero and spec.controller.scale_to_zero
+    by_us = memory.scaled_to_zero and spec.controller.marks_zero
     return by_us and (spec.min_replicas != 0 or spec.may_be_zero)
 
 
@@ -161,11 +161,7 @@ def _rescaled(spec: Spec, outcome: Outcome, now: Time) -> Outcome:
     else:
         downs = _remembered(downs, spec.down, before - after, now)
     to_zero = (
-        spec.controller.minor >= SCALE_TO_ZERO
-        and spec.controller.scale_to_zero
-        and after == 0 < before
-        and spec.min_replicas == 0
-        and spec.may_be_zero
+        spec.controller.marks_zero and after == 0 < before and spec.min_replicas == 0 and spec.may_be_zero
     )
     return Outcome(
         outcome.path,
