@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from kubectl_llmhpa.api import Json
-from kubectl_llmhpa.engines import SignalSource, per_pod
+from kubectl_llmhpa.engines import SignalSource, promql
 from kubectl_llmhpa.errors import LlmHpaError
 
 #: The keys that the adapter knows (pkg/config/config.go): a list of one is a list, `*` is any key, None a scalar.
@@ -51,7 +51,7 @@ def rule_for(source: SignalSource, *, namespace_label: str = "namespace", pod_la
                 pod_label: {"resource": "pod"},
             }
         },
-        "metricsQuery": per_pod(source.spec, by="<<.GroupBy>>", matchers="<<.LabelMatchers>>"),
+        "metricsQuery": promql.served(source.spec, by="<<.GroupBy>>", matchers="<<.LabelMatchers>>"),
     }
     if not one or source.api_name != names[0]:
         rule["name"] = {"as": source.api_name}

@@ -16,7 +16,7 @@ from kubectl_llmhpa.engines.model import (
     SignalSource,
     Source,
 )
-from kubectl_llmhpa.engines.promql import over_all, per_pod
+from kubectl_llmhpa.engines.promql import over_all
 from kubectl_llmhpa.engines.registry import assume, engine_of, identify, signal_of, speaks
 from kubectl_llmhpa.engines.rows import ENGINES
 
@@ -44,7 +44,6 @@ __all__ = [
     "longest_generation",
     "missing_switch",
     "over_all",
-    "per_pod",
     "signal_of",
     "speaks",
 ]

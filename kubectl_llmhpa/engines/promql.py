@@ -1,6 +1,6 @@
 """A signal as PromQL, and the same arithmetic on one body.
 
-`per_pod` is the text for queries and for the adapter's rules, `over_all` the one number of a workload for KEDA;
+`per_pod` is the text for queries, `served` that of the adapter's rules, `over_all` one number of a workload for KEDA;
 `value` does with samples what Prometheus does with the former (tests hold them together by asking a real Prometheus).
 Counts take the highest of equal series before ranks are added up, which survives two scrape jobs and pairs of
 Prometheis; ratios take the fullest rank.
@@ -17,6 +17,8 @@ from kubectl_llmhpa.engines.model import HPA_FORMS, Kind, Signal, SignalSource
 
 QUANTILE = 0.95
 WINDOW = "1m"
+#: Behind an expression: NaN and infinities have no element, so that nobody takes them for a number.
+FINITE = " > -Inf < +Inf"
 
 
 def per_pod(signal: Signal, *, by: str = "namespace, pod", matchers: str = "") -> str:
@@ -28,15 +30,24 @@ def per_pod(signal: Signal, *, by: str = "namespace, pod", matchers: str = "") -
         return _added(_any(signal.metrics, where, f"rate({{}}[{WINDOW}])"), by, signal.ranks)
     if signal.kind is Kind.RATIO:
         part = f"max by ({by}) ({_any(signal.metrics, where)})"
-        return f"{part} / (max by ({by}) ({_any(signal.over, where)}) > 0)" if signal.over else part
+        return f"{part} / (max by ({by}) ({_any(signal.over, where)}) > 0 < +Inf)" if signal.over else part
     if signal.plus:
         names = "|".join((*signal.metrics, *signal.plus))
         series = "{" + ",".join([f'__name__=~"{names}"', *where]) + "}"
         return _added(series, by, (*signal.ranks, "__name__"))
     count = _added(_any(signal.metrics, where), by, signal.ranks)
     if signal.minus:
-        return f"clamp_min({count} - {_added(_any(signal.minus, where), by, signal.ranks)}, 0)"
+        return f"clamp_min({count} - {_added(_any(signal.minus, where), by, signal.ranks)}{FINITE}, 0)"
     return count
+
+
+def served(signal: Signal, *, by: str, matchers: str) -> str:
+    """`per_pod` for an adapter: a pod whose number is NaN or infinite has none.
+
+    prometheus-adapter serves NaN as 0 and an infinity as the lowest 64-bit integer, and either makes the HPA scale in
+    (pkg/custom-provider/provider.go, metricFor). An HPA keeps its replicas for pods without a number.
+    """
+    return per_pod(signal, by=by, matchers=matchers) + FINITE
 
 
 def over_all(signal: Signal, *, by: str = "namespace, pod", matchers: str = "") -> str:
@@ -45,7 +56,7 @@ def over_all(signal: Signal, *, by: str = "namespace, pod", matchers: str = "") 
     `by` are the labels that tell pods apart. Counts, rates and ratios are the sum over pods, a latency is the quantile
     of all requests. A latency without requests is 0: the buckets are there and stand still, which is their own rate
     summed up. Where the buckets are gone (a lost scrape, a renamed metric) neither side has an element, so that nothing
-    is taken for 0.
+    is taken for 0. A pod's NaN or infinity makes the sum one, which KEDA refuses: without that pod it would be too low.
     """
     if signal.kind is not Kind.LATENCY:
         return f"sum({per_pod(signal, by=by, matchers=matchers)})"

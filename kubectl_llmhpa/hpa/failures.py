@@ -51,13 +51,15 @@ _ROWS: tuple[tuple[str, str, str, bool], ...] = (
     (
         r"no metrics returned from (?P<api>custom|external) metrics API",
         "sample",
-        "no pod of the workload has a sample of {metric}: it is not scraped, or the engine does not expose it yet",
+        "no pod of the workload has a sample of {metric}: it is not scraped, or the engine does not expose it "
+        "yet, or as NaN or infinity",
         True,
     ),
     (
         r"did not receive metrics for (targeted|any ready) pods",
         "sample",
-        "no pod of the workload has a sample of {metric}: it is not scraped, or the engine does not expose it yet",
+        "no pod of the workload has a sample of {metric}: it is not scraped, or the engine does not expose it "
+        "yet, or as NaN or infinity",
         True,
     ),
     (

@@ -75,15 +75,18 @@ def test_the_values_for_helm_are_the_same_rules_a_line_each() -> None:
 def test_counts_survive_two_scrape_jobs_and_ratios_are_never_added_up() -> None:
     assert OURS[0]["metricsQuery"] == (
         "sum by (<<.GroupBy>>) (max by (<<.GroupBy>>, engine) (vllm:num_requests_running{<<.LabelMatchers>>}))"
+        " > -Inf < +Inf"
     )
-    assert OURS[1]["metricsQuery"] == "max by (<<.GroupBy>>) (vllm:kv_cache_usage_perc{<<.LabelMatchers>>})"
+    assert OURS[1]["metricsQuery"] == (
+        "max by (<<.GroupBy>>) (vllm:kv_cache_usage_perc{<<.LabelMatchers>>}) > -Inf < +Inf"
+    )
 
 
 def test_a_renamed_metric_is_served_under_its_newest_name_whichever_is_live() -> None:
     rule = adapter_rules.rule_for(source("kv-cache", "vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc"))
     assert rule["metricsQuery"] == (
         "max by (<<.GroupBy>>) (vllm:kv_cache_usage_perc{<<.LabelMatchers>>} or "
-        "vllm:gpu_cache_usage_perc{<<.LabelMatchers>>})"
+        "vllm:gpu_cache_usage_perc{<<.LabelMatchers>>}) > -Inf < +Inf"
     )
     for live in ("vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc"):
         assert re.search(r'__name__=~"([^"]*)"', rule["seriesQuery"])
@@ -100,7 +103,7 @@ def test_counts_that_add_up_tolerate_one_that_is_not_there() -> None:
     assert rule["name"] == {"as": "x:in_flight"}
     assert rule["metricsQuery"] == (
         "sum by (<<.GroupBy>>) (max by (<<.GroupBy>>, engine, __name__) "
-        '({__name__=~"x:running|x:waiting",<<.LabelMatchers>>,priority=""}))'
+        '({__name__=~"x:running|x:waiting",<<.LabelMatchers>>,priority=""})) > -Inf < +Inf'
     )
 
 
@@ -213,5 +216,5 @@ def test_the_query_that_prometheus_is_asked_beforehand() -> None:
     both = adapter_rules.rule_for(source("kv-cache", "vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc"))
     assert adapter_rules.series_names(both) == ["vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc"]
     assert adapter_rules.example_query(adapter_rules.rule_for(CACHE)) == (
-        'max by (pod) (vllm:kv_cache_usage_perc{namespace="none",pod=~"none"})'
+        'max by (pod) (vllm:kv_cache_usage_perc{namespace="none",pod=~"none"}) > -Inf < +Inf'
     )
