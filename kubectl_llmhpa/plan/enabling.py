@@ -307,9 +307,9 @@ class _Scrape(objects.OwnObject):
 def _flags(wishes: Wishes) -> list[str]:
     """The flags that need rights of their own, in the words of `rights`."""
     given = {
-        "prometheus-token-secret": wishes.token_secret is not None,
-        "helm": bool(wishes.helm_chart),
-        "install-custom-metrics-api": wishes.install_api,
+        "--prometheus-token-secret": wishes.token_secret is not None,
+        "--helm": bool(wishes.helm_chart),
+        "--install-custom-metrics-api": wishes.install_api,
     }
     return [flag for flag, said in given.items() if said]
 

@@ -18,6 +18,7 @@ from kubectl_llmhpa.backends.model import ACK, BACKENDS, KEDA, PROMETHEUS_ADAPTE
 from kubectl_llmhpa.backends.prometheus_adapter import Adapter
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.monitoring.scene import ARMS_NAMESPACE
+from kubectl_llmhpa.plan import custom_metrics_api
 from kubectl_llmhpa.plan.permitted import Right
 from kubectl_llmhpa.plan.rule_record import RECORD
 from kubectl_llmhpa.plan.wishes import PARTS, RULES, SCALER, SCRAPE
@@ -117,7 +118,7 @@ ROWS = (
     Row(CLUSTER, "namespaces", "get", _WRITE, "whether ARMS scrapes", need=OPTIONAL, named="arms"),
     Row(CLUSTER, "deployments.apps", "list", _WRITE, "which namespaces Prometheus' operator looks after",
         need=OPTIONAL),
-    Row(PROMETHEUS, "services/proxy", "get", (DETECT, *_WRITE), _FINDING, need=OPTIONAL, named="server"),
+    Row(PROMETHEUS, "services/proxy", "get", (DETECT, *_UNDO), _FINDING, need=OPTIONAL, named="server"),
     Row(PROMETHEUS, "services", "list", _WRITE, "the address that KEDA asks", backends=(KEDA,)),
     Row(PROMETHEUS, "networkpolicies.networking.k8s.io", "list", _WRITE, "what keeps KEDA out",
         backends=(KEDA,), need=OPTIONAL),
@@ -133,13 +134,20 @@ ROWS = (
     # who serves the number
     Row(CLUSTER, "apiservices.apiregistration.k8s.io", "list", _UNDO, "who serves custom metrics"),
     Row(CLUSTER, "apiservices.apiregistration.k8s.io", "list", (DETECT, STATUS), "whom to ask besides", need=OPTIONAL),
-    Row(ADAPTER, "services", "get", _UNDO, "the adapter behind its APIService", backends=_ADAPTERS),
-    Row(ADAPTER, "deployments.apps", "list", _UNDO, "the adapter behind its Service", backends=_ADAPTERS),
+    Row(ADAPTER, "services", "get", _WRITE, "the adapter behind its APIService", backends=_ADAPTERS),
+    Row(ADAPTER, "deployments.apps", "list", _WRITE, "the adapter behind its Service", backends=_ADAPTERS),
+    # whatever serves the workload now, an earlier backend may have left something: disable looks
+    Row(ADAPTER, "services", "get", (DISABLE,), "the adapter behind its APIService"),
+    Row(ADAPTER, "deployments.apps", "list", (DISABLE,), "the adapter behind its Service"),
+    Row(ADAPTER, "configmaps", "get", (DISABLE,), "whether rules of ours are left"),
+    Row(CLUSTER, "horizontalpodautoscalers.autoscaling", "list", (DISABLE,), "who else uses rules of ours"),
+    Row(CLUSTER, "apiservices.apiregistration.k8s.io", "get", (DISABLE,), "whether an APIService of ours is left",
+        named="api"),
     Row(ADAPTER, "services", "get", (DETECT, STATUS), "whom to ask besides", need=OPTIONAL),
     Row(ADAPTER, "deployments.apps", "list", (DETECT, STATUS), "whom to ask besides", need=OPTIONAL),
     Row(ADAPTER, "configmaps", "get", (STATUS,), "rules that its file has lost", need=OPTIONAL),
-    Row(ADAPTER, "configmaps", "get", _UNDO, "rules that are there", (SCRAPE, SCALER), _ADAPTERS, OPTIONAL),
-    Row(ADAPTER, "configmaps", "get", _UNDO, "the adapter's file, and our record of it", (RULES,), _ADAPTERS),
+    Row(ADAPTER, "configmaps", "get", _WRITE, "rules that are there", (SCRAPE, SCALER), _ADAPTERS, OPTIONAL),
+    Row(ADAPTER, "configmaps", "get", _WRITE, "the adapter's file, and our record of it", (RULES,), _ADAPTERS),
     Row(ADAPTER, "configmaps", "update", _UNDO, "the adapter's file", (RULES,), _ADAPTERS, named="file"),
     Row(ADAPTER, "configmaps", "create", _WRITE, "our record of the adapter's file", (RULES,), _ADAPTERS),
     Row(ADAPTER, "configmaps", "update delete", _UNDO, "our record of the adapter's file", (RULES,), _ADAPTERS,
@@ -151,7 +159,7 @@ ROWS = (
     Row(WORKLOAD, _METRICS, "get", (DETECT,), "values, where the engine cannot be asked", need=OPTIONAL),
     Row(CLUSTER, "apiservices.apiregistration.k8s.io", "get create patch delete", _UNDO,
         "the custom metrics API of an adapter without one", (RULES,), _ADAPTERS, "--install-custom-metrics-api"),
-    Row(CLUSTER, "horizontalpodautoscalers.autoscaling", "list", (DISABLE, MIGRATE), "who else uses the rules",
+    Row(CLUSTER, "horizontalpodautoscalers.autoscaling", "list", (MIGRATE,), "who else uses the rules",
         (RULES,), _ADAPTERS),
     # what else is looked at
     Row(CLUSTER, "nodes", "list", _WRITE, "whether the accelerators for --max are there", need=OPTIONAL),
@@ -204,6 +212,7 @@ def select(
     flags: Collection[str] = (),
 ) -> Iterator[Granted]:
     """The rows that count, with their rights. `flags` are those that were given (`--warm`); optional rows come too."""
+    assert {row.need for row in ROWS}.issuperset(flags), "a flag that no row knows would be left unasked"
     for row in ROWS:
         there = row.place == CLUSTER or row.place in scene.namespaces
         there = there and (
@@ -315,9 +324,12 @@ def _needed(found: Iterable[Granted]) -> tuple[Right, ...]:
 
 
 def _rights(row: Row, scene: Scene) -> Iterator[Right]:
-    names = {"record": (RECORD,), "arms": (ARMS_NAMESPACE,), **scene.names}.get(
-        row.named, (row.named.upper(),)
-    )
+    names = {
+        "record": (RECORD,),
+        "arms": (ARMS_NAMESPACE,),
+        "api": (custom_metrics_api.NAME,),
+        **scene.names,
+    }.get(row.named, (row.named.upper(),))
     for verb, (group, resource, below), name in itertools.product(
         row.verbs.split(), _objects(row.what, scene), names
     ):

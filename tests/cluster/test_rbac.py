@@ -28,8 +28,10 @@ from tests.cluster.stub_workload import Stub
 
 HEAD = {"apiVersion": f"{roles.GROUP}/v1"}
 #: Not used in every run: the benchmark's Job is read while it has made no pod; a move finds the scrape object there
-#: already, and makes an HPA only to take one back that somebody deleted meanwhile.
+#: already, and makes an HPA only to take one back that somebody deleted meanwhile; without rules of ours anywhere
+#: nobody has to be looked for who uses them.
 RARE = {
+    KEDA: ("list horizontalpodautoscalers.autoscaling",),
     "bench": ("get jobs.batch",),
     "migrate": (
         "create horizontalpodautoscalers", *(f"{verb} podmonitors" for verb in ("create", "update", "delete")),
@@ -197,11 +199,13 @@ def test_an_object_of_another_kind_is_read_off_the_workload(
 
 
 @pytest.fixture
-def stub(kubectl: Kubectl, namespace: str) -> Stub:
+def stub(kubectl: Kubectl, llm_hpa: Plugin, namespace: str) -> Iterator[Stub]:
+    """Two workloads, of which one is to be scaled, and no trace of the plugin afterwards."""
     Stub(kubectl, namespace, name="other", kind="Deployment").start()
     workload = Stub(kubectl, namespace)
     workload.start()
-    return workload
+    yield workload
+    llm_hpa("disable", *workload.reference)
 
 
 def uncovered(used: Iterable[Right], granted: Iterable[Right]) -> list[str]:
@@ -236,7 +240,7 @@ def check(
     ]
     table = rights.select(scene, commands, backends=(backend,), flags=flags)
     required = [right for one in table if one.row.need in ("", *flags) for right in one.rights]
-    rare = tuple(each for one in commands for each in RARE.get(one, ()))
+    rare = tuple(each for one in (*commands, backend) for each in RARE.get(one, ()))
     said += [f"not used: {one}" for one in unused(required, used) if not one.startswith(rare)]
     assert not said, "\n".join(said)
 
@@ -309,6 +313,24 @@ def test_a_robot_moves_a_workload_there_and_back(kubectl: Kubectl, llm_hpa: Plug
             assert run("migrate", workload, *who, "--to", PROMETHEUS_ADAPTER, "--edit-adapter=yes") == 0
         assert run("disable", workload, *who) == 0
         check(namespace, used, ("migrate",), "prometheus-adapter", workload=workload)
+    finally:
+        clear(kubectl, namespace)
+
+
+@pytest.mark.cluster
+def test_enable_stops_before_its_first_write(kubectl: Kubectl, llm_hpa: Plugin, stub: Stub) -> None:
+    namespace, workload = stub.namespace, stub.reference[0]
+    try:
+        user = robot(kubectl, llm_hpa, namespace, "--for", "enable", "--backend", PROMETHEUS_ADAPTER)
+        found = kubectl.get("roles", "-n", namespace)["items"]
+        (role,) = [one for one in found if one["metadata"]["name"].endswith("-workload")]
+        (rule,) = [one for one in role["rules"] if one["resources"] == ["podmonitors"]]
+        rule["verbs"].remove("create")
+        kubectl.apply(role)
+        with recording() as used, pytest.raises(LlmHpaError, match="you may not create podmonitors"):
+            run("enable", workload, *ADAPTER, "--as", user, "-n", namespace, "--max", "3")
+        reviews = "localsubjectaccessreviews"
+        assert [one for one in used if one.verb not in ("get", "list") and one.resource != reviews] == []
     finally:
         clear(kubectl, namespace)
 

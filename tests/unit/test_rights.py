@@ -102,7 +102,8 @@ def test_shared_objects_are_written_by_name_only() -> None:
 
 
 def test_with_keda_nothing_is_written_around_the_adapter() -> None:
-    assert ADAPTER not in made("enable", "disable", backends=[KEDA])
+    assert ADAPTER not in made("enable", backends=[KEDA])
+    assert writes(made("disable", backends=[KEDA])[ADAPTER]) == set()
     assert "scaledobjects" in writes(made("enable", backends=[KEDA])[WORKLOAD])
     assert "triggerauthentications" not in writes(made("enable", backends=[KEDA])[WORKLOAD])
     flags = ["--prometheus-token-secret"]
