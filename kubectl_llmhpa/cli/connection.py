@@ -34,6 +34,8 @@ _FLAGS = [
     ("cache-dir", "value", "kubectl's cache folder"),
 ]
 _SHORT = {"server": "-s"}
+#: The verbosity from which requests are shown, as kubectl's.
+_REQUESTS = 6
 
 
 def connection_options(command: F) -> F:
@@ -51,7 +53,10 @@ def connection_options(command: F) -> F:
             elif kind != "switch" and value:
                 flags[name] = value
         namespace = kwargs.pop("connection_namespace")
-        kwargs.pop("verbosity")  # read by cli.main from the command line, where it is needed
+        if (kwargs.pop("verbosity") or 0) >= _REQUESTS:  # of 8 and more cli.main reads the rest
+            from kubectl_llmhpa.kube import request_log
+
+            request_log.show()
         return command(*args, connection=Connection(flags, namespace), **kwargs)
 
     decorated: Any = collect
@@ -63,7 +68,9 @@ def connection_options(command: F) -> F:
             decorated = click.option(*names, is_flag=True, help=text)(decorated)
         else:
             decorated = click.option(*names, multiple=kind == "values", help=text)(decorated)
-    decorated = click.option("-v", "--v", "verbosity", type=int, help="8 or more: show tracebacks")(decorated)
+    decorated = click.option("-v", "--v", "verbosity", type=int, help="6: show requests, 8: and tracebacks")(
+        decorated
+    )
     decorated = click.option("-n", "--namespace", "connection_namespace", help="Namespace of the workload")(
         decorated
     )

@@ -7,13 +7,14 @@ import http.client
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from kubectl_llmhpa.api import Json
 from kubectl_llmhpa.errors import ApiError
-from kubectl_llmhpa.kube import failures
+from kubectl_llmhpa.kube import failures, request_log
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -38,7 +39,6 @@ class UnixConnection(http.client.HTTPConnection):
 class Transport(abc.ABC):
     """Requests to the API server, as bytes and JSON; every failure is an `ApiError`."""
 
-    @abc.abstractmethod
     def request(
         self,
         method: str,
@@ -49,6 +49,23 @@ class Transport(abc.ABC):
         timeout: float | None = None,
     ) -> bytes:
         """The body of a successful answer; `content` is JSON, `timeout` in seconds. Raises ApiError."""
+        began = time.monotonic()
+        status, size = 0, 0
+        try:
+            body = self._request(method, path, accept=accept, content=content, timeout=timeout)
+            status, size = 200, len(body)
+        except ApiError as error:
+            status = error.code
+            raise
+        finally:
+            request_log.answered(method, path, status, size, began)
+        return body
+
+    @abc.abstractmethod
+    def _request(
+        self, method: str, path: str, *, accept: str, content: bytes | None, timeout: float | None
+    ) -> bytes:
+        """See `request`."""
 
     @abc.abstractmethod
     def lines(self, path: str, timeout: float) -> Iterator[Any]:
@@ -96,14 +113,8 @@ class SocketTransport(Transport):
         for connection in self._connections:
             connection.close()
 
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        accept: str = "application/json",
-        content: bytes | None = None,
-        timeout: float | None = None,
+    def _request(
+        self, method: str, path: str, *, accept: str, content: bytes | None, timeout: float | None
     ) -> bytes:
         """See `Transport.request`; a kept-alive connection that the server closed is opened anew once."""
         headers = {"Accept": accept} | ({"Content-Type": "application/json"} if content else {})
@@ -128,11 +139,13 @@ class SocketTransport(Transport):
         """See `Transport.lines`; on a connection of its own."""
         connection = UnixConnection(self._path, timeout)
         try:
+            began = time.monotonic()
             try:
                 connection.request("GET", path, headers={"Accept": "application/json"})
                 answer = connection.getresponse()
             except (OSError, http.client.HTTPException) as error:
                 raise failures.no_answer("GET", path, error) from error
+            request_log.answered("GET", path, answer.status, 0, began)
             if answer.status >= 400:
                 raise failures.from_answer("GET", path, answer.status, answer.read(), self._said)
             while True:

@@ -55,14 +55,8 @@ class KubectlTransport(Transport):
         self._base = [kubectl(), *connection.arguments()]
         self._timeout = timeout
 
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        accept: str = "application/json",
-        content: bytes | None = None,
-        timeout: float | None = None,
+    def _request(
+        self, method: str, path: str, *, accept: str, content: bytes | None, timeout: float | None
     ) -> bytes:
         """See `Transport.request`; kubectl asks for JSON, whatever `accept` says."""
         del accept

@@ -7,6 +7,7 @@ plain dicts; discovery is not needed, since `api.Resource` names the REST resour
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from kubernetes.dynamic.resource import Resource as DynamicResource
 
 from kubectl_llmhpa.api import MANAGER, Json, Resource
 from kubectl_llmhpa.errors import ApiError
-from kubectl_llmhpa.kube import failures
+from kubectl_llmhpa.kube import failures, request_log
 
 
 class Writing:
@@ -126,5 +127,11 @@ def _pool_class(path: Path) -> type[urllib3.HTTPConnectionPool]:
 
     class SocketPool(urllib3.HTTPConnectionPool):
         ConnectionCls = SocketConnection
+
+        def urlopen(self, method: str, url: str, *args: Any, **options: Any) -> urllib3.BaseHTTPResponse:
+            began = time.monotonic()
+            answer = super().urlopen(method, url, *args, **options)
+            request_log.answered(method, url, answer.status, len(answer.data), began)
+            return answer
 
     return SocketPool

@@ -1,0 +1,80 @@
+"""Run the plugin and write down its requests and the seconds that it waited for others.
+
+    python -m tests.cluster.counted REPORT.json enable sts/x --max 3
+
+A wait begins with the first pause between two looks at the cluster and ends when what is waited for is there; requests
+in between are `polled`. Ends with the plugin's own exit code.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from kubectl_llmhpa.cli.main import main
+from kubectl_llmhpa.kube import request_log
+from kubectl_llmhpa.plan import hops
+from kubectl_llmhpa.plan.serving import Serving
+
+
+class Account(logging.Handler):
+    """What one run cost."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.requests: list[dict[str, Any]] = []
+        self.waited = 0.0
+        self._inside = False
+        self._paused: float | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        names = ("method", "path", "status", "milliseconds", "bytes")
+        request = dict(zip(names, record.args or (), strict=True))
+        self.requests.append({**request, "polled": self._paused is not None})
+
+    def waiting(self, wait: Callable[..., Any]) -> Callable[..., Any]:
+        """The function, with its time counted from its first pause on."""
+
+        @functools.wraps(wait)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            self._inside = True
+            try:
+                return wait(*args, **kwargs)
+            finally:
+                self._inside = False
+                if self._paused is not None:
+                    self.waited += time.monotonic() - self._paused
+                    self._paused = None
+
+        return wrapper
+
+    def pausing(self, sleep: Callable[[float], None]) -> Callable[[float], None]:
+        """`time.sleep`, which marks the beginning of a wait."""
+
+        def wrapper(seconds: float) -> None:
+            if self._inside and self._paused is None:
+                self._paused = time.monotonic()
+            sleep(seconds)
+
+        return wrapper
+
+
+if __name__ == "__main__":
+    account = Account()
+    request_log.LOG.addHandler(account)
+    request_log.LOG.setLevel(logging.DEBUG)
+    request_log.LOG.propagate = False
+    hops.wait = account.waiting(hops.wait)
+    Serving.wait = account.waiting(Serving.wait)  # type: ignore[method-assign]
+    time.sleep = account.pausing(time.sleep)  # type: ignore[assignment]
+    try:
+        main(sys.argv[2:])
+    finally:
+        report = {"requests": account.requests, "waited": account.waited}
+        Path(sys.argv[1]).write_text(json.dumps(report))
