@@ -108,3 +108,14 @@ def reachable(reader: Reader, server: Server) -> ApiError | None:
     except ApiError as error:
         return error
     return None
+
+
+def down(error: ApiError) -> bool:
+    """Whether an error of `reachable` means that no Prometheus runs there.
+
+    Other failures prove nothing: the API server of a managed cluster may have no way to pods. That a Service does not
+    exist, or leads to no ready pod, it knows by itself (pkg/registry/core/service/storage: ResourceLocation).
+    """
+    if error.not_found:
+        return error.reason != ApiError.BACKEND
+    return error.unavailable and "no endpoints available" in error.message

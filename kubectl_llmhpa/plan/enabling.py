@@ -17,6 +17,7 @@ from kubectl_llmhpa.api import PODS, TRIGGER_AUTHENTICATIONS, Reader, Writer
 from kubectl_llmhpa.backends.model import KEDA
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.findings import Finding
+from kubectl_llmhpa.monitoring import prometheus
 from kubectl_llmhpa.plan import (
     enable,
     handover,
@@ -154,11 +155,12 @@ class Enabling:
         for one in self._prepared:
             self._introduce(one)
             self._permitted(one)
+            self._prometheus_runs(one)
         begun = [one for one in self._prepared if one.plan.journal.objects]
         fresh = [one for one in begun if one.around.journal is None]
-        for one in begun:
-            journal.save(self._writer, one.plan.workload, one.plan.journal)
         try:
+            for one in begun:
+                journal.save(self._writer, one.plan.workload, one.plan.journal)
             steps.run(self.steps(), report)
         except steps.UndoError:
             raise  # the journal stays: disable needs it
@@ -167,6 +169,18 @@ class Enabling:
                 journal.delete(self._writer, one.plan.workload)
             raise
         return {one.plan.workload.reference: self._outcome(one) for one in self._prepared}
+
+    def _prometheus_runs(self, one: Prepared) -> None:
+        """Refuse while no Prometheus runs: the chain cannot close, and an adapter that restarts now lists nothing."""
+        server, blind = one.plan.server, one.around.blind
+        if server is None or server != one.around.server or blind is None or not prometheus.down(blind):
+            return
+        if self._wait or one.plan.rules:
+            raise LlmHpaError(
+                f"ask Prometheus {server.namespace}/{server.service}",
+                blind.message,
+                "see that its pod is ready",
+            )
 
     def _permitted(self, one: Prepared) -> None:
         """Ask for every right that the writes need, before the first of them. Raises LlmHpaError."""
