@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 @workload_argument(required=False)
 @click.option("-l", "--selector", default="", help="Every workload with such pods, for example app=vllm")
 @click.option(
+    "--only", type=click.Choice(["rules"]),
+    help="rules: take out what no HPA uses any more and leave the rest (for who owns the adapter)",
+)  # fmt: skip
+@click.option(
     "--helm", "helm_chart", default="", metavar="CHART",
     help="The chart of the adapter's release, where the rules are in its values (enable --helm)",
 )  # fmt: skip
@@ -33,6 +37,7 @@ def disable(
     connection: Connection,
     workload: tuple[str, ...],
     selector: str,
+    only: str | None,
     helm_chart: str,
     dry_run: str,
     show_diff: bool,
@@ -79,16 +84,18 @@ def disable(
         )
         for target in targets:
             if look_only:
-                changes = disabling.preview(cluster, target, say, helm)
+                look = disabling.preview_rules if only else disabling.preview
+                changes = look(cluster, target, say, helm)
                 for change in changes:
                     report(change)
                 found = bool(changes)
+            elif only:
+                found = disabling.disable_rules(cluster, target, report, say, helm)
             else:
                 found = disabling.disable(cluster, target, report, say, helm)
             if not found:
                 if workload:
-                    resolve(
-                        cluster, workload, cluster.namespace
-                    )  # a workload that does not exist is an error
-                click.echo(f"nothing to remove: {target.reference} was not enabled", err=True)
+                    resolve(cluster, workload, cluster.namespace)  # one that does not exist is an error
+                why = "no rule is without a user" if only else f"{target.reference} was not enabled"
+                click.echo(f"nothing to remove: {why}", err=True)
     return ExitCode.OK

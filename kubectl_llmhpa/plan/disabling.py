@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from kubectl_llmhpa.api import (
     API_SERVICES,
@@ -14,10 +14,22 @@ from kubectl_llmhpa.api import (
     Resource,
     Writer,
 )
+from kubectl_llmhpa.errors import ApiError
 from kubectl_llmhpa.hpa import is_ours
-from kubectl_llmhpa.plan import custom_metrics_api, handover, journal, objects, rule_steps, scraping, steps
+from kubectl_llmhpa.plan import (
+    custom_metrics_api,
+    handover,
+    journal,
+    objects,
+    rights,
+    rule_steps,
+    scraping,
+    steps,
+)
 from kubectl_llmhpa.plan.journal import Journal, Owned
+from kubectl_llmhpa.plan.rule_steps import Unused
 from kubectl_llmhpa.plan.steps import Change
+from kubectl_llmhpa.plan.wishes import RULES
 from kubectl_llmhpa.workloads import Workload
 
 _SCALERS = (HPAS, SCALED_OBJECTS)
@@ -32,21 +44,18 @@ def disable(
 ) -> bool:
     """Remove what `enable` made for a workload, finished or not; False when there is nothing.
 
-    What scales it goes first (replicas stay), then the rules unless another HPA anywhere uses their names, then the
-    rest, then the journal. Raises LlmHpaError; running it again goes on where it stopped.
+    What scales it goes first (replicas stay), then the rules unless another HPA anywhere uses their names or the
+    adapter is not the caller's, then the rest, then the journal. Raises LlmHpaError; running it again goes on where it
+    stopped.
     """
     book = journal.load(writer, workload)
     if book is None:
         return False
+    leaving = {(workload.namespace, one.name) for one in _scalers(book)}
+    rules = _rules(writer, workload, leaving, say, helm) if book.metrics else None
     for one in _scalers(book):
         _drop_scaler(writer, workload, book, one, report)
-    leaving = {(workload.namespace, one.name) for one in _scalers(book)}
-    rules = rule_steps.unused(writer, leaving, say, helm)
-    if rules is not None:  # before the rules: without them it would answer 404
-        for change in custom_metrics_api.remove(writer, say, leaving):
-            report(change)
-    for change in rules.remove() if rules else []:
-        report(change)
+    _drop_rules(writer, rules, leaving, report, say)
     for one in _others(book):
         drop(writer, one.resource, workload.namespace, one.name, report)
         copy = scraping.drop_left_behind(writer, one.resource, workload.namespace, one.name)
@@ -54,6 +63,32 @@ def disable(
             report(_copy_goes(one, workload.namespace, copy))
     journal.delete(writer, workload)
     return True
+
+
+def disable_rules(
+    writer: Writer,
+    workload: Workload,
+    report: Callable[[Change], None],
+    say: steps.Report,
+    helm: rule_steps.Helm | None = None,
+) -> bool:
+    """Take out the rules that no HPA uses any more, and nothing else: what the adapter's owner does after a team.
+
+    False when there are none. Raises LlmHpaError.
+    """
+    rules = _rules(writer, workload, (), say, helm)
+    if rules is None or not rules.removal():
+        return False
+    _drop_rules(writer, rules, (), report, say)
+    return True
+
+
+def preview_rules(
+    reader: Writer, workload: Workload, say: steps.Report, helm: rule_steps.Helm | None = None
+) -> list[Change]:
+    """What `disable_rules` would remove."""
+    rules = _rules(reader, workload, (), say, helm)
+    return rules.removal() if rules else []
 
 
 def preview(
@@ -67,7 +102,7 @@ def preview(
         change for one in _scalers(book) if (change := _removal(reader, workload, book, one)) is not None
     ]
     leaving = {(workload.namespace, one.name) for one in _scalers(book)}
-    rules = rule_steps.unused(reader, leaving, say, helm)
+    rules = _rules(reader, workload, leaving, say, helm) if book.metrics else None
     if rules is not None:
         registered, users = custom_metrics_api.removal(reader, leaving)
         if registered is not None and not users:
@@ -81,6 +116,51 @@ def preview(
         changes += [] if removal is None else [removal]
         changes += [] if copy is None else [_copy_goes(one, workload.namespace, copy)]
     return changes
+
+
+def _rules(
+    writer: Writer,
+    workload: Workload,
+    leaving: Collection[tuple[str, str]],
+    say: steps.Report,
+    helm: rule_steps.Helm | None,
+) -> Unused | None:
+    """The rules that may go; None, with the reason said, where the adapter cannot be found or is not the caller's."""
+    try:
+        rules = rule_steps.unused(writer, leaving, say, helm)
+        if rules is None:
+            return None
+        needed = rights.for_disable(
+            workload.namespace, parts=(RULES,), backend=rules.adapter.kind, adapter=rules.adapter
+        )
+        lacking = rights.sentence(rights.missing(writer, needed))
+    except ApiError as error:
+        if not error.forbidden:
+            raise
+        lacking = [error.attempted]
+    if not lacking:
+        return rules
+    say(
+        f"the adapter's rules stay: you may not {lacking[0]}; who owns the adapter takes them out with kubectl llm-hpa "
+        f"disable {workload.reference} -n {workload.namespace} --only rules"
+    )
+    return None
+
+
+def _drop_rules(
+    writer: Writer,
+    rules: Unused | None,
+    leaving: Collection[tuple[str, str]],
+    report: Callable[[Change], None],
+    say: steps.Report,
+) -> None:
+    if rules is None:
+        return
+    # the API before the rules: without them it would answer 404
+    for change in custom_metrics_api.remove(writer, say, leaving):
+        report(change)
+    for change in rules.remove():
+        report(change)
 
 
 def drop(

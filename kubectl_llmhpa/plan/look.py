@@ -98,7 +98,7 @@ def around(reader: Reader, workload: Workload, wanted: str = "", scrape: str = "
         "kubernetes.io/metadata.name": namespace,
         **(labels["metadata"].get("labels") or {}),
     }
-    hidden = scrape == "none" and isinstance(answers[4], ApiError) and answers[4].forbidden
+    hidden = scrape == "none" and _forbidden(answers[4])
     prometheuses = [] if hidden else _items(answers[4], PROMETHEUSES)
     services, policies = _beside(reader, prometheuses) if keda else ([], [])
     server = prometheus.server_of(adapter.prometheus_url, adapter.namespace) if adapter else None
@@ -108,7 +108,7 @@ def around(reader: Reader, workload: Workload, wanted: str = "", scrape: str = "
     return Surroundings(
         namespace_labels=namespace_labels,
         hpas=_items(answers[1], HPAS),
-        scaled_objects=_items(answers[2], SCALED_OBJECTS),
+        scaled_objects=[] if keda is None and _forbidden(answers[2]) else _items(answers[2], SCALED_OBJECTS),
         pod_monitors=_items(answers[3], POD_MONITORS),
         prometheuses=prometheuses,
         journal=None if isinstance(book, ApiError) else journal.read(book),
@@ -213,6 +213,11 @@ def _recorded(reader: Reader, adapter: Adapter) -> Mapping[str, Json]:
     except ApiError:
         return {}
     return record.rules if record else {}
+
+
+def _forbidden(answer: Json | ApiError) -> bool:
+    """Whether a list may not be read; RBAC refuses before the server says that there is no such kind."""
+    return isinstance(answer, ApiError) and answer.forbidden
 
 
 def _items(answer: Json | ApiError, resource: Resource) -> list[Json]:

@@ -56,6 +56,7 @@ def adding(
 class Unused:
     """Our rules that no HPA uses any more; `kept` are the names of those that one does."""
 
+    adapter: Adapter
     step: AdapterRules | HelmRules
     kept: frozenset[str]
 
@@ -97,7 +98,7 @@ def unused(
     if users:
         use = "uses" if len(users) == 1 else "use"
         say(f"{len(kept)} adapter rules stay: {', '.join(list(users)[:5])} {use} them")
-    return Unused(rules, kept)
+    return Unused(adapter, rules, kept)
 
 
 def _server(reader: Reader, adapter: Adapter) -> Server | None:
