@@ -76,13 +76,13 @@ def query(reader: Reader, server: Server, expression: str) -> list[Sample]:
     ]
 
 
-def series(reader: Reader, server: Server, selector: str, *, seconds: float) -> list[dict[str, str]]:
-    """The labels of up to SERIES_LIMIT series that a selector matches, seen within the last `seconds`.
+def series(reader: Reader, server: Server, *selectors: str, seconds: float) -> list[dict[str, str]]:
+    """The labels of up to SERIES_LIMIT series that one of the selectors matches, seen within the last `seconds`.
 
-    Raises ApiError; its `code` is 400 or 422 when Prometheus refuses the selector.
+    Raises ApiError; its `code` is 400 or 422 when Prometheus refuses a selector.
     """
-    question = {"match[]": selector, "start": f"{time.time() - seconds:.0f}", "limit": str(SERIES_LIMIT)}
-    path = f"{server.proxy_path}/api/v1/series?{urllib.parse.urlencode(question)}"
+    question = {"match[]": selectors, "start": f"{time.time() - seconds:.0f}", "limit": str(SERIES_LIMIT)}
+    path = f"{server.proxy_path}/api/v1/series?{urllib.parse.urlencode(question, doseq=True)}"
     found: list[dict[str, str]] = reader.get(path).get("data") or []
     return found
 

@@ -27,8 +27,37 @@ def check(
 ) -> None:
     """See that Prometheus takes both queries of each rule, and has series for those of the `expected` names.
 
-    `seconds` is how far back the adapter looks. Raises LlmHpaError; where Prometheus cannot be asked nothing is said.
+    `seconds` is how far back the adapter looks. All rules are asked about at once, and one by one only when something
+    is wrong. Raises LlmHpaError; where Prometheus cannot be asked nothing is said.
     """
+    wanted = {name: rule for name, rule in rules.items() if name in expected}
+    try:
+        if rules:
+            prometheus.query(reader, server, " or ".join(_both(rule) for rule in rules.values()))
+        selectors = [str(rule["seriesQuery"]) for rule in wanted.values()]
+        found = prometheus.series(reader, server, *selectors, seconds=seconds) if wanted else []
+    except ApiError as error:
+        if error.code in _REFUSED:
+            _one_by_one(reader, server, rules, expected=expected, seconds=seconds)
+        return
+    unseen = {name: rule for name, rule in wanted.items() if not any(_is_of(one, rule) for one in found)}
+    _one_by_one(reader, server, unseen, expected=expected, seconds=seconds)
+
+
+def _both(rule: Json) -> str:
+    """One expression that holds the selector and the query of a rule."""
+    return f"group({rule['seriesQuery']}) or ({adapter_rules.example_query(rule)})"
+
+
+def _is_of(series: Mapping[str, str], rule: Json) -> bool:
+    """Whether a rule of ours gets the series, of those that it or another one selects."""
+    labels = (adapter_rules.namespace_label(rule), adapter_rules.pod_label(rule))
+    return series["__name__"] in adapter_rules.series_names(rule) and all(series.get(one) for one in labels)
+
+
+def _one_by_one(
+    reader: Reader, server: Server, rules: Mapping[str, Json], *, expected: Collection[str], seconds: float
+) -> None:
     for name, rule in rules.items():
         try:
             found = prometheus.series(reader, server, rule["seriesQuery"], seconds=seconds)

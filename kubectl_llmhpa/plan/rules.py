@@ -74,11 +74,6 @@ class AdapterRules:
         """See `Step.validate`."""
         if not self._rules:
             return
-        if self._deployment()["spec"].get("paused"):
-            raise LlmHpaError(
-                self._attempt, f"deployment {self._adapter.name} is paused, so it would not read them",
-                f"resume it: kubectl -n {self._adapter.namespace} rollout resume deploy/{self._adapter.name}",
-            )  # fmt: skip
         self._ask_prometheus(frozenset())
         for _ in range(_TRIES):
             live = self._config_map()
@@ -91,14 +86,18 @@ class AdapterRules:
                     raise
         else:
             raise self._busy()
-        self._restart("checked", dry_run=True)
+        if self._restart("checked", dry_run=True)["spec"].get("paused"):
+            raise LlmHpaError(
+                self._attempt, f"deployment {self._adapter.name} is paused, so it would not read them",
+                f"resume it: kubectl -n {self._adapter.namespace} rollout resume deploy/{self._adapter.name}",
+            )  # fmt: skip
 
     def do(self) -> list[Change]:
         """Write, restart, and see every name again; a no-op when the running file has the rules."""
         if not self._rules:
             return []
-        live = self._config_map()
-        wanted = self._with_rules(live, self._book.load())
+        live, record = self._config_map(), self._book.load()
+        wanted = self._with_rules(live, record)
         if wanted == self._text(live) and self._running_hash() == self._hash_of(live):
             return []
         self._ask_prometheus(self._expected)
@@ -108,10 +107,10 @@ class AdapterRules:
                 f"{self._adapter.name} restarts, and {self._adapter.gap}: for a moment no HPA can read custom metrics"
             )
         self._wrote = True
-        change = self._write(live)
-        self._restart(self._hash_of(self._config_map()))
+        live, after = self._write(live, record)
+        self._restart(self._hash_of(after))
         self._verify(self._served, {f"pods/{name}" for name in self._expected})
-        return [*([change] if change else []), self._restarted()]
+        return [*([self._config_change(live, after)] if after != live else []), self._restarted()]
 
     def undo(self) -> None:
         """Take the rules of this run out again; those of other workloads stay."""
@@ -188,22 +187,22 @@ class AdapterRules:
         record = self._book.load()
         return frozenset(record.rules) if record else frozenset()
 
-    def _write(self, live: Json) -> Change | None:
-        """Add the rules under the optimistic lock; somebody else's write in between starts it anew."""
+    def _write(self, live: Json, record: Record | None) -> tuple[Json, Json]:
+        """Add the rules under the optimistic lock; somebody else's write in between starts it anew.
+
+        Returns the ConfigMap before and after, the same when it has them.
+        """
         for _ in range(_TRIES):
-            record = self._book.load()
-            text, wanted = self._text(live), self._with_rules(live, record)
-            if wanted == text:
-                return None
+            wanted = self._with_rules(live, record)
+            if wanted == self._text(live):
+                return live, live
             try:
                 self._book.save(self._next_record(live, wanted, record))
-                after = self._writer.replace(self._edited(live, wanted))
+                return live, self._writer.replace(self._edited(live, wanted))
             except ApiError as error:
                 if not error.conflict:
                     raise
-                live = self._config_map()
-                continue
-            return self._config_change(live, after)
+                live, record = self._config_map(), self._book.load()
         raise self._busy()
 
     def _next_record(self, live: Json, wanted: str, record: Record | None) -> Record:
@@ -249,7 +248,7 @@ class AdapterRules:
             self._writer.replace(returned)
         return changes
 
-    def _restart(self, value: str | None, *, dry_run: bool = False) -> None:
+    def _restart(self, value: str | None, *, dry_run: bool = False) -> Json:
         """Set (or with None drop) our annotation on the pod template, which rolls the adapter over."""
         wanted: Json = {
             "apiVersion": DEPLOYMENTS.api_version,
@@ -258,7 +257,7 @@ class AdapterRules:
         }
         if value is not None:
             wanted["spec"] = {"template": {"metadata": {"annotations": {CONFIG_HASH: value}}}}
-        self._writer.apply(wanted, dry_run=dry_run)
+        return self._writer.apply(wanted, dry_run=dry_run)
 
     def _verify(self, before: set[str], expected: set[str]) -> None:
         """Wait until the new pods serve what they did before and what is expected, one relist and a minute at most."""

@@ -212,8 +212,8 @@ def test_prometheus_accepts_everything_that_a_command_asks(monkeypatch: pytest.M
         asked.append(expression)
         return []
 
-    def series(reader: object, server: Server, selector: str, *, seconds: float) -> list[dict[str, str]]:
-        selectors.append(selector)
+    def series(reader: object, server: Server, *selected: str, seconds: float) -> list[dict[str, str]]:
+        selectors.extend(selected)
         return []
 
     monkeypatch.setattr(prometheus, "query", query)
