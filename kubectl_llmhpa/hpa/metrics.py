@@ -13,8 +13,8 @@ from decimal import ROUND_CEILING, Decimal
 from kubectl_llmhpa import quantities
 from kubectl_llmhpa.api import Json
 from kubectl_llmhpa.hpa.model import MetricView
+from kubectl_llmhpa.policy import TOLERANCE
 
-DEFAULT_TOLERANCE = Decimal("0.1")
 _FIELD = {
     "Pods": "pods",
     "Object": "object",
@@ -140,9 +140,9 @@ def _tolerances(spec: Json) -> tuple[Decimal, Decimal]:
     for direction in ("scaleUp", "scaleDown"):
         text = (behavior.get(direction) or {}).get("tolerance")
         try:
-            found.append(DEFAULT_TOLERANCE if text is None else quantities.parse(text))
+            found.append(TOLERANCE if text is None else quantities.parse(text))
         except ValueError:
-            found.append(DEFAULT_TOLERANCE)
+            found.append(TOLERANCE)
     return found[0], found[1]
 
 

@@ -221,12 +221,12 @@ def _play(dice: random.Random, flags: Controller) -> Play:
             "steps": [],
         }
     )
-    faulty = dice.random() < 0.3
+    faulty, edits = dice.random() < 0.3, dice.choice((0.0, 0.01, 0.01, 0.2))
     for step in range(dice.choice((20, 40, 80))):
         asked: Json = {}
         if dice.random() < 0.01:
             stage.replicas = asked["replicas"] = dice.choice((0, 1, 3, 30))
-        if dice.random() < 0.015:
+        if dice.random() < edits:
             wanted = asked["spec"] = {**wanted, **_edited(dice)}
             spec = reading.spec({**hpa, "spec": wanted}, controller)
         _move(dice, stage)
@@ -329,14 +329,13 @@ def _spec(dice: random.Random) -> Json:
 
 
 def _edited(dice: random.Random) -> Json:
-    return dice.choice(
-        (
-            {"minReplicas": 2, "maxReplicas": 9},
-            {"behavior": _behavior(dice)},
-            {"maxReplicas": 30},
-            {"minReplicas": 1},
-        )
+    limits = (
+        {"minReplicas": 2, "maxReplicas": 9},
+        {"maxReplicas": 30},
+        {"minReplicas": 0},
+        {"minReplicas": 3},
     )
+    return {"behavior": _behavior(dice)} if dice.random() < 0.7 else dice.choice(limits)
 
 
 def _metric(dice: random.Random, name: str, source: str = "") -> Json:
