@@ -17,7 +17,7 @@ from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.monitoring import prometheus
 from kubectl_llmhpa.plan.look import scraped
 from kubectl_llmhpa.plan.scraping import Scrape
-from kubectl_llmhpa.workloads import Workload, pods
+from kubectl_llmhpa.workloads import Workload, pods, ready_pods
 
 _POLL_SECONDS = 1.0
 
@@ -66,8 +66,10 @@ def wait(hop: Hop, began: float, limit: float, progress: Progress) -> HopState:
         time.sleep(_POLL_SECONDS)
 
 
-def scrape_target(reader: Reader, server: prometheus.Server, workload: Workload, scrape: Scrape) -> Hop:
-    """Every pod is an up target of our scrape object's job."""
+def scrape_target(
+    reader: Reader, server: prometheus.Server, workload: Workload, scrape: Scrape, *, every: bool = False
+) -> Hop:
+    """A pod is an up target of our scrape job; with `every` all ready ones are, since a sum lacks the others."""
 
     def look() -> HopState:
         matchers = f'job="{scrape.job}",{scrape.namespace_label}="{workload.namespace}"'
@@ -75,14 +77,17 @@ def scrape_target(reader: Reader, server: prometheus.Server, workload: Workload,
             prometheus.query(reader, server, f"max by ({scrape.pod_label}) (up{{{matchers}}})"),
             scrape.pod_label,
         )
-        names = {pod["metadata"]["name"] for pod in pods(reader, workload)}
-        good = sum(1 for name in names if up.get(name) == 1.0)
+        found = pods(reader, workload)
+        names = {pod["metadata"]["name"] for pod in found}
+        good = {name for name in names if up.get(name) == 1.0}
+        needed = {pod["metadata"]["name"] for pod in ready_pods(found)} if every else set()
         down = sorted(name for name in names if up.get(name) == 0.0)
+        enough = bool(good) and needed <= good
         if down:
-            return HopState(good > 0, f"{good} of {len(names)} pods up, down: {', '.join(down[:3])}")
+            return HopState(enough, f"{len(good)} of {len(names)} pods up, down: {', '.join(down[:3])}")
         if not up:
             return HopState(False, f"Prometheus has not loaded the {scrape.resource.kind} yet")
-        return HopState(good > 0, f"{good} of {len(names)} pods up")
+        return HopState(enough, f"{len(good)} of {len(names)} pods up")
 
     return Hop(
         "scrape target", look,

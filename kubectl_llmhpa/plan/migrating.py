@@ -127,6 +127,8 @@ def losses(prepared: Prepared) -> list[str]:
 class Migrating(Enabling):
     """The steps of one move, and its waits. A failed check takes everything back."""
 
+    command = "migrate"
+
     def __init__(
         self,
         writer: Writer,
@@ -157,6 +159,7 @@ class Migrating(Enabling):
         one, plan = self._one, self._one.plan
         keda = plan.backend.backend == KEDA
         if not arrived(one):
+            self._permitted(one)
             earlier = one.around.journal or Journal()
             journal.save(self._writer, plan.workload, replace(plan.journal, move=self._move))
             try:
