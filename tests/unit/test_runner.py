@@ -23,7 +23,7 @@ def cluster_log(runner: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     """A stand-in for scripts/cluster that writes down how it was called."""
     log = tmp_path / "log"
     program = tmp_path / "cluster"
-    program.write_text(f'#!/bin/sh\necho "$1 $LLM_HPA_CLUSTER" >> {log}\ntest "$1" != "$REFUSE"\n')
+    program.write_text(f'#!/bin/sh\necho "$1 $3" >> {log}\ntest "$1" != "$REFUSE"\n')
     program.chmod(0o755)
     monkeypatch.setattr(runner, "CLUSTER", str(program))
     return log
@@ -82,31 +82,56 @@ def test_a_ring_that_cannot_run_says_so_and_fails_in_ci(
     assert "Go toolchain" in outcome.reason
 
 
-def test_cluster_is_taken_down_after_its_tests(runner: ModuleType, cluster_log: Path) -> None:
+NAMES = ("llm-hpa-test", "llm-hpa-test-2")
+
+
+def test_clusters_are_taken_down_after_their_tests(runner: ModuleType, cluster_log: Path) -> None:
     outcome = runner.Outcome(ring(runner, "cluster"))
-    runner.with_cluster(outcome.ring, False, lambda: None, outcome)
-    assert cluster_log.read_text().splitlines() == ["up llm-hpa-test", "down llm-hpa-test"]
+    runner.with_clusters(outcome.ring, 2, False, lambda: None, outcome)
+    lines = cluster_log.read_text().splitlines()
+    assert lines[:2] == [f"up {name}" for name in NAMES]
+    assert sorted(lines[2:4]) == [f"load-image {name}" for name in NAMES]
+    assert sorted(lines[4:]) == [f"down {name}" for name in NAMES]
     assert outcome.verdict == "passed"
 
 
-def test_cluster_is_taken_down_when_its_tests_are_interrupted(runner: ModuleType, cluster_log: Path) -> None:
+def test_clusters_are_taken_down_when_their_tests_are_interrupted(
+    runner: ModuleType, cluster_log: Path
+) -> None:
     def interrupted() -> None:
         raise KeyboardInterrupt
 
     outcome = runner.Outcome(ring(runner, "cluster"))
     with pytest.raises(KeyboardInterrupt):
-        runner.with_cluster(outcome.ring, False, interrupted, outcome)
-    assert cluster_log.read_text().splitlines()[-1] == "down llm-hpa-test"
+        runner.with_clusters(outcome.ring, 2, False, interrupted, outcome)
+    assert sorted(cluster_log.read_text().splitlines()[-2:]) == [f"down {name}" for name in NAMES]
 
 
-def test_cluster_that_does_not_come_up_fails_the_ring(
-    runner: ModuleType, cluster_log: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("command", ["build", "up", "load-image"])
+def test_a_cluster_that_does_not_come_up_fails_the_ring(
+    runner: ModuleType, cluster_log: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
-    monkeypatch.setenv("REFUSE", "up")
-    outcome = runner.Outcome(ring(runner, "cluster"))
-    runner.with_cluster(outcome.ring, False, lambda: pytest.fail("tests ran"), outcome)
-    assert outcome.verdict == "FAILED"
-    assert cluster_log.read_text().splitlines()[-1] == "down llm-hpa-test"
+    monkeypatch.setenv("REFUSE", command)
+    outcome = runner.Outcome(ring(runner, "control-plane" if command == "build" else "cluster"))
+    runner.with_clusters(outcome.ring, 2, False, lambda: pytest.fail("tests ran"), outcome)
+    assert (outcome.verdict, outcome.failed) == ("FAILED", 1)
+    assert sorted(cluster_log.read_text().splitlines()[-2:]) == [f"down {name}" for name in NAMES]
+
+
+@pytest.mark.parametrize(("free_gb", "count"), [(2, 1), (7, 2), (64, 3)])
+def test_as_many_clusters_as_the_memory_holds(
+    runner: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_gb: int, count: int
+) -> None:
+    memory = tmp_path / "meminfo"
+    memory.write_text(f"MemTotal: 99999999 kB\nMemAvailable: {free_gb}000000 kB\n")
+    monkeypatch.setattr(runner, "MEMORY", memory)
+    assert runner.workers(ring(runner, "cluster")) == count
+    assert runner.workers(ring(runner, "engine")) == 1
+
+
+def test_of_commands_at_once_the_first_failure_counts(runner: ModuleType) -> None:
+    assert runner.run_all([["true"], ["false"]], 10) == 1
+    assert runner.run_all([], 10) == 0
 
 
 def test_what_runs_too_long_is_ended(runner: ModuleType) -> None:
