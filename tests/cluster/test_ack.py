@@ -203,7 +203,14 @@ def test_the_loop_closes(llm_hpa: Plugin, kubectl: Kubectl, namespace: str) -> N
     before = ack.values()
     stub = Stub(kubectl, namespace)
     stub.start()
-    wanted = ("enable", *stub.reference, "--max=3", "--scale-down-window=0s", "--scrape-interval=5s")
+    wanted = (
+        "enable",
+        *stub.reference,
+        "--max=3",
+        "--backend=ack",
+        "--scale-down-window=0s",
+        "--scrape-interval=5s",
+    )
     refused = llm_hpa(*wanted)
     assert refused.code == 1
     assert "belongs to Helm" in refused.stderr

@@ -10,8 +10,8 @@ import pytest
 from kubectl_llmhpa.api import DEPLOYMENTS, HPAS, MANAGED_BY, MANAGER
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.kube import Cluster, Connection
-from kubectl_llmhpa.plan import journal, workflow
-from kubectl_llmhpa.plan.journal import Journal
+from kubectl_llmhpa.plan import disabling, journal
+from kubectl_llmhpa.plan.journal import Journal, Owned
 from kubectl_llmhpa.plan.objects import OwnObject
 from kubectl_llmhpa.workloads import Workload
 from tests.cluster.conftest import Json, Kubectl
@@ -88,12 +88,12 @@ class TestDisable:
         namespace = workload.namespace
         kubectl.apply(scaler(namespace, most=3, ours=False))
         before = cluster.get(HPAS.path(namespace, "vllm"))
-        journal.save(cluster, workload, Journal(hpa="vllm", adopted=before))
+        journal.save(cluster, workload, Journal((Owned.of(HPAS, "vllm"),), adopted=before))
         OwnObject(cluster, HPAS, scaler(namespace, most=9), adopt=True).do()
         return normalised(before)
 
     def disable(self, cluster: Cluster, workload: Workload) -> None:
-        assert workflow.disable(cluster, workload, lambda _: None, lambda _: None)
+        assert disabling.disable(cluster, workload, lambda _: None, lambda _: None)
         assert journal.load(cluster, workload) is None
 
     def test_it_is_given_back(
