@@ -221,7 +221,7 @@ def _play(dice: random.Random, flags: Controller) -> Play:
             "steps": [],
         }
     )
-    faulty, edits = dice.random() < 0.3, dice.choice((0.0, 0.01, 0.01, 0.2))
+    faulty, edits = dice.random() < 0.3, dice.choice((0.0, 0.01, 0.2))
     for step in range(dice.choice((20, 40, 80))):
         asked: Json = {}
         if dice.random() < 0.01:

@@ -55,8 +55,8 @@ def differences(minor: int, cases: Iterable[hpa_cases.Case]) -> list[tuple[Json,
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("minor", MINORS)
 def test_the_same_path_over_time(minor: int) -> None:
-    """600 HPAs of 20 to 80 syncs: replicas, conditions, events and reported values after each."""
-    plays = list(hpa_cases.plays(minor, 600, Controller(minor)))
+    """1,000 HPAs of 20 to 80 syncs: replicas, conditions, events and reported values after each."""
+    plays = list(hpa_cases.plays(minor, 1000, Controller(minor)))
     answers = oracles.controller(minor, (play.question for play in plays))
     seen = Counter[str]()
     for number, (play, answer) in enumerate(zip(plays, answers, strict=True)):
