@@ -51,14 +51,10 @@ def find(reader: Reader, api_services: Sequence[Json]) -> Keda | None:
 
     Raises ApiError when the API server does not answer.
     """
-    try:
-        reader.get(f"/apis/{SCALED_OBJECTS.api_version}")
-    except ApiError as error:
-        if error.not_found or error.forbidden:
-            return None
-        raise
     if not api_services:
         return _unseen(reader)
+    if not any(one["spec"].get("group") == SCALED_OBJECTS.group for one in api_services):
+        return None
     found = [
         one for one in providers.of_group(api_services, EXTERNAL_GROUP) if one.version == EXTERNAL_VERSION
     ]
@@ -116,8 +112,14 @@ def judge(
     )
 
 
-def _unseen(reader: Reader) -> Keda:
+def _unseen(reader: Reader) -> Keda | None:
     """Without the right to read APIServices: whether anything answers for External metrics, which everybody may ask."""
+    try:
+        reader.get(f"/apis/{SCALED_OBJECTS.api_version}")
+    except ApiError as error:
+        if error.not_found or error.forbidden:
+            return None
+        raise
     try:
         reader.get(f"/apis/{EXTERNAL_GROUP}/{EXTERNAL_VERSION}")
     except ApiError as error:

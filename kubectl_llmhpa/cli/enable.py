@@ -244,14 +244,16 @@ def _prepare(
     """What is planned for each workload, and how many of those selected were refused, each with its sentence."""
     from kubectl_llmhpa.cli.main import printable
     from kubectl_llmhpa.plan import enabling
+    from kubectl_llmhpa.plan.once import Once
     from kubectl_llmhpa.workloads import resolve
 
+    reader = Once(cluster)
     if words:
-        return [enabling.prepare(cluster, resolve(cluster, words, cluster.namespace), wishes, engine)], 0
+        return [enabling.prepare(reader, resolve(reader, words, cluster.namespace), wishes, engine)], 0
     prepared, refused = [], 0
-    for target in enabling.selected(cluster, selector, lambda text: click.echo(printable(text), err=True)):
+    for target in enabling.selected(reader, selector, lambda text: click.echo(printable(text), err=True)):
         try:
-            prepared.append(enabling.prepare(cluster, target, wishes, engine))
+            prepared.append(enabling.prepare(reader, target, wishes, engine))
         except LlmHpaError as error:
             refused += 1
             click.echo(f"error: {target.reference}: {printable(str(error))}", err=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kubectl_llmhpa.api import (
@@ -46,9 +46,12 @@ class Scene:
     """For each ServiceAccount of a Prometheus (`namespace/name`) whether it may list the pods; None: cannot be told."""
 
 
-def look(reader: Reader, namespace: str, prometheuses: Sequence[Json]) -> Scene:
-    """Look for scrapers of a namespace. What may not be read counts as absent."""
-    groups = _groups(reader)
+def look(reader: Reader, namespace: str, prometheuses: Sequence[Json], groups: Collection[str] = ()) -> Scene:
+    """Look for scrapers of a namespace; `groups` are the API groups, where they are known already.
+
+    What may not be read counts as absent.
+    """
+    groups = groups or _groups(reader)
     wanted = [one for one in (PROMETHEUS_AGENTS, VM_AGENTS, VM_SINGLES) if one.group in groups]
     local = [one for one in _SCRAPE_OBJECTS if one.group in groups]
     paths = [NAMESPACES.path(name=ARMS_NAMESPACE), *operator_scope.PATHS]

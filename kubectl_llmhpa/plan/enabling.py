@@ -6,6 +6,7 @@ adapter is restarted, once.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import time
 import urllib.parse
@@ -13,7 +14,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kubectl_llmhpa import engines
-from kubectl_llmhpa.api import PODS, TRIGGER_AUTHENTICATIONS, Reader, Writer
+from kubectl_llmhpa.api import HPAS, POD_MONITORS, PODS, TRIGGER_AUTHENTICATIONS, Json, Reader, Writer
+from kubectl_llmhpa.backends import choosing
 from kubectl_llmhpa.backends.model import KEDA
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.findings import Finding
@@ -80,12 +82,17 @@ def selected(reader: Reader, selector: str, say: steps.Report) -> list[Workload]
 def prepare(reader: Reader, workload: Workload, wishes: Wishes, hint: str = "") -> Prepared:
     """Look at everything and plan; `hint` is the user's `vllm@0.20`. Reads only. Raises LlmHpaError."""
     sight = engine_of(reader, workload, hint)
-    around = look.around(reader, workload, wishes.prometheus, wishes.scrape)
+    around = look.around(
+        reader, workload, wishes.prometheus, wishes.scrape, keda=wishes.backend in (choosing.AUTO, KEDA)
+    )
     found = pods(reader, workload)
     scraped: Sequence[Target] | None = None
-    if around.server and not around.blind:
+    if around.server:
         metric = next(iter(sight.facts.signals.values())).metric
-        scraped = targets.found(reader, around.server, found, sight.port, metric)
+        try:
+            scraped = targets.found(reader, around.server, found, sight.port, metric)
+        except ApiError as error:
+            around = dataclasses.replace(around, blind=error)
     plan = enable.make(workload, sight, around, wishes, scraped, tuple(found))
     longest = engines.longest_generation(sight.body)
     findings = preflight.findings(reader, workload, found, plan.scaler.most, longest)
@@ -114,6 +121,8 @@ def warm_up(writer: Writer, prepared: Prepared) -> None:
 class Enabling:
     """The steps of one `enable` run for one or several workloads, and its waits."""
 
+    command = "enable"
+
     def __init__(
         self,
         writer: Writer,
@@ -138,7 +147,8 @@ class Enabling:
         result: list[Step] = []
         for one in self._prepared:
             if one.plan.scrape.object is not None and SCRAPE in one.wishes.parts:
-                result.append(_Scrape(self._writer, one.plan, functools.partial(self._sampled, one)))
+                seen = one.around.pod_monitors if one.plan.scrape.resource is POD_MONITORS else None
+                result.append(_Scrape(self._writer, one.plan, functools.partial(self._sampled, one), seen))
         result += self._rules()
         for one in self._prepared:
             if SCALER in one.wishes.parts:
@@ -195,8 +205,9 @@ class Enabling:
             workload.namespace, parts=parts, backend=backend, adapter=one.around.adapter,
             scrape=plan.scrape.resource, metric=metric, flags=_flags(one.wishes),
         )  # fmt: skip
-        attempted = f"enable autoscaling of {workload.reference} in namespace {workload.namespace!r}"
-        remedy = f"kubectl llm-hpa rbac {workload.reference} --for enable --backend {backend} -n {workload.namespace}"
+        attempted = f"{self.command} {workload.reference} in namespace {workload.namespace!r}"
+        options = f"--for {self.command} --backend {backend} -n {workload.namespace}"
+        remedy = f"kubectl llm-hpa rbac {workload.reference} {options}"
         rights.require(self._writer, needed, attempted, remedy)
 
     def _introduce(self, one: Prepared) -> None:
@@ -245,7 +256,10 @@ class Enabling:
                 objects.OwnObject(self._writer, TRIGGER_AUTHENTICATIONS, plan.scaler.authentication)
             )
         kind = handover.Taken if plan.scaler.takes_over else objects.OwnObject
-        result.append(kind(self._writer, plan.scaler.resource, plan.scaler.object, adopt=plan.adopted))
+        seen = one.around.hpas if plan.scaler.resource is HPAS else one.around.scaled_objects
+        result.append(
+            kind(self._writer, plan.scaler.resource, plan.scaler.object, adopt=plan.adopted, seen=seen)
+        )
         return result
 
     def _outcome(self, one: Prepared) -> str:
@@ -279,7 +293,11 @@ class Enabling:
             if around.blind and self._wait:
                 self._say(one, "scrape target", f"not visible ({around.blind.message})")
             return
-        self._hop(one, hops.scrape_target(self._writer, plan.server, plan.workload, plan.scrape))
+        every = plan.backend.backend == KEDA and plan.workload.counted_per_replica == 1
+        self._hop(
+            one,
+            hops.scrape_target(self._writer, plan.server, plan.workload, plan.scrape, every=every),
+        )
         metric = next(iter(one.sight.facts.signals.values())).metric
         self._hop(one, hops.sample(self._writer, plan.server, plan.workload, metric))
 
@@ -300,9 +318,11 @@ class Enabling:
 class _Scrape(objects.OwnObject):
     """The scrape object, and the wait for its first samples."""
 
-    def __init__(self, writer: Writer, plan: Plan, sampled: Callable[[], None]) -> None:
+    def __init__(
+        self, writer: Writer, plan: Plan, sampled: Callable[[], None], seen: Sequence[Json] | None
+    ) -> None:
         assert plan.scrape.object is not None
-        super().__init__(writer, plan.scrape.resource, plan.scrape.object, force=plan.adopted)
+        super().__init__(writer, plan.scrape.resource, plan.scrape.object, force=plan.adopted, seen=seen)
         self._sampled = sampled
 
     def do(self) -> list[Change]:

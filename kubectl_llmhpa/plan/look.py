@@ -49,8 +49,8 @@ class Surroundings:
     server: prometheus.Server | None
     """The Prometheus that the backend asks."""
     server_pods: Mapping[str, str]
-    blind: ApiError | None
-    """Why Prometheus cannot be asked, None when it can."""
+    blind: ApiError | None = None
+    """Why Prometheus cannot be asked, None as long as it can."""
     adapter_problem: LlmHpaError | None = None
     """Why there is no adapter that can be used."""
     keda: Keda | None = None
@@ -64,11 +64,13 @@ class Surroundings:
     """What else could scrape."""
 
 
-def around(reader: Reader, workload: Workload, wanted: str = "", scrape: str = "auto") -> Surroundings:
+def around(
+    reader: Reader, workload: Workload, wanted: str = "", scrape: str = "auto", *, keda: bool = True
+) -> Surroundings:
     """Everything else, in a few rounds of parallel reads.
 
-    `wanted` is the user's Prometheus (`namespace/name`), `scrape` who is to scrape. Raises ApiError when the HPAs or
-    the journal cannot be read; a missing CRD is an empty list.
+    `wanted` is the user's Prometheus (`namespace/name`), `scrape` who is to scrape, `keda` whether it may be taken.
+    Raises ApiError when the HPAs or the journal cannot be read; a missing CRD is an empty list.
     """
     namespace = workload.namespace
     answers = reader.get_many(
@@ -90,9 +92,7 @@ def around(reader: Reader, workload: Workload, wanted: str = "", scrape: str = "
         raise book
     services_there = [] if isinstance(answers[6], ApiError) else answers[6].get("items") or []
     adapter, problem = _adapter(reader, None if isinstance(answers[6], ApiError) else services_there)
-    keda = keda_backend.find(
-        reader, [] if isinstance(answers[6], ApiError) else answers[6].get("items") or []
-    )
+    found = keda_backend.find(reader, services_there) if keda else None
     # the server sets this one on every namespace: it is known without the right to read namespaces
     namespace_labels = {
         "kubernetes.io/metadata.name": namespace,
@@ -100,15 +100,15 @@ def around(reader: Reader, workload: Workload, wanted: str = "", scrape: str = "
     }
     hidden = scrape == "none" and _forbidden(answers[4])
     prometheuses = [] if hidden else _items(answers[4], PROMETHEUSES)
-    services, policies = _beside(reader, prometheuses) if keda else ([], [])
+    services, policies = _beside(reader, prometheuses) if found else ([], [])
     server = prometheus.server_of(adapter.prometheus_url, adapter.namespace) if adapter else None
-    if server is None and keda:
+    if server is None and found:
         server = _operators(prometheuses, services, namespace, namespace_labels, wanted)
     config_map = _file(reader, adapter) if adapter else None
     return Surroundings(
         namespace_labels=namespace_labels,
         hpas=_items(answers[1], HPAS),
-        scaled_objects=[] if keda is None and _forbidden(answers[2]) else _items(answers[2], SCALED_OBJECTS),
+        scaled_objects=[] if found is None and _forbidden(answers[2]) else _items(answers[2], SCALED_OBJECTS),
         pod_monitors=_items(answers[3], POD_MONITORS),
         prometheuses=prometheuses,
         journal=None if isinstance(book, ApiError) else journal.read(book),
@@ -117,14 +117,15 @@ def around(reader: Reader, workload: Workload, wanted: str = "", scrape: str = "
         rules=_rules_in_file(adapter, config_map) if adapter else (),
         recorded=_recorded(reader, adapter) if adapter else {},
         server=server,
-        server_pods=_service_selector(reader, server),
-        blind=prometheus.reachable(reader, server) if server else None,
+        server_pods=_service_selector(reader, server, services),
         adapter_problem=problem,
-        keda=keda,
+        keda=found,
         services=services,
         network_policies=policies,
         file_owner=ownership.file_owner(config_map, adapter.deployment) if adapter else None,
-        scene=scene.look(reader, namespace, prometheuses),
+        scene=scene.look(
+            reader, namespace, prometheuses, {one["spec"].get("group", "") for one in services_there}
+        ),
     )
 
 
@@ -230,9 +231,15 @@ def _items(answer: Json | ApiError, resource: Resource) -> list[Json]:
     return [{**named, **item} for item in answer.get("items") or []]
 
 
-def _service_selector(reader: Reader, server: prometheus.Server | None) -> Mapping[str, str]:
+def _service_selector(
+    reader: Reader, server: prometheus.Server | None, services: Sequence[Json]
+) -> Mapping[str, str]:
+    """The selector of a server's Service, which may be among those that were read."""
     if server is None:
         return {}
+    for one in services:
+        if (one["metadata"]["namespace"], one["metadata"]["name"]) == (server.namespace, server.service):
+            return one["spec"].get("selector") or {}
     try:
         selector: Mapping[str, str] = (
             reader.get(SERVICES.path(server.namespace, server.service))["spec"].get("selector") or {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from kubectl_llmhpa.api import Json, Reader, Resource, Writer
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.hpa import is_ours
@@ -65,14 +67,25 @@ class OwnObject:
     """Applies one object under our field manager."""
 
     def __init__(
-        self, writer: Writer, resource: Resource, wanted: Json, *, adopt: bool = False, force: bool = False
+        self,
+        writer: Writer,
+        resource: Resource,
+        wanted: Json,
+        *,
+        adopt: bool = False,
+        force: bool = False,
+        seen: Sequence[Json] | None = None,
     ) -> None:
-        """`adopt` takes over an object that is not ours, `force` fields of ours that others changed."""
+        """`adopt` takes over an object that is not ours, `force` fields of ours that others changed.
+
+        `seen` are the objects of its kind in its namespace, where `validate` need not read them again.
+        """
         self._writer = writer
         self._resource = resource
         self._wanted = wanted
         self._adopt = adopt
         self._force = adopt or force
+        self._seen = seen
         self._before: Json | None = None
         self._after: Json | None = None
 
@@ -93,7 +106,11 @@ class OwnObject:
 
     def validate(self) -> None:
         """See `Step.validate`."""
-        self._checked()
+        if self._seen is None:
+            self._checked()
+        else:
+            name = self._wanted["metadata"]["name"]
+            self._check(next((one for one in self._seen if one["metadata"]["name"] == name), None))
         self._apply(dry_run=True)
 
     def do(self) -> list[Change]:
@@ -114,6 +131,10 @@ class OwnObject:
 
     def _checked(self) -> Json | None:
         live = read(self._writer, self._resource, *self._place)
+        self._check(live)
+        return live
+
+    def _check(self, live: Json | None) -> None:
         if live is not None and not is_ours(live) and not self._adopt:
             namespace, name = self._place
             raise LlmHpaError(
@@ -121,7 +142,6 @@ class OwnObject:
                 "an object of that name exists and was not made by kubectl-llm-hpa",
                 "rename it, or choose another name with --name",
             )
-        return live
 
     def _apply(self, *, dry_run: bool, wanted: Json | None = None) -> Json:
         try:
