@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import yaml
 
-from tests.cluster.conftest import ADAPTER, Json, Kubectl, Plugin, ROOT
+from tests.cluster.conftest import ADAPTER, ROOT, Json, Kubectl, Plugin
 from tests.cluster.dump import differences, dump
 from tests.cluster.stub_workload import Stub
 
@@ -126,7 +126,9 @@ def test_day_two_keeps_what_no_flag_speaks_of(llm_hpa: Plugin, stub: Stub, kubec
     assert spec["behavior"]["scaleDown"]["stabilizationWindowSeconds"] == 60
     (monitor,) = kubectl.get("podmonitor", "-n", stub.namespace)["items"]
     assert monitor["spec"]["podMetricsEndpoints"][0]["interval"] == "7s"
-    assert llm_hpa("enable", *ADAPTER, *stub.reference, "--reset-defaults", "--scale-down", "disabled").code == 0
+    assert (
+        llm_hpa("enable", *ADAPTER, *stub.reference, "--reset-defaults", "--scale-down", "disabled").code == 0
+    )
     spec = stub.hpa()["spec"]
     assert len(spec["metrics"]) == 3
     assert spec["behavior"]["scaleDown"]["selectPolicy"] == "Disabled"

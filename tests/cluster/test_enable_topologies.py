@@ -12,7 +12,15 @@ from collections.abc import Iterator
 import pytest
 import yaml
 
-from tests.cluster.conftest import ADAPTER, Json, Kubectl, Plugin, assert_one_sentence, fresh_namespace, load_image
+from tests.cluster.conftest import (
+    ADAPTER,
+    Json,
+    Kubectl,
+    Plugin,
+    assert_one_sentence,
+    fresh_namespace,
+    load_image,
+)
 from tests.cluster.ground.engine_images import STUB_IMAGE
 from tests.cluster.stage import Stage
 from tests.cluster.topologies import COUNTED, POD, TOPOLOGIES
@@ -83,7 +91,16 @@ def stage(kubectl: Kubectl) -> Iterator[Stage]:
 def test_what_would_be_written(stage: Stage, llm_hpa: Plugin, name: str) -> None:
     topology = CASES[name]
     outcome = llm_hpa(
-        "enable", *ADAPTER, topology.asked[-1], "-n", stage.namespace, "--max", "3", "--dry-run=server", "-o", "yaml"
+        "enable",
+        *ADAPTER,
+        topology.asked[-1],
+        "-n",
+        stage.namespace,
+        "--max",
+        "3",
+        "--dry-run=server",
+        "-o",
+        "yaml",
     )
     assert outcome.code == 0, outcome.stderr
     written = {one["kind"]: one for one in yaml.safe_load_all(outcome.stdout)}

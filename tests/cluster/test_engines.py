@@ -17,7 +17,7 @@ from tests.cluster.workloads import LWS_INDEX
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
-IDLE = {"running": 0.0, "waiting": 0.0, "kv": 0.0}
+IDLE: dict[str, Any] = {"running": 0.0, "waiting": 0.0, "kv": 0.0}
 LIMIT = 90.0
 
 
@@ -64,7 +64,7 @@ CASES = {
 LIFE = ("--min", "1", "--max", "2", "--scale-down-window", "0s", "--scrape-interval", "2s")
 
 
-def scaled(stub: Stub, llm_hpa: Plugin, load: dict[str, float]) -> set[str]:
+def scaled(stub: Stub, llm_hpa: Plugin, load: dict[str, Any]) -> set[str]:
     """The whole life of one workload; the metrics that its HPA asked for."""
     enabled = llm_hpa("enable", *ADAPTER, *stub.reference, *LIFE)
     assert enabled.code == 0, enabled.stderr

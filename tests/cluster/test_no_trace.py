@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.cluster.conftest import ADAPTER, Kubectl, Plugin, ROOT
+from tests.cluster.conftest import ADAPTER, ROOT, Kubectl, Plugin
 from tests.cluster.dump import differences, dump
 from tests.cluster.stub_workload import Stub, vendor_recipe
 

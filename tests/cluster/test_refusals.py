@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cluster.conftest import ADAPTER, Json, Kubectl, Plugin, ROOT, assert_one_sentence, fresh_namespace
+from tests.cluster.conftest import ADAPTER, ROOT, Json, Kubectl, Plugin, assert_one_sentence, fresh_namespace
 from tests.cluster.dump import differences, dump
 from tests.cluster.stub_workload import Stub
 
@@ -58,13 +58,17 @@ class TestEngine:
     def test_metrics_switched_off(self, llm_hpa: Plugin, stub: Stub) -> None:
         stub.speak("vllm-0.20.2-nostats-busy")
         assert_one_sentence(
-            llm_hpa("enable", *ADAPTER, *stub.reference, "--max", "3"), "detect the engine", "port 8000/metrics"
+            llm_hpa("enable", *ADAPTER, *stub.reference, "--max", "3"),
+            "detect the engine",
+            "port 8000/metrics",
         )
 
     def test_metrics_fail(self, llm_hpa: Plugin, stub: Stub) -> None:
         stub.fail(rate=1.0, status=500, target="metrics")
         assert_one_sentence(
-            llm_hpa("enable", *ADAPTER, *stub.reference, "--max", "3"), "detect the engine", "port 8000/metrics"
+            llm_hpa("enable", *ADAPTER, *stub.reference, "--max", "3"),
+            "detect the engine",
+            "port 8000/metrics",
         )
 
     def test_target_that_one_pod_cannot_reach(self, llm_hpa: Plugin, stub: Stub) -> None:

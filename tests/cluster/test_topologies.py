@@ -180,7 +180,8 @@ def test_types_without_aggregated_discovery(cluster: Cluster, stage: Stage) -> N
 
     class Plain:
         namespace = cluster.namespace
-        get_text, get_many, watch, may = cluster.get_text, cluster.get_many, cluster.watch, cluster.may
+        get_text, get_many, watch = cluster.get_text, cluster.get_many, cluster.watch
+        may, account_may = cluster.may, cluster.account_may
 
         def get(self, path: str, *, accept: str = "application/json") -> Json:
             del accept

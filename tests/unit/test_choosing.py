@@ -38,13 +38,33 @@ NOTHING: dict[str, Any] = {"adapter": None, "keda": None}
         (SERVED, {"adapter": adapter(), "keda": keda()}, PROMETHEUS_ADAPTER, "serves every metric already"),
         ((), {"adapter": adapter(), "keda": keda()}, KEDA, "no rule has to be added to the adapter"),
         (SERVED[:1], {"adapter": adapter(), "keda": keda()}, KEDA, "KEDA 2.21.0 runs here"),
-        ((), {"adapter": adapter(), "keda": None}, PROMETHEUS_ADAPTER, "monitoring/pa serves pod metrics here"),
+        (
+            (),
+            {"adapter": adapter(), "keda": None},
+            PROMETHEUS_ADAPTER,
+            "monitoring/pa serves pod metrics here",
+        ),
         ((), {"adapter": adapter(kind=ACK), "keda": None}, ACK, "serves pod metrics here"),
-        ((), {"adapter": adapter(), "keda": keda("its operator is down")}, PROMETHEUS_ADAPTER, "serves pod metrics"),
+        (
+            (),
+            {"adapter": adapter(), "keda": keda("its operator is down")},
+            PROMETHEUS_ADAPTER,
+            "serves pod metrics",
+        ),
         ((), {"adapter": None, "keda": keda()}, KEDA, "KEDA 2.21.0 runs here"),
         (SERVED, {"adapter": adapter(), "keda": keda(), "pods": "it counts twice"}, KEDA, "KEDA"),
-        (SERVED, {"adapter": adapter(), "keda": keda(), "live": KEDA}, KEDA, "it serves this workload already"),
-        ((), {"adapter": adapter(), "keda": keda(), "live": PROMETHEUS_ADAPTER}, PROMETHEUS_ADAPTER, "already"),
+        (
+            SERVED,
+            {"adapter": adapter(), "keda": keda(), "live": KEDA},
+            KEDA,
+            "it serves this workload already",
+        ),
+        (
+            (),
+            {"adapter": adapter(), "keda": keda(), "live": PROMETHEUS_ADAPTER},
+            PROMETHEUS_ADAPTER,
+            "already",
+        ),
     ],
 )
 def test_the_choice_and_its_reason(served: Any, facts: dict[str, Any], backend: str, reason: str) -> None:
@@ -57,15 +77,35 @@ def test_the_choice_and_its_reason(served: Any, facts: dict[str, Any], backend: 
     ("wanted", "facts", "words"),
     [
         (AUTO, NOTHING, ("no adapter and no KEDA",)),
-        (AUTO, {**NOTHING, "adapter_problem": LlmHpaError("find it", "the APIService is down")}, ("is down",)),
-        (AUTO, {**NOTHING, "adapter": adapter(custom=False)}, ("CPU and memory", "--install-custom-metrics-api")),
-        (AUTO, {"adapter": adapter(), "keda": None, "pods": "two pods a replica"}, ("two pods", "install KEDA")),
+        (
+            AUTO,
+            {**NOTHING, "adapter_problem": LlmHpaError("find it", "the APIService is down")},
+            ("is down",),
+        ),
+        (
+            AUTO,
+            {**NOTHING, "adapter": adapter(custom=False)},
+            ("CPU and memory", "--install-custom-metrics-api"),
+        ),
+        (
+            AUTO,
+            {"adapter": adapter(), "keda": None, "pods": "two pods a replica"},
+            ("two pods", "install KEDA"),
+        ),
         (AUTO, {"adapter": None, "keda": keda("another provider")}, ("another provider", "repair KEDA")),
         (KEDA, NOTHING, ("not installed",)),
         (KEDA, {"adapter": None, "keda": keda("its operator is down")}, ("operator is down",)),
-        (ACK, {"adapter": adapter(), "keda": None}, ("which is prometheus-adapter", "--backend prometheus-adapter")),
+        (
+            ACK,
+            {"adapter": adapter(), "keda": None},
+            ("which is prometheus-adapter", "--backend prometheus-adapter"),
+        ),
         (PROMETHEUS_ADAPTER, {"adapter": None, "keda": keda()}, ("no adapter",)),
-        (PROMETHEUS_ADAPTER, {"adapter": adapter(), "keda": None, "pods": "two pods"}, ("two pods", "--backend keda")),
+        (
+            PROMETHEUS_ADAPTER,
+            {"adapter": adapter(), "keda": None, "pods": "two pods"},
+            ("two pods", "--backend keda"),
+        ),
     ],
 )
 def test_refused_with_what_would_help(wanted: str, facts: dict[str, Any], words: tuple[str, ...]) -> None:
