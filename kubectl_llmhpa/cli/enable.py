@@ -196,7 +196,7 @@ def enable(
         raise click.UsageError("name one workload (TYPE/NAME), or select several with -l")
     if selector and flags["name"]:
         raise click.UsageError("--name and -l exclude each other: several HPAs cannot have one name")
-    wishes = _wishes(flags)
+    wishes = _wishes({**flags, "exporting": folder is not None})
     writes = dry_run == "none" and not show_diff and folder is None
     with connect(connection, read_only=not writes and dry_run != "server") as cluster:
         prepared, refused = _prepare(cluster, workload, selector, wishes, engine)

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 
 from kubectl_llmhpa import engines
 from kubectl_llmhpa.api import HPAS, POD_MONITORS, PODS, TRIGGER_AUTHENTICATIONS, Json, Reader, Writer
-from kubectl_llmhpa.backends import choosing
 from kubectl_llmhpa.backends.model import KEDA
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.findings import Finding
 from kubectl_llmhpa.monitoring import prometheus
 from kubectl_llmhpa.plan import (
     enable,
+    exported,
     handover,
     hops,
     journal,
@@ -53,6 +53,8 @@ class Prepared:
     wishes: Wishes
     plan: Plan
     findings: tuple[Finding, ...]
+    looked: Reader | None = None
+    """What has read all this a moment ago."""
 
 
 def selected(reader: Reader, selector: str, say: steps.Report) -> list[Workload]:
@@ -82,9 +84,9 @@ def selected(reader: Reader, selector: str, say: steps.Report) -> list[Workload]
 def prepare(reader: Reader, workload: Workload, wishes: Wishes, hint: str = "") -> Prepared:
     """Look at everything and plan; `hint` is the user's `vllm@0.20`. Reads only. Raises LlmHpaError."""
     sight = engine_of(reader, workload, hint)
-    around = look.around(
-        reader, workload, wishes.prometheus, wishes.scrape, keda=wishes.backend in (choosing.AUTO, KEDA)
-    )
+    around = look.around(reader, workload, wishes.prometheus, wishes.scrape, wishes.backend)
+    if wishes.exporting:
+        around = exported.as_ours(around)
     found = pods(reader, workload)
     scraped: Sequence[Target] | None = None
     if around.server:
@@ -96,7 +98,7 @@ def prepare(reader: Reader, workload: Workload, wishes: Wishes, hint: str = "") 
     plan = enable.make(workload, sight, around, wishes, scraped, tuple(found))
     longest = engines.longest_generation(sight.body)
     findings = preflight.findings(reader, workload, found, plan.scaler.most, longest)
-    return Prepared(sight, around, wishes, plan, (*plan.findings, *findings))
+    return Prepared(sight, around, wishes, plan, (*plan.findings, *findings), reader)
 
 
 def warm_up(writer: Writer, prepared: Prepared) -> None:
@@ -170,7 +172,8 @@ class Enabling:
         fresh = [one for one in begun if one.around.journal is None]
         try:
             for one in begun:
-                journal.save(self._writer, one.plan.workload, one.plan.journal)
+                if one.plan.journal != one.around.journal:
+                    journal.save(self._writer, one.plan.workload, one.plan.journal)
             steps.run(self.steps(), report)
         except steps.UndoError:
             raise  # the journal stays: disable needs it
@@ -246,6 +249,7 @@ class Enabling:
             report=lambda text: self._progress("adapter", text, time.monotonic() - self._began, False),
             helm_release=self._helm,
             register=first.wishes.install_api,
+            looked=first.looked,
         )
 
     def _scaler(self, one: Prepared) -> list[Step]:

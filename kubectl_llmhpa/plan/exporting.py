@@ -1,7 +1,8 @@
 """The whole plan as files for a GitOps repository: plain YAML under a kustomization, Helm values where Helm owns it.
 
-The same cluster and flags give the same bytes. `kubectl apply -k DIR` writes what `enable` writes; what it cannot do
-(a `helm upgrade`, a restart of an adapter that reads its file only at start) stands in the folder's README.
+The same cluster and flags give the same bytes. `kubectl apply -k DIR` writes what `enable` writes beside the workload.
+Rules for the adapter are apart from it, since its file belongs to the whole cluster: as values of its Helm release, or
+as the file with the rules in it below `adapter/`; what has to be done with them stands in the folder's README.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.plan.enabling import Prepared
 from kubectl_llmhpa.plan.wishes import RULES, SCALER, SCRAPE
 
+_ADAPTER = "adapter"
 _MARK = "# Written by kubectl llm-hpa enable --export; a second run writes it anew."
 
 
@@ -45,8 +47,10 @@ def write(reader: Reader, prepared: Sequence[Prepared], folder: str) -> list[str
         target.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target, prefix=".export-") as place:
             for name, text in files.items():
+                (Path(place) / name).parent.mkdir(exist_ok=True)
                 (Path(place) / name).write_text(text)
             for name in files:
+                (target / name).parent.mkdir(exist_ok=True)
                 shutil.move(Path(place) / name, target / name)
     except OSError as error:
         raise LlmHpaError(
@@ -71,14 +75,18 @@ def render(reader: Reader, prepared: Sequence[Prepared]) -> dict[str, str]:
             files[name] = f"{_MARK}\n{helm.fragment(adapter.kind, list(rules.values()), around.rules)}"
             todo.append(_upgrade(adapter, name))
         else:
-            objects.append(_configuration(reader, adapter, list(rules.values())))
+            files[f"{_ADAPTER}/configmap-{adapter.config_map}.yaml"] = (
+                f"{_MARK}\n{_dump(_configuration(reader, adapter, list(rules.values())))}"
+            )
             todo.append(
-                f"{adapter.name} reads its file only at start, so after the apply:\n\n"
+                f"`{_ADAPTER}/` is the file of {adapter.namespace}/{adapter.name} as it is now, with the rules in it. "
+                "It belongs to the whole cluster: who owns it takes the rules over into its source. "
+                f"{adapter.name} reads the file only at start, so after that:\n\n"
                 f"    kubectl -n {adapter.namespace} rollout restart deployment {adapter.name}"
             )
     for one in objects:
         files[_file_name(one, objects)] = f"{_MARK}\n{_dump(one)}"
-    names = sorted(name for name in files if not name.startswith("values-"))
+    names = sorted(_file_name(one, objects) for one in objects)
     kustomization = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",

@@ -42,5 +42,7 @@ class Wishes:
     install_api: bool = False
     """Register the custom metrics API for an adapter that only serves resource metrics."""
     parts: frozenset[str] = frozenset(PARTS)
+    exporting: bool = False
+    """Nothing is written to the cluster: what came there from an earlier export counts as ours."""
     moving: bool = False
     """Take what scales the workload over into the form of another backend (`migrate`)."""

@@ -55,6 +55,9 @@ def test_apply_of_the_export_equals_enable(
     kubectl.run("apply", "-k", str(tmp_path / "a"))
     kubectl.run("wait", "hpa/vllm-inference", "-n", stub.namespace, "--for=create", "--timeout=60s")
     applied = specs(kubectl, stub.namespace)
+    again = llm_hpa(*words, "--export", str(tmp_path / "c"))
+    assert again.code == 0, again.stderr
+    assert read(tmp_path / "c") == read(tmp_path / "a"), "the same files once they are applied"
     kubectl.run("delete", "-k", str(tmp_path / "a"))
     kubectl.run("wait", "hpa/vllm-inference", "-n", stub.namespace, "--for=delete", "--timeout=60s")
     enabled = llm_hpa(*words)
