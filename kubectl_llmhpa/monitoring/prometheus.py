@@ -104,7 +104,7 @@ def per_pod(samples: list[Sample], label: str = "pod") -> dict[str, float]:
 def reachable(reader: Reader, server: Server) -> ApiError | None:
     """None when the server answers, else why not (for example the right to the service proxy is missing)."""
     try:
-        reader.get_text(f"{server.proxy_path}/-/ready")
+        query(reader, server, "vector(1)")
     except ApiError as error:
         return error
     return None

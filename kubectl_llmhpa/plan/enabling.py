@@ -96,6 +96,10 @@ def prepare(reader: Reader, workload: Workload, wishes: Wishes, hint: str = "") 
         except ApiError as error:
             around = dataclasses.replace(around, blind=error)
     plan = enable.make(workload, sight, around, wishes, scraped, tuple(found))
+    if (
+        plan.server is not None and plan.server != around.server
+    ):  # KEDA is to ask another one, maybe with a token
+        around = dataclasses.replace(around, blind=prometheus.reachable(reader, plan.server))
     longest = engines.longest_generation(sight.body)
     findings = preflight.findings(reader, workload, found, plan.scaler.most, longest)
     return Prepared(sight, around, wishes, plan, (*plan.findings, *findings), reader)
@@ -186,7 +190,7 @@ class Enabling:
     def _prometheus_runs(self, one: Prepared) -> None:
         """Refuse while no Prometheus runs: the chain cannot close, and an adapter that restarts now lists nothing."""
         server, blind = one.plan.server, one.around.blind
-        if server is None or server != one.around.server or blind is None or not prometheus.down(blind):
+        if server is None or blind is None or not prometheus.down(blind):
             return
         if self._wait or one.plan.rules:
             raise LlmHpaError(
