@@ -105,6 +105,12 @@ def prepare(reader: Reader, workload: Workload, wishes: Wishes, hint: str = "") 
     return Prepared(sight, around, wishes, plan, (*plan.findings, *findings), reader)
 
 
+def impossible(prepared: Prepared) -> Finding | None:
+    """The finding by which what is to be written cannot work, if any; rules alone are of use to others too."""
+    errors = (one for one in prepared.plan.findings if one.severity == "error")
+    return next(errors, None) if {SCRAPE, SCALER} & prepared.wishes.parts else None
+
+
 def warm_up(writer: Writer, prepared: Prepared) -> None:
     """Send the pod one token's worth of work, so that it exposes its series. Raises LlmHpaError."""
     models = prepared.sight.facts.models
@@ -170,6 +176,7 @@ class Enabling:
         """
         for one in self._prepared:
             self._introduce(one)
+            self._possible(one)
             self._permitted(one)
             self._prometheus_runs(one)
         begun = [one for one in self._prepared if one.plan.journal.objects]
@@ -198,6 +205,15 @@ class Enabling:
                 blind.message,
                 "see that its pod is ready",
             )
+
+    def _possible(self, one: Prepared) -> None:
+        """Refuse what cannot work. Raises LlmHpaError with the finding that says so."""
+        found, workload = impossible(one), one.plan.workload
+        if found is not None:
+            raise LlmHpaError(
+                f"{self.command} {workload.reference} in namespace {workload.namespace!r}",
+                f"{found.seen}; {found.why}", f"{found.fix} [{found.code}]",
+            )  # fmt: skip
 
     def _permitted(self, one: Prepared) -> None:
         """Ask for every right that the writes need, before the first of them. Raises LlmHpaError."""
@@ -274,19 +290,19 @@ class Enabling:
         plan = one.plan
         if not self._wait or SCALER not in one.wishes.parts:
             return "written"
+        keda = plan.backend.backend == KEDA
+        adapter = None if keda else one.around.adapter
+        if not keda and (adapter is None or (RULES not in one.wishes.parts and plan.rules)):
+            return "waiting"
         if one.sight.facts.armed:
             return "armed"
-        name = plan.scaler.hpa_name
-        if plan.backend.backend == KEDA:
+        if adapter is None:
             self._hop(one, keda_hops.ready(self._writer, plan.workload, plan.scaler.name))
             self._hop(one, keda_hops.scaling_active(self._writer, plan.workload, plan.scaler.name))
             return "active"
-        adapter = one.around.adapter
-        if adapter is None or (RULES not in one.wishes.parts and plan.rules):
-            return "waiting"
         self._hop(one, hops.metric_names(self._writer, adapter, plan.metrics))
         self._hop(one, hops.value(self._writer, adapter, plan.workload, plan.metrics[0]))
-        self._hop(one, hops.scaling_active(self._writer, plan.workload, name))
+        self._hop(one, hops.scaling_active(self._writer, plan.workload, plan.scaler.hpa_name))
         return "active"
 
     def _can_see(self, one: Prepared) -> bool:
@@ -307,7 +323,7 @@ class Enabling:
             hops.scrape_target(self._writer, plan.server, plan.workload, plan.scrape, every=every),
         )
         metric = next(iter(one.sight.facts.signals.values())).metric
-        self._hop(one, hops.sample(self._writer, plan.server, plan.workload, metric))
+        self._hop(one, hops.sample(self._writer, plan.server, plan.workload, plan.scrape, metric))
 
     def _hop(self, one: Prepared, hop: hops.Hop) -> None:
         hops.wait(hop, self._began, self._timeout, self._named(one))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kubectl_llmhpa.api import (
@@ -18,9 +18,10 @@ from kubectl_llmhpa.api import (
     Reader,
     Resource,
 )
-from kubectl_llmhpa.backends import adapter_rules, ownership, prometheus_adapter
+from kubectl_llmhpa.backends import adapter_rules, choosing, ownership, prometheus_adapter
 from kubectl_llmhpa.backends import keda as keda_backend
 from kubectl_llmhpa.backends.keda import Keda
+from kubectl_llmhpa.backends.model import KEDA
 from kubectl_llmhpa.backends.prometheus_adapter import Adapter
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.monitoring import address, prometheus, prometheus_operator, scene
@@ -29,12 +30,16 @@ from kubectl_llmhpa.plan import journal, rules
 from kubectl_llmhpa.plan.journal import Journal
 from kubectl_llmhpa.workloads import Workload
 
+#: Fields of a Prometheus or VMAgent by which it selects the namespaces of scrape objects.
+_NAMESPACE_SELECTORS = ("podMonitorNamespaceSelector", "podScrapeNamespaceSelector")
+
 
 @dataclass(frozen=True)
 class Surroundings:
     """Everything around the workload that a plan depends on."""
 
     namespace_labels: Mapping[str, str]
+    """Those that a scraper may ask for."""
     hpas: list[Json]
     scaled_objects: list[Json]
     pod_monitors: list[Json]
@@ -65,17 +70,17 @@ class Surroundings:
 
 
 def around(
-    reader: Reader, workload: Workload, wanted: str = "", scrape: str = "auto", *, keda: bool = True
+    reader: Reader, workload: Workload, wanted: str = "", scrape: str = "auto", backend: str = choosing.AUTO
 ) -> Surroundings:
     """Everything else, in a few rounds of parallel reads.
 
-    `wanted` is the user's Prometheus (`namespace/name`), `scrape` who is to scrape, `keda` whether it may be taken.
-    Raises ApiError when the HPAs or the journal cannot be read; a missing CRD is an empty list.
+    `wanted` is the user's Prometheus (`namespace/name`), `scrape` who is to scrape, `backend` who is to serve: of the
+    others no more is looked at than what they know of Prometheus. Raises ApiError when the HPAs or the journal cannot
+    be read; a missing CRD is an empty list.
     """
     namespace = workload.namespace
     answers = reader.get_many(
         [
-            NAMESPACES.path(name=namespace),
             HPAS.path(namespace),
             SCALED_OBJECTS.path(namespace),
             POD_MONITORS.path(namespace),
@@ -84,48 +89,45 @@ def around(
             API_SERVICES.path(),
         ]
     )
-    labels = answers[0] if not isinstance(answers[0], ApiError) else {"metadata": {}}
-    if isinstance(answers[1], ApiError):
-        raise answers[1]
-    book = answers[5]
+    hpas, scaled, monitors, operated, book, registered = answers
+    if isinstance(hpas, ApiError):
+        raise hpas
     if isinstance(book, ApiError) and not book.not_found:
         raise book
-    services_there = [] if isinstance(answers[6], ApiError) else answers[6].get("items") or []
-    adapter, problem = _adapter(reader, None if isinstance(answers[6], ApiError) else services_there)
-    found = keda_backend.find(reader, services_there) if keda else None
-    # the server sets this one on every namespace: it is known without the right to read namespaces
-    namespace_labels = {
-        "kubernetes.io/metadata.name": namespace,
-        **(labels["metadata"].get("labels") or {}),
-    }
-    hidden = scrape == "none" and _forbidden(answers[4])
-    prometheuses = [] if hidden else _items(answers[4], PROMETHEUSES)
-    services, policies = _beside(reader, prometheuses) if found else ([], [])
+    api_services = None if isinstance(registered, ApiError) else registered.get("items") or []
+    adapter, problem = _adapter(reader, api_services)
+    keda = keda_backend.find(reader, api_services or []) if backend in (choosing.AUTO, KEDA) else None
+    prometheuses = [] if scrape == "none" and _forbidden(operated) else _items(operated, PROMETHEUSES)
+    scrapers = scene.look(
+        reader, namespace, prometheuses, {one["spec"].get("group", "") for one in api_services or []}
+    )
+    selecting = [*prometheuses, *scrapers.agents, *scrapers.vm_agents]
+    namespace_labels = _labels(reader, namespace, selecting)
+    services, policies = _beside(reader, prometheuses) if keda else ([], [])
     server = prometheus.server_of(adapter.prometheus_url, adapter.namespace) if adapter else None
-    if server is None and found:
+    if server is None and keda:
         server = _operators(prometheuses, services, namespace, namespace_labels, wanted)
-    config_map = _file(reader, adapter) if adapter else None
+    editable = adapter if backend != KEDA else None
+    config_map = _file(reader, editable) if editable else None
     return Surroundings(
         namespace_labels=namespace_labels,
-        hpas=_items(answers[1], HPAS),
-        scaled_objects=[] if found is None and _forbidden(answers[2]) else _items(answers[2], SCALED_OBJECTS),
-        pod_monitors=_items(answers[3], POD_MONITORS),
+        hpas=_items(hpas, HPAS),
+        scaled_objects=[] if keda is None and _forbidden(scaled) else _items(scaled, SCALED_OBJECTS),
+        pod_monitors=_items(monitors, POD_MONITORS),
         prometheuses=prometheuses,
         journal=None if isinstance(book, ApiError) else journal.read(book),
         adapter=adapter,
-        served=_served(reader, adapter),
-        rules=_rules_in_file(adapter, config_map) if adapter else (),
-        recorded=_recorded(reader, adapter) if adapter else {},
+        served=_served(reader, adapter) if backend != KEDA else frozenset(),
+        rules=_rules_in_file(editable, config_map) if editable else (),
+        recorded=_recorded(reader, editable) if editable else {},
         server=server,
         server_pods=_service_selector(reader, server, services),
         adapter_problem=problem,
-        keda=found,
+        keda=keda,
         services=services,
         network_policies=policies,
-        file_owner=ownership.file_owner(config_map, adapter.deployment) if adapter else None,
-        scene=scene.look(
-            reader, namespace, prometheuses, {one["spec"].get("group", "") for one in services_there}
-        ),
+        file_owner=ownership.file_owner(config_map, editable.deployment) if editable else None,
+        scene=scrapers,
     )
 
 
@@ -139,6 +141,18 @@ def scraped(
     others = f',job!="{besides}"' if besides else ""
     expression = f'max by (pod) ({{__name__="{metric}",namespace="{workload.namespace}"{others}}})'
     return prometheus.per_pod(prometheus.query(reader, server, expression))
+
+
+def _labels(reader: Reader, namespace: str, selecting: Iterable[Json]) -> dict[str, str]:
+    """The labels of a namespace, which are read only where one of the scrapers selects namespaces by any."""
+    # the server sets this one on every namespace: it is known without the right to read namespaces
+    known = {"kubernetes.io/metadata.name": namespace}
+    if not any((one.get("spec") or {}).get(field) for one in selecting for field in _NAMESPACE_SELECTORS):
+        return known
+    try:
+        return {**known, **(reader.get(NAMESPACES.path(name=namespace))["metadata"].get("labels") or {})}
+    except ApiError:
+        return known
 
 
 def _adapter(

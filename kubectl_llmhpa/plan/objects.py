@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from kubectl_llmhpa.api import Json, Reader, Resource, Writer
@@ -9,8 +10,11 @@ from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.hpa import is_ours
 from kubectl_llmhpa.plan.steps import Change
 
-#: Set by the server, and so no part of a comparison or of a shown object.
 _TRIES = 5
+#: What was listed less than so long ago is not read again before it is written: a fresh read narrows the race with
+#: others and does not end it, and the server refuses fields of theirs either way.
+_FRESH_SECONDS = 5.0
+#: Set by the server, and so no part of a comparison or of a shown object.
 _SERVER_FIELDS = ("managedFields", "resourceVersion", "uid", "creationTimestamp", "generation", "selfLink")
 
 
@@ -78,7 +82,7 @@ class OwnObject:
     ) -> None:
         """`adopt` takes over an object that is not ours, `force` fields of ours that others changed.
 
-        `seen` are the objects of its kind in its namespace, where `validate` need not read them again.
+        `seen` are the objects of its kind in its namespace, where they have just been listed.
         """
         self._writer = writer
         self._resource = resource
@@ -86,6 +90,7 @@ class OwnObject:
         self._adopt = adopt
         self._force = adopt or force
         self._seen = seen
+        self._made = time.monotonic()
         self._before: Json | None = None
         self._after: Json | None = None
 
@@ -106,11 +111,7 @@ class OwnObject:
 
     def validate(self) -> None:
         """See `Step.validate`."""
-        if self._seen is None:
-            self._checked()
-        else:
-            name = self._wanted["metadata"]["name"]
-            self._check(next((one for one in self._seen if one["metadata"]["name"] == name), None))
+        self._checked()
         self._apply(dry_run=True)
 
     def do(self) -> list[Change]:
@@ -130,11 +131,11 @@ class OwnObject:
             restore(self._writer, self._resource, self._before)
 
     def _checked(self) -> Json | None:
-        live = read(self._writer, self._resource, *self._place)
-        self._check(live)
-        return live
-
-    def _check(self, live: Json | None) -> None:
+        if self._seen is not None and time.monotonic() - self._made < _FRESH_SECONDS:
+            name = self._wanted["metadata"]["name"]
+            live = next((one for one in self._seen if one["metadata"]["name"] == name), None)
+        else:
+            live = read(self._writer, self._resource, *self._place)
         if live is not None and not is_ours(live) and not self._adopt:
             namespace, name = self._place
             raise LlmHpaError(
@@ -142,6 +143,7 @@ class OwnObject:
                 "an object of that name exists and was not made by kubectl-llm-hpa",
                 "rename it, or choose another name with --name",
             )
+        return live
 
     def _apply(self, *, dry_run: bool, wanted: Json | None = None) -> Json:
         try:

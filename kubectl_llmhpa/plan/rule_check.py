@@ -30,15 +30,33 @@ def check(
     `seconds` is how far back the adapter looks. All rules are asked about at once, and one by one only when something
     is wrong. Raises LlmHpaError; where Prometheus cannot be asked nothing is said.
     """
-    wanted = {name: rule for name, rule in rules.items() if name in expected}
+    if not rules:
+        return
     try:
-        if rules:
-            prometheus.query(reader, server, " or ".join(_both(rule) for rule in rules.values()))
-        selectors = [str(rule["seriesQuery"]) for rule in wanted.values()]
-        found = prometheus.series(reader, server, *selectors, seconds=seconds) if wanted else []
+        prometheus.query(reader, server, " or ".join(_both(rule) for rule in rules.values()))
     except ApiError as error:
         if error.code in _REFUSED:
             _one_by_one(reader, server, rules, expected=expected, seconds=seconds)
+        return
+    check_series(reader, server, rules, expected=expected, seconds=seconds)
+
+
+def check_series(
+    reader: Reader,
+    server: Server,
+    rules: Mapping[str, Json],
+    *,
+    expected: Collection[str],
+    seconds: float,
+) -> None:
+    """The second half of `check`, for queries that Prometheus has taken already."""
+    wanted = {name: rule for name, rule in rules.items() if name in expected}
+    if not wanted:
+        return
+    selectors = [str(rule["seriesQuery"]) for rule in wanted.values()]
+    try:
+        found = prometheus.series(reader, server, *selectors, seconds=seconds)
+    except ApiError:
         return
     unseen = {name: rule for name, rule in wanted.items() if not any(_is_of(one, rule) for one in found)}
     _one_by_one(reader, server, unseen, expected=expected, seconds=seconds)

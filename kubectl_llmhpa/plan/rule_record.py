@@ -50,9 +50,9 @@ class Book:
         self._namespace = namespace
         self._version = ""
 
-    def load(self) -> Record | None:
-        """The record as it is now, None when there is none. Raises ApiError."""
-        config_map = read(self._writer, CONFIG_MAPS, self._namespace, RECORD)
+    def load(self, reader: Reader | None = None) -> Record | None:
+        """The record as it is now, or as `reader` has seen it, None when there is none. Raises ApiError."""
+        config_map = read(reader or self._writer, CONFIG_MAPS, self._namespace, RECORD)
         self._version = config_map["metadata"]["resourceVersion"] if config_map else ""
         return parsed(config_map) if config_map else None
 

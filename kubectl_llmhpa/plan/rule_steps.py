@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from kubectl_llmhpa.api import HPAS, Json, Reader, Writer
+from kubectl_llmhpa.api import Json, Reader, Writer
 from kubectl_llmhpa.backends import helm, prometheus_adapter
 from kubectl_llmhpa.backends.prometheus_adapter import Adapter
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.monitoring import prometheus
 from kubectl_llmhpa.monitoring.prometheus import Server
-from kubectl_llmhpa.plan import scalers
+from kubectl_llmhpa.plan import rule_users
 from kubectl_llmhpa.plan.custom_metrics_api import CustomMetricsApi
 from kubectl_llmhpa.plan.helm_rules import HelmRules
+from kubectl_llmhpa.plan.rule_users import Leaving
 from kubectl_llmhpa.plan.rules import AdapterRules
 from kubectl_llmhpa.plan.steps import Change, Report, Step
 
@@ -36,17 +37,20 @@ def adding(
     report: Report,
     helm_release: Helm | None = None,
     register: bool = False,
+    looked: Reader | None = None,
 ) -> list[Step]:
     """The steps that have the adapter serve rules by name; `register` also gives it the custom metrics API.
 
-    `expected` are the names that must be listed afterwards, `server` the Prometheus that the adapter asks.
+    `expected` are the names that must be listed afterwards, `server` the Prometheus that the adapter asks, `looked`
+    see AdapterRules.
     """
     names = frozenset(expected)
     steps: list[Step] = [
         _rules(
-            writer, adapter, rules, expected=names, server=server, report=report, helm_release=helm_release
+            writer, adapter, rules, expected=names, server=server, report=report, helm_release=helm_release,
+            looked=looked,
         )
-    ]
+    ]  # fmt: skip
     if register and not adapter.custom:
         steps.append(CustomMetricsApi(writer, adapter, expected=names, report=report))
     return steps
@@ -54,28 +58,40 @@ def adding(
 
 @dataclass(frozen=True)
 class Unused:
-    """Our rules that no HPA uses any more; `kept` are the names of those that one does."""
+    """Rules of ours that go, but for those that anybody else uses."""
 
     adapter: Adapter
-    step: AdapterRules | HelmRules
-    kept: frozenset[str]
+    _step: AdapterRules | HelmRules
+    _reader: Reader
+    _leaving: Leaving
+    _say: Report
 
     def remove(self) -> list[Change]:
-        """Take them out. Raises LlmHpaError."""
-        return self.step.remove(self.kept)
+        """Take out those that nobody uses now. Raises LlmHpaError."""
+        kept, gone = self._look()
+        return self._step.remove(kept) if gone else []
 
     def removal(self) -> list[Change]:
-        """What `remove` would change."""
-        return self.step.removal(self.kept)
+        """What `remove` would change. Raises LlmHpaError where it would be refused."""
+        kept, gone = self._look()
+        return self._step.removal(kept) if gone else []
+
+    def _look(self) -> tuple[frozenset[str], frozenset[str]]:
+        """The names of the rules that stay and of those that go; who uses them is said."""
+        present = self._step.rules_in_place()
+        leaving = present if self._leaving.names is None else present & frozenset(self._leaving.names)
+        users = rule_users.of(self._reader, leaving, self._leaving)
+        used = frozenset(name for names in users.values() for name in names)
+        if users:
+            use = "uses" if len(users) == 1 else "use"
+            self._say(f"{len(used)} adapter rules stay: {', '.join(list(users)[:5])} {use} them")
+        return present - leaving | used, leaving - used
 
 
 def unused(
-    writer: Writer, leaving: Collection[tuple[str, str]], say: Report, helm_release: Helm | None = None
+    writer: Writer, leaving: Leaving, say: Report, helm_release: Helm | None = None
 ) -> Unused | None:
-    """Our rules but for those that an HPA anywhere uses, with the reason said; None where no adapter can be found.
-
-    `leaving` are namespace and name of HPAs that do not count, since they go.
-    """
+    """The rules of ours that may go; None, with the reason said, where no adapter can be found."""
     try:
         adapter = prometheus_adapter.find(writer, even_down=True)
     except ApiError:
@@ -87,18 +103,7 @@ def unused(
         writer, adapter, {}, expected=frozenset(), server=_server(writer, adapter), report=say,
         helm_release=helm_release,
     )  # fmt: skip
-    names = rules.rules_in_place()
-    users = {
-        f"{one['metadata']['namespace']}/{one['metadata']['name']}": used
-        for one in (writer.get(HPAS.path()).get("items") or [] if names else [])
-        if (one["metadata"]["namespace"], one["metadata"]["name"]) not in leaving
-        and (used := names & set(scalers.pod_metrics(one)))
-    }
-    kept = frozenset(name for used in users.values() for name in used)
-    if users:
-        use = "uses" if len(users) == 1 else "use"
-        say(f"{len(kept)} adapter rules stay: {', '.join(list(users)[:5])} {use} them")
-    return Unused(adapter, rules, kept)
+    return Unused(adapter, rules, writer, leaving, say)
 
 
 def _server(reader: Reader, adapter: Adapter) -> Server | None:
@@ -116,9 +121,12 @@ def _rules(
     server: Server | None,
     report: Report,
     helm_release: Helm | None,
+    looked: Reader | None = None,
 ) -> AdapterRules | HelmRules:
     if helm_release is None:
-        return AdapterRules(writer, adapter, rules, expected=expected, server=server, report=report)
+        return AdapterRules(
+            writer, adapter, rules, expected=expected, server=server, report=report, looked=looked
+        )
     return HelmRules(
         writer, adapter, rules, runner=helm_release.runner, chart=helm_release.chart,
         expected=expected, server=server, report=report,

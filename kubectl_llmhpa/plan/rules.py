@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from kubectl_llmhpa.api import CONFIG_MAPS, DEPLOYMENTS, Json, Writer
+from kubectl_llmhpa.api import CONFIG_MAPS, DEPLOYMENTS, Json, Reader, Writer
 from kubectl_llmhpa.backends import adapter_rules, helm, ownership
 from kubectl_llmhpa.backends.prometheus_adapter import Adapter
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
@@ -42,10 +42,12 @@ class AdapterRules:
         expected: frozenset[str] = frozenset(),
         server: Server | None = None,
         report: Report = lambda _: None,
+        looked: Reader | None = None,
     ) -> None:
         """`rules` maps API names to rules; `expected` are those that must be listed afterwards.
 
-        `server` is the Prometheus that the adapter asks, where the caller may ask it too.
+        `server` is the Prometheus that the adapter asks, where the caller may ask it too; `looked` what has just read
+        the file, our record and the list, which are then not read again unless somebody else has written meanwhile.
         """
         self._writer = writer
         self._adapter = adapter
@@ -56,6 +58,8 @@ class AdapterRules:
         self._serving = Serving(writer, adapter, server, report)
         self._book = Book(writer, adapter.namespace)
         self._wrote = False
+        self._looked = looked or writer
+        self._checked: tuple[Json, Record | None] | None = None
         self._served: set[str] = set()
         self._added: set[str] = set()
         self._replaced: dict[str, Json] = {}
@@ -75,17 +79,18 @@ class AdapterRules:
         if not self._rules:
             return
         self._ask_prometheus(frozenset())
+        live, record = self._looked.get(self._adapter.config_path), self._book.load(self._looked)
         for _ in range(_TRIES):
-            live = self._config_map()
             try:
-                edited = self._edited(live, self._with_rules(live, self._book.load()))
-                self._writer.replace(edited, dry_run=True)
+                self._writer.replace(self._edited(live, self._with_rules(live, record)), dry_run=True)
                 break
             except ApiError as error:  # a dry run meets the optimistic lock too
                 if not error.conflict:
                     raise
+                live, record = self._config_map(), self._book.load()
         else:
             raise self._busy()
+        self._checked = live, record
         if self._restart("checked", dry_run=True)["spec"].get("paused"):
             raise LlmHpaError(
                 self._attempt, f"deployment {self._adapter.name} is paused, so it would not read them",
@@ -96,12 +101,12 @@ class AdapterRules:
         """Write, restart, and see every name again; a no-op when the running file has the rules."""
         if not self._rules:
             return []
-        live, record = self._config_map(), self._book.load()
+        live, record = self._checked or (self._config_map(), self._book.load())
         wanted = self._with_rules(live, record)
         if wanted == self._text(live) and self._running_hash() == self._hash_of(live):
             return []
         self._ask_prometheus(self._expected)
-        self._served = self._serving.names()
+        self._served = replace(self._serving, reader=self._looked).names() or self._serving.names()
         if self._adapter.gap:
             self._report(
                 f"{self._adapter.name} restarts, and {self._adapter.gap}: for a moment no HPA can read custom metrics"
@@ -272,7 +277,8 @@ class AdapterRules:
     def _ask_prometheus(self, expected: frozenset[str]) -> None:
         if self._server is not None:
             seconds = self._adapter.max_age
-            rule_check.check(self._writer, self._server, self._rules, expected=expected, seconds=seconds)
+            check = rule_check.check if self._checked is None else rule_check.check_series
+            check(self._writer, self._server, self._rules, expected=expected, seconds=seconds)
 
     def _with_rules(self, live: Json, record: Record | None) -> str:
         """The file with our rules; an older text of one of them is replaced.
