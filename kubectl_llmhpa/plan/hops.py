@@ -15,7 +15,6 @@ from kubectl_llmhpa.backends import prometheus_adapter
 from kubectl_llmhpa.backends.prometheus_adapter import Adapter
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.monitoring import prometheus
-from kubectl_llmhpa.plan.look import scraped
 from kubectl_llmhpa.plan.scraping import Scrape
 from kubectl_llmhpa.workloads import Workload, pods, ready_pods
 
@@ -73,10 +72,7 @@ def scrape_target(
 
     def look() -> HopState:
         matchers = f'job="{scrape.job}",{scrape.namespace_label}="{workload.namespace}"'
-        up = prometheus.per_pod(
-            prometheus.query(reader, server, f"max by ({scrape.pod_label}) (up{{{matchers}}})"),
-            scrape.pod_label,
-        )
+        up = _per_pod(reader, server, scrape, f"up{{{matchers}}}")
         found = pods(reader, workload)
         names = {pod["metadata"]["name"] for pod in found}
         good = {name for name in names if up.get(name) == 1.0}
@@ -95,15 +91,23 @@ def scrape_target(
     )  # fmt: skip
 
 
-def sample(reader: Reader, server: prometheus.Server, workload: Workload, metric: str) -> Hop:
-    """Prometheus has the metric for at least one pod of the workload."""
+def sample(reader: Reader, server: prometheus.Server, workload: Workload, scrape: Scrape, metric: str) -> Hop:
+    """Prometheus has a fresh sample of the metric for at least one pod of the workload."""
 
     def look() -> HopState:
         names = {pod["metadata"]["name"] for pod in pods(reader, workload)}
-        have = names & scraped(reader, server, workload, metric).keys()
+        selector = f'{{__name__="{metric}",{scrape.namespace_label}="{workload.namespace}"}}'
+        have = names & _per_pod(reader, server, scrape, selector).keys()
         return HopState(bool(have), f"{metric} for {len(have)} of {len(names)} pods")
 
     return Hop("sample", look, f"ask Prometheus for {metric}")
+
+
+def _per_pod(reader: Reader, server: prometheus.Server, scrape: Scrape, selector: str) -> dict[str, float]:
+    """Pod name to the highest fresh sample of a selector's series. Raises ApiError or LlmHpaError."""
+    fresh = f"{selector} and (time() - timestamp({selector}) < {scrape.fresh:g})"
+    found = prometheus.query(reader, server, f"max by ({scrape.pod_label}) ({fresh})")
+    return prometheus.per_pod(found, scrape.pod_label)
 
 
 def metric_names(reader: Reader, adapter: Adapter, metrics: tuple[str, ...]) -> Hop:

@@ -131,18 +131,6 @@ def around(
     )
 
 
-def scraped(
-    reader: Reader, server: prometheus.Server, workload: Workload, metric: str, *, besides: str = ""
-) -> dict[str, float]:
-    """Pod name to sample, for the workload's namespace; `besides` leaves out what one scrape job brings.
-
-    Raises ApiError or LlmHpaError.
-    """
-    others = f',job!="{besides}"' if besides else ""
-    expression = f'max by (pod) ({{__name__="{metric}",namespace="{workload.namespace}"{others}}})'
-    return prometheus.per_pod(prometheus.query(reader, server, expression))
-
-
 def _labels(reader: Reader, namespace: str, selecting: Iterable[Json]) -> dict[str, str]:
     """The labels of a namespace, which are read only where one of the scrapers selects namespaces by any."""
     # the server sets this one on every namespace: it is known without the right to read namespaces

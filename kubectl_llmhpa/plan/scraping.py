@@ -18,7 +18,14 @@ from kubectl_llmhpa.api import (
 from kubectl_llmhpa.backends.series_labels import DEFAULT
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.findings import Finding, found
-from kubectl_llmhpa.monitoring import arms, pod_annotations, prometheus_operator, registry, victoriametrics
+from kubectl_llmhpa.monitoring import (
+    arms,
+    durations,
+    pod_annotations,
+    prometheus_operator,
+    registry,
+    victoriametrics,
+)
 from kubectl_llmhpa.monitoring.model import MetricsPort, Scraper, Wanted
 from kubectl_llmhpa.monitoring.prometheus_operator import ENDPOINT_KEYS, Selection
 from kubectl_llmhpa.monitoring.scene import Scene
@@ -29,6 +36,8 @@ from kubectl_llmhpa.plan.targets import Target
 from kubectl_llmhpa.workloads import Workload
 
 DEFAULT_INTERVAL = "5s"
+#: `global.scrape_interval` of Prometheus (the operator sets 30 s).
+_DEFAULT_OF_PROMETHEUS = "1m"
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,13 @@ class Scrape:
     """The word of `--scrape` for it, empty where others scrape."""
     reason: str = ""
     """Why this scraper was taken, in one clause."""
+    interval: str = ""
+    """A duration: how often the pods are scraped; empty where Prometheus' own default is in force, or not known."""
+
+    @property
+    def fresh(self) -> float:
+        """Seconds: an older sample is left from an earlier run (Prometheus answers with those of five minutes)."""
+        return max(15.0, 3 * durations.seconds(self.interval or _DEFAULT_OF_PROMETHEUS))
 
 
 def monitor_name(workload: Workload) -> str:
@@ -97,14 +113,16 @@ def monitor(
         _keep_endpoints(scraper, made, ours, keep_timing=interval is None)
     _check(made, workload)
     job = scraper.job(workload.namespace, monitor_name(workload))
+    works = any(one.job == job for one in scraped or ())
     findings = [
-        *rights(workload, scene, selection),
+        *([] if works else rights(workload, scene, selection)),
         *_twice(workload, scraped, job, standing=ours is not None),
     ]
     return Scrape(
         scraper.resource, made, by, job, scraper.pod_label, scraper.namespace_label,
         None if selection is None or selection.agent else selection,
         tuple(findings), (*scraper.notes, *more, *notes), scraper.name, reason,
+        str(made["spec"][scraper.endpoints][0].get(scraper.timing[0]) or ""),
     )  # fmt: skip
 
 

@@ -13,13 +13,14 @@ import pytest
 import yaml
 
 from kubectl_llmhpa.api import DEPLOYMENTS, POD_MONITORS, STATEFUL_SETS, Json
-from kubectl_llmhpa.backends import adapter_rules, scaled_object
+from kubectl_llmhpa.backends import adapter_rules, helm, scaled_object
+from kubectl_llmhpa.backends.model import PROMETHEUS_ADAPTER
 from kubectl_llmhpa.backends.series_labels import PAIRS
 from kubectl_llmhpa.engines import ENGINES, Kind, NotAnEngine, Signal, SignalSource, identify, promql
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.monitoring import prometheus
 from kubectl_llmhpa.monitoring.prometheus import Server
-from kubectl_llmhpa.plan import asking, hops, look, rule_check, sanity, targets
+from kubectl_llmhpa.plan import asking, hops, rule_check, sanity, targets
 from kubectl_llmhpa.plan.elsewhere import Elsewhere
 from kubectl_llmhpa.plan.scraping import Scrape
 from kubectl_llmhpa.plan.wishes import Wishes
@@ -132,7 +133,7 @@ def test_prometheus_accepts_the_query_that_the_adapter_makes_of_every_rule() -> 
 
 def test_the_adapter_loads_all_rules_in_one_file() -> None:
     every = list({yaml.safe_dump(one.rule): one.rule for one in rules()}.values())
-    values = yaml.safe_load(adapter_rules.values_fragment(every))["rules"]["custom"]
+    values = yaml.safe_load(helm.fragment(PROMETHEUS_ADAPTER, every))["rules"]["custom"]
     texts = [adapter_rules.add(THEIRS, every), yaml.safe_dump({"rules": values})]
     whole, fragment = oracles.adapter(Case(text, "up", {"namespace": "x"}, "", PODS[:1]) for text in texts)
     assert (whole.error, fragment.error) == ("", "")
@@ -223,14 +224,15 @@ def test_prometheus_accepts_everything_that_a_command_asks(monkeypatch: pytest.M
     workload = WORKLOADS[0]
     pod = {"metadata": {"name": f"{workload.name}-0"}, "status": {"podIP": "fd00::1"}}
     Elsewhere(NOBODY).series("x", "vllm-0")
-    hops.scrape_target(NOBODY, SERVER, workload, Scrape(POD_MONITORS, {}, "ours", "x/y")).look()
+    namespace_label, pod_label = PAIRS[-1]
+    scrape = Scrape(POD_MONITORS, {}, "ours", "x/y", pod_label, namespace_label)
+    hops.scrape_target(NOBODY, SERVER, workload, scrape).look()
     for engine in ENGINES:
         for form in engine.forms:
             signals = {signal.name: source(signal) for signal in form.signals}
             asked += [one.query for one in signals.values()]
             for one in signals.values():
-                look.scraped(NOBODY, SERVER, workload, one.metric)
-                look.scraped(NOBODY, SERVER, workload, one.metric, besides="x/llm-hpa")
+                hops.sample(NOBODY, SERVER, workload, scrape, one.metric).look()
                 targets.found(NOBODY, SERVER, [pod], 8000, one.metric)
             for matchers in ('namespace="x"', 'namespace!=""'):
                 asked.append(sanity.twice_scraped(signals.values(), matchers))
