@@ -83,7 +83,9 @@ class Parts(click.ParamType[frozenset[str]]):
 @workload_argument(required=False)
 @click.option("-l", "--selector", default="", help="Every LLM workload with such pods, for example app=vllm")
 @click.option("--min", "min_replicas", type=click.IntRange(min=0), help="Fewest replicas (default 1)")
-@click.option("--max", "max_replicas", type=click.IntRange(min=1), help="Most replicas")
+@click.option(
+    "--max", "max_replicas", type=click.IntRange(min=1), help="Most replicas (required the first time)"
+)
 @click.option("--policy", "preset", help="load (default), or vendor: the queue-length recipe, waiting 5")
 @click.option(
     "--signal", "signals", type=SignalTarget(), multiple=True,
@@ -174,8 +176,8 @@ def enable(
     """Scale an LLM workload from its engine's own metrics.
 
     Detects the engine from a live pod, has it scraped, sees to it that its metrics are served (by rules in the metric
-    adapter, or by KEDA), creates the HorizontalPodAutoscaler, and waits until the metric has arrived there. What it
-    writes goes away with disable.
+    adapter, or by KEDA), creates the HorizontalPodAutoscaler (with KEDA a ScaledObject, of which KEDA makes one), and
+    waits until the metric has arrived there. What it writes goes away with disable.
 
     \b
     Examples:
@@ -206,7 +208,7 @@ def enable(
                     enabling.warm_up(cluster, one)
             prepared, refused = _prepare(cluster, workload, selector, wishes, engine)
         for one in prepared:
-            _warn(one)
+            _warn(one, writes=writes)
         if folder is not None:
             _export(cluster, prepared, folder)
         elif not writes:
@@ -352,8 +354,10 @@ def _preview(
             click.echo(change.reference if output == "name" else success_line(change, dry_run))
 
 
-def _warn(prepared: Prepared) -> None:
+def _warn(prepared: Prepared, *, writes: bool) -> None:
+    """Say what to know of the plan; where it is written, what cannot work is refused with the same words later."""
     from kubectl_llmhpa.cli.main import printable
+    from kubectl_llmhpa.plan import enabling
 
     facts = prepared.sight.facts
     if not prepared.sight.body and not facts.armed:
@@ -361,8 +365,10 @@ def _warn(prepared: Prepared) -> None:
         click.echo(f"note: the metrics page was not read; {facts.engine} is known from its {how}", err=True)
     for reason in prepared.plan.reasons:
         click.echo(f"policy: {printable(reason)}", err=True)
+    refused = enabling.impossible(prepared) if writes else None
     for finding in prepared.findings:
-        click.echo(f"{finding.severity}: {printable(str(finding))}", err=True)
+        if finding != refused:
+            click.echo(f"{finding.severity}: {printable(str(finding))}", err=True)
     for note in prepared.plan.notes:
         click.echo("\n".join(printable(line) for line in f"note: {note}".splitlines()), err=True)
 

@@ -159,6 +159,7 @@ class Migrating(Enabling):
         one, plan = self._one, self._one.plan
         keda = plan.backend.backend == KEDA
         if not arrived(one):
+            self._possible(one)
             self._permitted(one)
             earlier = one.around.journal or Journal()
             journal.save(self._writer, plan.workload, replace(plan.journal, move=self._move))

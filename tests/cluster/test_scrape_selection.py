@@ -108,16 +108,16 @@ class TestTwo:
     ) -> None:
         """As kube-prometheus' own outside its three namespaces: selected, and no target, and no error anywhere."""
         with second_prometheus(kubectl, home, namespaces={}) as second:
-            done = scrape_only(llm_hpa, stub, "--prometheus", second.reference)
-            assert done.code == 0, done.stderr
-            (said,) = [line for line in done.stderr.splitlines() if "[prometheus-may-not-list-pods]" in line]
-            commands = re.findall(r"kubectl -n \S+ create role[^&\[]*", said)
+            refused = scrape_only(llm_hpa, stub, "--prometheus", second.reference)
+            assert_one_sentence(refused, "[prometheus-may-not-list-pods]")
+            assert kubectl.get("podmonitor", "-n", stub.namespace)["items"] == []
+            commands = re.findall(r"kubectl -n \S+ create role[^&\[]*", refused.stderr)
             assert len(commands) == 2
             for command in commands:
                 kubectl.run(*shlex.split(command)[1:])
+            done = scrape_only(llm_hpa, stub, "--prometheus", second.reference)
+            assert (done.code, "[prometheus-may-not-list-pods]" in done.stderr) == (0, False), done.stderr
             until(lambda: bool(second.query(WAITING)), "the right that the finding names is not enough")
-            again = scrape_only(llm_hpa, stub, "--prometheus", second.reference)
-            assert "[prometheus-may-not-list-pods]" not in again.stderr
 
 
 class TestAlready:
