@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 
 from kubectl_llmhpa.api import (
     API_SERVICES,
     HPAS,
     SCALED_OBJECTS,
+    TRIGGER_AUTHENTICATIONS,
     VM_POD_SCRAPES,
     Json,
     Reader,
     Resource,
     Writer,
 )
+from kubectl_llmhpa.backends.model import KEDA, PROMETHEUS_ADAPTER
 from kubectl_llmhpa.errors import ApiError
 from kubectl_llmhpa.hpa import is_ours
 from kubectl_llmhpa.plan import (
@@ -28,8 +30,9 @@ from kubectl_llmhpa.plan import (
 )
 from kubectl_llmhpa.plan.journal import Journal, Owned
 from kubectl_llmhpa.plan.rule_steps import Unused
+from kubectl_llmhpa.plan.rule_users import Leaving
 from kubectl_llmhpa.plan.steps import Change
-from kubectl_llmhpa.plan.wishes import RULES
+from kubectl_llmhpa.plan.wishes import RULES, SCALER, SCRAPE
 from kubectl_llmhpa.workloads import Workload
 
 _SCALERS = (HPAS, SCALED_OBJECTS)
@@ -44,14 +47,15 @@ def disable(
 ) -> bool:
     """Remove what `enable` made for a workload, finished or not; False when there is nothing.
 
-    What scales it goes first (replicas stay), then the rules unless another HPA anywhere uses their names or the
-    adapter is not the caller's, then the rest, then the journal. Raises LlmHpaError; running it again goes on where it
-    stopped.
+    What scales it goes first (replicas stay), then the rules unless anybody else uses their names or the adapter is
+    not the caller's, then the rest, then the journal. Raises LlmHpaError, before the first change where the caller may
+    not make them all; running it again goes on where it stopped.
     """
     book = journal.load(writer, workload)
     if book is None:
         return False
-    leaving = {(workload.namespace, one.name) for one in _scalers(book)}
+    _permitted(writer, workload, book)
+    leaving = _leaving(workload, book)
     rules = _rules(writer, workload, leaving, say, helm) if book.metrics else None
     for one in _scalers(book):
         _drop_scaler(writer, workload, book, one, report)
@@ -72,14 +76,14 @@ def disable_rules(
     say: steps.Report,
     helm: rule_steps.Helm | None = None,
 ) -> bool:
-    """Take out the rules that no HPA uses any more, and nothing else: what the adapter's owner does after a team.
+    """Take out the rules that no HPA and no journal names, and nothing else: what the adapter's owner does later.
 
     False when there are none. Raises LlmHpaError.
     """
-    rules = _rules(writer, workload, (), say, helm)
+    rules = _rules(writer, workload, Leaving(), say, helm)
     if rules is None or not rules.removal():
         return False
-    _drop_rules(writer, rules, (), report, say)
+    _drop_rules(writer, rules, Leaving(), report, say)
     return True
 
 
@@ -87,7 +91,7 @@ def preview_rules(
     reader: Writer, workload: Workload, say: steps.Report, helm: rule_steps.Helm | None = None
 ) -> list[Change]:
     """What `disable_rules` would remove."""
-    rules = _rules(reader, workload, (), say, helm)
+    rules = _rules(reader, workload, Leaving(), say, helm)
     return rules.removal() if rules else []
 
 
@@ -101,10 +105,10 @@ def preview(
     changes = [
         change for one in _scalers(book) if (change := _removal(reader, workload, book, one)) is not None
     ]
-    leaving = {(workload.namespace, one.name) for one in _scalers(book)}
+    leaving = _leaving(workload, book)
     rules = _rules(reader, workload, leaving, say, helm) if book.metrics else None
-    if rules is not None:
-        registered, users = custom_metrics_api.removal(reader, leaving)
+    if rules is not None and not rules.stay():
+        registered, users = custom_metrics_api.removal(reader, leaving.scalers)
         if registered is not None and not users:
             changes.append(
                 Change(API_SERVICES, "", custom_metrics_api.NAME, objects.presentable(registered), None)
@@ -121,11 +125,14 @@ def preview(
 def _rules(
     writer: Writer,
     workload: Workload,
-    leaving: Collection[tuple[str, str]],
+    leaving: Leaving,
     say: steps.Report,
     helm: rule_steps.Helm | None,
 ) -> Unused | None:
-    """The rules that may go; None, with the reason said, where the adapter cannot be found or is not the caller's."""
+    """The rules that may go; None, with the reason said, where the adapter cannot be found or is not the caller's.
+
+    Raises LlmHpaError where they cannot be taken out as they are asked to be.
+    """
     try:
         rules = rule_steps.unused(writer, leaving, say, helm)
         if rules is None:
@@ -134,6 +141,8 @@ def _rules(
             workload.namespace, parts=(RULES,), backend=rules.adapter.kind, adapter=rules.adapter
         )
         lacking = rights.sentence(rights.missing(writer, needed))
+        if not lacking:
+            rules.removal()
     except ApiError as error:
         if not error.forbidden:
             raise
@@ -147,18 +156,40 @@ def _rules(
     return None
 
 
+def _permitted(writer: Writer, workload: Workload, book: Journal) -> None:
+    """Ask for every right on what is the workload's own. Raises LlmHpaError."""
+    namespace, login = workload.namespace, TRIGGER_AUTHENTICATIONS
+    backends = {KEDA if one.resource == SCALED_OBJECTS else PROMETHEUS_ADAPTER for one in _scalers(book)}
+    scrapes = {one.resource for one in _others(book) if one.resource != login}
+    flags = ("--prometheus-token-secret",) if book.names(login) else ()
+    asked = [
+        *(
+            rights.for_disable(namespace, parts=(SCALER,), backend=one, flags=flags)
+            for one in sorted(backends)
+        ),
+        *(rights.for_disable(namespace, parts=(SCRAPE,), backend=KEDA, scrape=one) for one in scrapes),
+    ]
+    rights.require(
+        writer,
+        (right for several in asked for right in several if right.namespace == namespace),
+        f"disable {workload.reference} in namespace {namespace!r}",
+        f"kubectl llm-hpa rbac {workload.reference} --for disable -n {namespace}",
+    )
+
+
 def _drop_rules(
     writer: Writer,
     rules: Unused | None,
-    leaving: Collection[tuple[str, str]],
+    leaving: Leaving,
     report: Callable[[Change], None],
     say: steps.Report,
 ) -> None:
     if rules is None:
         return
     # the API before the rules: without them it would answer 404
-    for change in custom_metrics_api.remove(writer, say, leaving):
-        report(change)
+    if not rules.stay():
+        for change in custom_metrics_api.remove(writer, say, leaving.scalers):
+            report(change)
     for change in rules.remove():
         report(change)
 
@@ -218,6 +249,10 @@ def _removal(reader: Reader, workload: Workload, book: Journal, one: Owned) -> C
         return None
     after = objects.presentable(book.adopted) if book.adopts(live) else None
     return Change(one.resource, workload.namespace, one.name, objects.presentable(live), after)
+
+
+def _leaving(workload: Workload, book: Journal) -> Leaving:
+    return Leaving.of(workload, book.metrics, {(workload.namespace, one.name) for one in _scalers(book)})
 
 
 def _scalers(book: Journal) -> Sequence[Owned]:

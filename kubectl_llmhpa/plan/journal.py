@@ -117,6 +117,11 @@ def path_for(workload: Workload) -> str:
     return CONFIG_MAPS.path(workload.namespace, name_for(workload))
 
 
+def is_journal(config_map: Mapping[str, Any]) -> bool:
+    """Whether a ConfigMap of ours is a journal, of whatever version."""
+    return _KEY in (config_map.get("data") or {})
+
+
 def read(config_map: Mapping[str, Any]) -> Journal:
     """The journal in a ConfigMap.
 

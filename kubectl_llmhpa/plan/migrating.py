@@ -32,6 +32,7 @@ from kubectl_llmhpa.plan.enabling import Enabling, Prepared
 from kubectl_llmhpa.plan.hand_steps import FromKeda, Hands, ToKeda
 from kubectl_llmhpa.plan.hops import Hop, HopState
 from kubectl_llmhpa.plan.journal import Journal, Move
+from kubectl_llmhpa.plan.rule_users import Leaving
 from kubectl_llmhpa.plan.steps import Change, Step
 from kubectl_llmhpa.plan.wishes import Wishes
 from kubectl_llmhpa.workloads import Workload, pods, ready_pods
@@ -173,9 +174,11 @@ class Migrating(Enabling):
                 raise
             if not keda:
                 self._forget_keda(report)
-            journal.save(self._writer, plan.workload, _ended(plan.journal, plan.scaler, plan.metrics))
-        if keda:
+            metrics = plan.journal.metrics if keda else plan.metrics
+            journal.save(self._writer, plan.workload, _ended(plan.journal, plan.scaler, metrics))
+        if keda and plan.journal.metrics:
             self._forget_rules(report)
+            journal.save(self._writer, plan.workload, _ended(plan.journal, plan.scaler, plan.metrics))
         return {plan.workload.reference: "active"}
 
     def _scaler(self, one: Prepared) -> list[Step]:
@@ -265,10 +268,10 @@ class Migrating(Enabling):
                 self._say_plainly(text)
 
         try:
-            rules = rule_steps.unused(self._writer, (), say, self._helm)
-            if rules is None or not rules.step.rules_in_place() - rules.kept:
+            leaving = Leaving.of(self._one.plan.workload, self._one.plan.journal.metrics)
+            rules = rule_steps.unused(self._writer, leaving, say, self._helm)
+            if rules is None or not rules.removal():
                 return
-            rules.removal()
         except LlmHpaError as error:
             say(f"the adapter's rules stay: {error}")
             return

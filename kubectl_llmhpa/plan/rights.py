@@ -161,6 +161,8 @@ ROWS = (
         "the custom metrics API of an adapter without one", (RULES,), _ADAPTERS, "--install-custom-metrics-api"),
     Row(CLUSTER, "horizontalpodautoscalers.autoscaling", "list", (MIGRATE,), "who else uses the rules",
         (RULES,), _ADAPTERS),
+    Row(CLUSTER, "configmaps", "list", (MIGRATE, DISABLE), "whose journal names rules of ours (without it they stay)",
+        (RULES,), _ADAPTERS, OPTIONAL),
     # what else is looked at
     Row(CLUSTER, "nodes", "list", _WRITE, "whether the accelerators for --max are there", need=OPTIONAL),
     Row(CLUSTER, "pods", "list", _WRITE, "whether the accelerators for --max are free", need=OPTIONAL),

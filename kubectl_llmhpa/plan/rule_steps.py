@@ -76,6 +76,10 @@ class Unused:
         kept, gone = self._look()
         return self._step.removal(kept) if gone else []
 
+    def stay(self) -> bool:
+        """Whether rules of ours are left when `remove` is done."""
+        return bool(self._step.rules_in_place() - self._look()[1])
+
     def _look(self) -> tuple[frozenset[str], frozenset[str]]:
         """The names of the rules that stay and of those that go; who uses them is said."""
         present = self._step.rules_in_place()
@@ -88,9 +92,7 @@ class Unused:
         return present - leaving | used, leaving - used
 
 
-def unused(
-    writer: Writer, leaving: Leaving, say: Report, helm_release: Helm | None = None
-) -> Unused | None:
+def unused(writer: Writer, leaving: Leaving, say: Report, helm_release: Helm | None = None) -> Unused | None:
     """The rules of ours that may go; None, with the reason said, where no adapter can be found."""
     try:
         adapter = prometheus_adapter.find(writer, even_down=True)
