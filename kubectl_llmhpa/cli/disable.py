@@ -52,6 +52,10 @@ def disable(
     Examples:
       # Give the cluster back as it was
       kubectl llm-hpa disable sts/vllm-inference
+      # Every workload of a team
+      kubectl llm-hpa disable -l team=search
+      # With the rules in the values of the adapter's release
+      kubectl llm-hpa disable deploy/vllm --helm prometheus-community/prometheus-adapter
     """
     from kubectl_llmhpa.cli.helm_option import helm_of
     from kubectl_llmhpa.cli.main import printable

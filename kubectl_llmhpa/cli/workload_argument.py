@@ -12,4 +12,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def workload_argument(required: bool = True) -> Callable[[F], F]:
     """`TYPE/NAME` or `TYPE NAME`, received as the tuple `workload`."""
-    return click.argument("workload", nargs=-1, required=required, metavar="TYPE/NAME")
+    return click.argument(
+        "workload", nargs=-1, required=required, metavar="TYPE/NAME" if required else "[TYPE/NAME]"
+    )
