@@ -277,11 +277,6 @@ def dumped(rule: Json) -> str:
     return _dump(rule, flow=True)
 
 
-def values_fragment(rules: Sequence[Json]) -> str:
-    """The Helm values of the community chart that keep these rules over a `helm upgrade`, a line each."""
-    return "rules:\n  custom:\n" + "".join(f"  - {dumped(rule)}" for rule in rules)
-
-
 def _dump(value: object, *, flow: bool = False) -> str:
     text: str = yaml.dump(
         value, Dumper=_Plain, sort_keys=False, width=10_000, allow_unicode=True, default_flow_style=flow

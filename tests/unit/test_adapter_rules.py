@@ -66,12 +66,6 @@ def test_what_others_add_behind_ours_stays() -> None:
     assert adapter_rules.remove(later, OURS) == adapter_rules.add(text, [theirs])
 
 
-def test_the_values_for_helm_are_the_same_rules_a_line_each() -> None:
-    fragment = adapter_rules.values_fragment(OURS)
-    assert yaml.safe_load(fragment) == {"rules": {"custom": OURS}}
-    assert len(fragment.splitlines()) == 2 + len(OURS)
-
-
 def test_counts_survive_two_scrape_jobs_and_ratios_are_never_added_up() -> None:
     assert OURS[0]["metricsQuery"] == (
         "sum by (<<.GroupBy>>) (max by (<<.GroupBy>>, engine) (vllm:num_requests_running{<<.LabelMatchers>>}))"
