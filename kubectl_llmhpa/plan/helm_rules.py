@@ -8,12 +8,12 @@ names afterwards. Alibaba's chart needs this: its sidecar makes the adapter read
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 import yaml
 
-from kubectl_llmhpa.api import Json, Resource, Writer
+from kubectl_llmhpa.api import DEPLOYMENTS, Json, Resource, Writer
 from kubectl_llmhpa.backends import ack_adapter, adapter_rules, helm
 from kubectl_llmhpa.backends.model import ACK
 from kubectl_llmhpa.backends.prometheus_adapter import Adapter
@@ -21,7 +21,7 @@ from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.monitoring.prometheus import Server
 from kubectl_llmhpa.plan import rule_check
 from kubectl_llmhpa.plan.rule_record import Book, Record
-from kubectl_llmhpa.plan.serving import Serving
+from kubectl_llmhpa.plan.serving import OUT, TAKEN_BACK, Serving
 from kubectl_llmhpa.plan.steps import Change, Report
 
 RELEASES = Resource("helm.sh/v3", "releases", "Release")
@@ -74,7 +74,12 @@ class HelmRules:
         self._report = report
         self._serving = Serving(writer, adapter, server, report)
         self._book = Book(writer, adapter.namespace)
+        self._checked = ""
         self._revision = ""
+        self._made = ""
+        self._sent: Json = {}
+        self._runs: frozenset[str] = frozenset()
+        self._added: set[str] = set()
         self._served: set[str] = set()
         self._before: Record | None = None
 
@@ -96,7 +101,7 @@ class HelmRules:
                 "set both in its values and run enable again",
             )  # fmt: skip
         self._ask_prometheus(frozenset())
-        self._check_upgrade(self._with(self._wanted()))
+        self._checked = self._check_upgrade(self._with(self._wanted()))
 
     def do(self) -> list[Change]:
         """Upgrade, and see every name again; a no-op when the release has the rules."""
@@ -106,6 +111,10 @@ class HelmRules:
         if wanted == present:
             return []
         self._ask_prometheus(self._expected)
+        self._sent = self._with(wanted)
+        before = self._check_upgrade(self._sent)
+        if before != (self._checked or before):
+            raise self._upgraded_by_others()
         self._served = self._serving.names()
         self._warn()
         self._before = record = self._book.load()
@@ -118,34 +127,47 @@ class HelmRules:
                 record.before, record.former, record.after_hash, {**record.rules, **mine}, record.helm
             )
         self._book.save(record)
-        self._revision = self._status()["revision"]
-        runs = self._serving.processes()
-        self._upgrade(self._with(wanted))
+        self._added, self._revision, self._runs = set(mine), before, self._serving.processes()
+        runs = self._changed(self._make)
+        if self._made != following(before):
+            self._revision = str(int(self._made) - 1)  # theirs, to which undo goes back
+            raise self._upgraded_by_others()
         self._verify(self._served, {f"pods/{name}" for name in self._expected}, runs)
         return [self._change(present, wanted)]
 
     def undo(self) -> None:
-        """`helm rollback` to the revision before this run."""
+        """`helm rollback` to the revision before this run; where somebody else has made one since, as `remove`.
+
+        Processes that ran before the upgrade have never read our rules, so they are not waited for.
+        """
         if not self._revision:
             return
+        now = self._status()["revision"]
         runs: frozenset[str] = frozenset()
-        if self._status()["revision"] != self._revision:
-            runs = self._serving.processes()
-            self._helm.run("rollback", self._release.name, self._revision, *self._where)
+        if now != self._revision:
+            sent = not self._made and self._values() == self._sent
+            if not made_by_us(now, before=self._revision, made=self._made, sent=sent):
+                self._take_out(self._added)
+                return
+            runs = self._changed(self._roll_back) - self._runs
         self._book.load()
         if self._before is not None:
             self._book.save(self._before)
         else:
             self._book.delete()
-        self._verify(self._served, set(), runs)
+        self._verify(self._served, set(), runs, then=OUT)
 
     def remove(self, keep: Collection[str] = ()) -> list[Change]:
         """Take our rules out of the values, but those of the names in `keep`; what others put there since stays."""
         record = self._book.load()
+        return self._take_out(record.rules.keys() - set(keep)) if record else []
+
+    def _take_out(self, names: Collection[str]) -> list[Change]:
+        record = self._book.load()
         if record is None or record.helm is None:
             return []
-        kept = {name: rule for name, rule in record.rules.items() if name in keep}
-        served = self._serving.names()
+        kept = {name: rule for name, rule in record.rules.items() if name not in names}
+        served = self._served or self._serving.names()
         present, wanted = self._present(), self._without(record, kept)
         changes: list[Change] = []
         if wanted != present:
@@ -154,11 +176,10 @@ class HelmRules:
                 values = helm.with_custom(self._adapter.kind, values, None)
             self._check_upgrade(values)
             self._warn()
-            runs = self._serving.processes()
-            self._upgrade(values)
+            runs = self._changed(lambda: self._upgrade(values))
             gone = record.rules.keys() - kept.keys()
             ours = {kind + name for name in gone for kind in ("pods/", "namespaces/")}
-            self._verify(served - ours, set(), runs)
+            self._verify(served - ours, set(), runs, then=OUT)
             changes.append(self._change(present, wanted))
         if kept:
             self._book.save(replace(record, rules=kept))
@@ -188,8 +209,29 @@ class HelmRules:
                 "leave out --helm, or disable what uses them first",
             )  # fmt: skip
 
-    def _check_upgrade(self, values: Json) -> None:
-        """Raises LlmHpaError when the upgrade would do more than change the adapter's file and restart it."""
+    def _make(self) -> None:
+        """The upgrade of `do`, and the revision that it makes."""
+        self._made = str(json.loads(self._upgrade(self._sent, "--output=json"))["version"])
+
+    def _roll_back(self) -> None:
+        self._helm.run("rollback", self._release.name, self._revision, *self._where)
+
+    def _changed(self, act: Callable[[], object]) -> frozenset[str]:
+        """The processes before an act that has them replaced; none where file and pod template stay as they are."""
+        runs, before = self._serving.processes(), self._rendered()
+        act()
+        return runs if self._rendered() != before else frozenset()
+
+    def _rendered(self) -> tuple[str, Json]:
+        """The adapter's file and its pod template."""
+        deployment = self._writer.get(DEPLOYMENTS.path(self._adapter.namespace, self._adapter.name))
+        return self._file(), deployment["spec"]["template"]
+
+    def _check_upgrade(self, values: Json) -> str:
+        """The revision that runs, of which the upgrade would change nothing but the adapter's file.
+
+        Raises LlmHpaError when it would do more than change that and restart the adapter.
+        """
         status = self._status()
         if status["status"] != "deployed":
             raise LlmHpaError(
@@ -216,6 +258,7 @@ class HelmRules:
                 f"apply the values yourself: {helm.upgrade_line(self._release)}",
                 detail=helm.fragment(self._adapter.kind, list(self._rules.values()), self._present()),
             )  # fmt: skip
+        return status["revision"]
 
     def _upgrade(self, values: Json, *more: str) -> str:
         """`--reset-values` with the user's values as a whole: the chart's own for the rest, as they are now."""
@@ -285,16 +328,21 @@ class HelmRules:
                 f"{self._adapter.name} reads its rules anew, and {gap}: for a moment no HPA can read custom metrics"
             )
 
-    def _verify(self, before: set[str], expected: set[str], runs: frozenset[str]) -> None:
+    def _verify(
+        self, before: set[str], expected: set[str], runs: frozenset[str], then: str = TAKEN_BACK
+    ) -> None:
         """Wait for the list of processes that have read the new file: none of those that ran at its writing."""
         self._serving.wait(
             before, expected, self._rules_in_file, besides=runs,
-            limit=self._adapter.relist + _SLACK_SECONDS, why="upgrade the Helm release of",
+            limit=self._adapter.relist + _SLACK_SECONDS, why="upgrade the Helm release of", then=then,
         )  # fmt: skip
 
     def _rules_in_file(self) -> list[Json]:
+        return adapter_rules.parse(self._file()).get("rules") or []
+
+    def _file(self) -> str:
         data = self._writer.get(self._adapter.config_path).get("data") or {}
-        return adapter_rules.parse(str(data.get(self._adapter.key, ""))).get("rules") or []
+        return str(data.get(self._adapter.key, ""))
 
     def _ask_prometheus(self, expected: frozenset[str]) -> None:
         if self._server is not None:
@@ -314,6 +362,9 @@ class HelmRules:
             "values": helm.with_custom(self._adapter.kind, {}, rules),
         }
 
+    def _upgraded_by_others(self) -> LlmHpaError:
+        return LlmHpaError(self._attempt, "somebody else has upgraded it meanwhile", "run this again")
+
     @property
     def _where(self) -> tuple[str, ...]:
         return ("--namespace", self._release.namespace)
@@ -321,6 +372,20 @@ class HelmRules:
     @property
     def _attempt(self) -> str:
         return f"upgrade Helm release {self._release.namespace}/{self._release.name}"
+
+
+def following(revision: str) -> str:
+    """The revision after one."""
+    return str(int(revision) + 1)
+
+
+def made_by_us(now: str, *, before: str, made: str, sent: bool) -> bool:
+    """Whether revision `now` is the one that our upgrade from `before` has made.
+
+    `made` is what Helm said, empty when the upgrade failed: then it is the next one if its values are those that were
+    `sent`.
+    """
+    return now == made if made else sent and now == following(before)
 
 
 def _objects(manifest: str) -> dict[tuple[str, str], Json]:

@@ -6,12 +6,12 @@ engine -> scrape object -> scrape target -> sample -> metric name -> value -> HP
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kubectl_llmhpa import hpa, quantities
 from kubectl_llmhpa.api import HPAS, Reader
-from kubectl_llmhpa.backends import prometheus_adapter
+from kubectl_llmhpa.backends import adapter_rules, prometheus_adapter
 from kubectl_llmhpa.backends.prometheus_adapter import Adapter
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.monitoring import prometheus
@@ -117,11 +117,24 @@ def metric_names(reader: Reader, adapter: Adapter, metrics: tuple[str, ...]) -> 
         names = prometheus_adapter.listed(reader, adapter)
         missing = [metric for metric in metrics if f"pods/{metric}" not in names]
         if missing:
+            if lost := _without_rule(reader, adapter, missing):
+                gone = f"configmap {adapter.config_map} has no rule for {', '.join(lost)} any more: run enable again"
+                return HopState(False, f"{adapter.name} cannot list them all, since {gone}")
             due = f" (it looks again every {adapter.relist:.0f} s)"
             return HopState(False, f"{adapter.name} does not list {', '.join(missing)} yet{due}")
         return HopState(True, f"{len(metrics)} of {len(metrics)} listed by {adapter.name}")
 
     return Hop("metric name", look, f"see: kubectl -n {adapter.namespace} logs deploy/{adapter.name}")
+
+
+def _without_rule(reader: Reader, adapter: Adapter, metrics: Sequence[str]) -> list[str]:
+    """The metrics that no rule of the adapter's file serves; none where it cannot be read."""
+    try:
+        data = reader.get(adapter.config_path).get("data") or {}
+        rules = adapter_rules.parse(str(data.get(adapter.key, ""))).get("rules") or []
+    except LlmHpaError:
+        return []
+    return [one for one in metrics if not any(adapter_rules.serves(rule, one) for rule in rules)]
 
 
 def value(reader: Reader, adapter: Adapter, workload: Workload, metric: str) -> Hop:

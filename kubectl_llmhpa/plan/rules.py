@@ -19,7 +19,7 @@ from kubectl_llmhpa.monitoring.prometheus import Server
 from kubectl_llmhpa.plan import rule_check
 from kubectl_llmhpa.plan.objects import presentable
 from kubectl_llmhpa.plan.rule_record import RECORD, Book, Record, fingerprint, lost, read_record
-from kubectl_llmhpa.plan.serving import Serving
+from kubectl_llmhpa.plan.serving import OUT, TAKEN_BACK, Serving
 from kubectl_llmhpa.plan.steps import Change, Report
 
 __all__ = ["CONFIG_HASH", "RECORD", "AdapterRules", "Record", "lost", "read_record"]
@@ -152,7 +152,7 @@ class AdapterRules:
             self._restart(self._hash_of(self._config_map()) if kept else None)
             changes.append(self._restarted())
             ours = {kind + name for name in names for kind in ("pods/", "namespaces/")}
-            self._verify(served - ours if not self._wrote else self._served, set())
+            self._verify(served - ours if not self._wrote else self._served, set(), then=OUT)
         if not kept:
             self._book.delete()
         return changes
@@ -264,7 +264,7 @@ class AdapterRules:
             wanted["spec"] = {"template": {"metadata": {"annotations": {CONFIG_HASH: value}}}}
         return self._writer.apply(wanted, dry_run=dry_run)
 
-    def _verify(self, before: set[str], expected: set[str]) -> None:
+    def _verify(self, before: set[str], expected: set[str], then: str = TAKEN_BACK) -> None:
         """Wait until the new pods serve what they did before and what is expected, one relist and a minute at most."""
         self._serving.wait(
             before,
@@ -272,6 +272,7 @@ class AdapterRules:
             lambda: self._present(self._text(self._config_map())),
             limit=self._adapter.relist + _SLACK_SECONDS,
             why="change the rules of",
+            then=then,
         )
 
     def _ask_prometheus(self, expected: frozenset[str]) -> None:

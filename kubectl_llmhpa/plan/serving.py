@@ -25,6 +25,8 @@ _LOOK_SECONDS = 5.0
 #: For the kubelet to bring a changed ConfigMap into a running pod (its sync period and its cache), and to start a
 #: process again that ends often: up to five minutes.
 _READ_SECONDS = 420.0
+#: What becomes of rules when the adapter fails to serve after a change of them.
+TAKEN_BACK, OUT = "the rules are taken back", "the rules are out of its file"
 _UNREAD = "it has not read its file again"
 
 
@@ -76,14 +78,15 @@ class Serving:
         *,
         limit: float,
         why: str,
+        then: str,
         besides: frozenset[str] = frozenset(),
     ) -> None:
         """Wait until the new pods serve what was served `before` and what is `expected` (`pods/NAME`).
 
         Of what was served before, a name is not waited for when no rule of the file yields it any more (somebody took
         it out), or when nothing that yields it has live series. `rules` reads the file; `limit` is in seconds, from
-        when no process is left that has read an older file (`besides`); `why` says what was done. Raises LlmHpaError
-        naming what is missing in the end.
+        when no process is left that has read an older file (`besides`); `why` says what was done, `then` what becomes
+        of it in case of failure. Raises LlmHpaError naming what is missing in the end.
         """
         looked = time.monotonic()
         deadline = looked + limit + (_READ_SECONDS if besides else 0)
@@ -102,7 +105,7 @@ class Serving:
                 if not missing:
                     return
             if now >= deadline:
-                raise self._failure(problem, missing, set(expected), why)
+                raise self._failure(problem, missing, set(expected), why, then)
             self.report(f"{self.adapter.name} reads its rules anew; waiting for {waiting}")
             time.sleep(_POLL_SECONDS)
 
@@ -149,7 +152,9 @@ class Serving:
         except ApiError:
             return None
 
-    def _failure(self, problem: str, missing: set[str], expected: set[str], why: str) -> LlmHpaError:
+    def _failure(
+        self, problem: str, missing: set[str], expected: set[str], why: str, then: str
+    ) -> LlmHpaError:
         gone = sorted(missing - expected)
         if not problem and gone:
             problem = f"it no longer serves {', '.join(gone[:5])}"
@@ -157,7 +162,7 @@ class Serving:
             problem = f"it does not serve {', '.join(sorted(missing)[:5])}"
         return LlmHpaError(
             f"{why} deployment {self.adapter.namespace}/{self.adapter.name}", problem,
-            f"the rules are taken back; see: kubectl -n {self.adapter.namespace} logs deploy/{self.adapter.name}",
+            f"{then}; see: kubectl -n {self.adapter.namespace} logs deploy/{self.adapter.name}",
         )  # fmt: skip
 
 
