@@ -16,9 +16,14 @@ from kubectl_llmhpa.workloads import Workload, pod_names
 
 
 def question(
-    workload: Workload, around: Surroundings, wishes: Wishes, scrape: Scrape, pods: Sequence[Json]
+    workload: Workload,
+    around: Surroundings,
+    wishes: Wishes,
+    scrape: Scrape,
+    pods: Sequence[Json],
+    live: str = "",
 ) -> Question:
-    """The address and the matchers of the workload's queries.
+    """The address and the matchers of the workload's queries; `live` is an address that stays if no flag says another.
 
     Our own scrape job brings the series of the workload's pods and of nothing else; those of others are told apart
     by the names of pods. Raises LlmHpaError where neither is known.
@@ -36,7 +41,21 @@ def question(
             )
         matchers = f'{scrape.namespace_label}="{workload.namespace}",{scrape.pod_label}=~"{pattern}"'
     by = f"{scrape.namespace_label}, {scrape.pod_label}"
-    return Question(_address(around, wishes, scrape), matchers, by)
+    stays = "" if wishes.prometheus else live
+    return Question(wishes.prometheus_url or stays or _address(around, wishes, scrape), matchers, by)
+
+
+def kept(asked: Question, around: Surroundings, wishes: Wishes, scrape: Scrape) -> list[str]:
+    """A note where the live address stays that would be another today."""
+    try:
+        fresh = wishes.prometheus_url or _address(around, wishes, scrape)
+    except LlmHpaError:
+        return []
+    if fresh == asked.address:
+        return []
+    return [
+        f"kept the address that KEDA asks ({asked.address}); today's is {fresh}: --reset-defaults applies it"
+    ]
 
 
 def server(asked: Question, around: Surroundings) -> prometheus.Server | None:
@@ -52,16 +71,17 @@ def blocked(around: Surroundings, scrape: Scrape, target: prometheus.Server | No
 
 
 def _address(around: Surroundings, wishes: Wishes, scrape: Scrape) -> str:
-    if wishes.prometheus_url:
-        return wishes.prometheus_url
-    if scrape.selection is not None and (wishes.prometheus or around.adapter is None):
-        return address.of(scrape.selection, around.services, around.prometheuses).url
+    """The Prometheus that scrapes, else the one that the adapter asks. Raises LlmHpaError where neither is known."""
+    if scrape.selection is not None:
+        try:
+            return address.of(scrape.selection, around.services, around.prometheuses).url
+        except LlmHpaError:
+            if wishes.prometheus or around.adapter is None:
+                raise  # else the adapter may ask what has its samples: the shards joined, a Service out of sight
     if around.server is not None:
         return around.server.url
     if around.adapter is not None:
         return around.adapter.prometheus_url
-    if scrape.selection is not None:
-        return address.of(scrape.selection, around.services, around.prometheuses).url
     raise LlmHpaError(
         "tell KEDA where Prometheus is",
         f"the pods are scraped by {scrape.by}, and nothing says which Prometheus has their samples",

@@ -77,13 +77,16 @@ def make(
     )  # fmt: skip
     server, findings = around.server, scrape.findings
     if keda:
-        question = asking.question(workload, around, wishes, scrape, pods)
+        reached = scalers.access(live, wishes)
+        question = asking.question(workload, around, wishes, scrape, pods, reached.address if reached else "")
+        if reached is not None and live is not None and live.ours:
+            notes += asking.kept(question, around, wishes, scrape)
         server = asking.server(question, around)
         findings = (*findings, *asking.blocked(around, scrape, server))
         adopts = live.name if live is not None and not live.keda else ""
         scaler = scalers.keda(
             workload, name, wanted, low, high, kept, wishes,
-            sources=sight.facts.signals, question=question, adopts=adopts,
+            sources=sight.facts.signals, question=question, adopts=adopts, reached=reached,
         )  # fmt: skip
     else:
         _no_keda_flags(wishes)
@@ -221,16 +224,31 @@ def _no_keda_flags(wishes: Wishes) -> None:
 
 
 def _same_prometheus(around: Surroundings, wishes: Wishes, scrape: Scrape) -> None:
-    """Refuse a Prometheus of the user's choice whose samples the adapter would never see."""
+    """Refuse a Prometheus whose samples the adapter would never see.
+
+    One that nobody named is refused only where the adapter is known to ask another Prometheus, and not something that
+    may join several (Thanos, a receiver of remote writes).
+    """
     server, chosen = around.server, scrape.selection
-    if not wishes.prometheus or server is None or chosen is None or not around.server_pods:
+    if server is None or chosen is None or not around.server_pods:
         return
-    if server.namespace != chosen.namespace or not around.server_pods.items() <= chosen.pod_labels.items():
+    if server.namespace == chosen.namespace and around.server_pods.items() <= chosen.pod_labels.items():
+        return
+    asks = f"the adapter asks {server.namespace}/{server.service}, which is another one"
+    lost = "so no sample would reach the HPA"
+    other = "use --backend keda, which asks the one that scrapes"
+    if wishes.prometheus:
         raise LlmHpaError(
             f"scrape with --prometheus {wishes.prometheus}",
-            f"the adapter asks {server.namespace}/{server.service}, which is another one, so no sample would reach "
-            "the HPA",
-            "leave out --prometheus, or use --backend keda, which asks the one that scrapes",
+            f"{asks}, {lost}",
+            f"leave out --prometheus, or {other}",
+        )
+    single = around.server_pods.get("app.kubernetes.io/name") == "prometheus"
+    if single and not chosen.remote_write:
+        raise LlmHpaError(
+            "have the pods scraped by the Prometheus that the metric adapter asks",
+            f"only {chosen.reference} selects the namespace, and {asks}, {lost}",
+            f"let the adapter's Prometheus select the namespace (its podMonitorNamespaceSelector), or {other}",
         )
 
 

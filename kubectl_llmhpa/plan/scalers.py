@@ -24,11 +24,18 @@ from kubectl_llmhpa.api import (
 )
 from kubectl_llmhpa.backends import scaled_object
 from kubectl_llmhpa.engines import SignalSource
+from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.plan import journal
 from kubectl_llmhpa.plan.rivals import Live
 from kubectl_llmhpa.plan.wishes import Wishes
 from kubectl_llmhpa.policy import Policy, Target
 from kubectl_llmhpa.workloads import Workload
+
+#: Keys of a Prometheus trigger, besides `serverAddress`, that say how Prometheus is reached (KEDA 2.21,
+#: pkg/scalers/prometheus_scaler.go).
+_ACCESS = (
+    "authModes", "awsRegion", "customHeaders", "identityOwner", "namespace", "queryParameters", "timeout", "unsafeSsl",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -65,12 +72,52 @@ class Scaler:
 
 
 @dataclass(frozen=True)
+class Access:
+    """How a live ScaledObject has KEDA reach Prometheus: the URL, what else its triggers say of it, and the login."""
+
+    address: str
+    settings: Json
+    authentication: Json | None
+
+
+@dataclass(frozen=True)
 class Question:
     """Whom KEDA asks (a URL), the matchers of the workload's series, and the labels that tell its pods apart."""
 
     address: str
     matchers: str
     by: str = "namespace, pod"
+
+
+def access(live: Live | None, wishes: Wishes) -> Access | None:
+    """What of the live access stays, None where it is to be made anew.
+
+    A login belongs to the address that it is for, so one that others made is kept with its address; an address of
+    theirs alone follows who scrapes. Raises LlmHpaError where triggers log in differently.
+    """
+    if live is None or not live.keda:
+        return None
+    triggers = [one for one in live.object["spec"].get("triggers") or () if one.get("type") == "prometheus"]
+    every = [
+        Access(
+            str(one["metadata"].get("serverAddress", "")),
+            {key: one["metadata"][key] for key in _ACCESS if key in one["metadata"]},
+            one.get("authenticationRef"),
+        )
+        for one in triggers
+    ]
+    found = next((one for one in every if one.address), None)
+    if found is None or not (live.ours or found.settings or found.authentication):
+        return None
+    if not live.ours and any(one != found for one in every):
+        raise LlmHpaError(
+            f"take over ScaledObject {live.object['metadata']['namespace']}/{live.name}",
+            "its triggers reach Prometheus in different ways", "make them alike, or delete it",
+        )  # fmt: skip
+    if live.ours and wishes.reset_defaults:
+        login = {key: value for key, value in found.settings.items() if key == "authModes"}
+        return Access("", login, found.authentication)
+    return found
 
 
 def pod_metrics(scaler: Json) -> tuple[str, ...]:
@@ -138,10 +185,13 @@ def keda(
     sources: Mapping[str, SignalSource],
     question: Question,
     adopts: str = "",
+    reached: Access | None = None,
 ) -> Scaler:
-    """The ScaledObject on queries. `adopts` is the name of an HPA that KEDA takes over with it."""
+    """The ScaledObject on queries.
+
+    `adopts` is the name of an HPA that KEDA takes over with it, `reached` is what `access` gives.
+    """
     chosen = _kept_targets(wanted.targets, live, wishes)
-    secret = wishes.token_secret or _live_secret(live)
     marks = _marks(workload)
     authentication = None
     if wishes.token_secret:
@@ -155,9 +205,11 @@ def keda(
             for one in chosen
         ],
         behavior=kept_behavior(wanted.behavior, live, wishes), address=question.address, hpa_name=adopts or name,
-        fallback=_fallback(live, wishes), authentication=name if secret else "",
+        fallback=_fallback(live, wishes), authentication=name if wishes.token_secret else "",
         unsafe_ssl=wishes.unsafe_ssl, transfer=bool(adopts), **marks,
     )  # fmt: skip
+    if reached is not None:
+        _keep_access(made["spec"]["triggers"], reached)
     return Scaler(SCALED_OBJECTS, _hashed(made), adopts or name, authentication, bool(adopts))
 
 
@@ -199,6 +251,8 @@ def kept_behavior(wanted: Json, live: Live | None, wishes: Wishes) -> Json:
     kept = None if live is None or wishes.reset_defaults else behavior(live.object)
     if kept is None:
         return wanted
+    if wishes.scale_down_window is not None or wishes.scale_down is not None:
+        kept = scaled_object.in_full(kept)
     if wishes.scale_down_window is not None:
         kept["scaleDown"]["stabilizationWindowSeconds"] = wanted["scaleDown"]["stabilizationWindowSeconds"]
     if wishes.scale_down is not None:
@@ -219,7 +273,9 @@ def _fallback(live: Live | None, wishes: Wishes) -> scaled_object.Fallback | Non
     )
 
 
-def _live_secret(live: Live | None) -> bool:
-    """Whether the live ScaledObject logs in to Prometheus, which then stays so."""
-    triggers = live.object["spec"].get("triggers") or () if live and live.keda else ()
-    return any(one.get("authenticationRef") for one in triggers)
+def _keep_access(triggers: Sequence[Json], live: Access) -> None:
+    """Fill in what no flag speaks of."""
+    for one in triggers:
+        one["metadata"] = {**live.settings, **one["metadata"]}
+        if live.authentication is not None:
+            one.setdefault("authenticationRef", copy.deepcopy(live.authentication))
