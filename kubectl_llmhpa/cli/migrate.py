@@ -90,7 +90,7 @@ def migrate(
         if migrating.arrived(prepared):
             click.echo(f"nothing to move: {target.reference} reads from {to} already", err=True)
         else:
-            _introduce(prepared, to, quiet=dry_run != "none" and output is None)
+            _introduce(prepared, to, writes=dry_run == "none", quiet=dry_run != "none" and output is None)
         if dry_run == "none":
             _write(cluster, prepared, to, timeout=timeout, output=output)
         elif not migrating.arrived(prepared):
@@ -98,15 +98,20 @@ def migrate(
     return ExitCode.OK
 
 
-def _introduce(prepared: Prepared, to: str, *, quiet: bool) -> None:
-    """Say what will be done, and what will not come along; `quiet` leaves the plan to what is printed later."""
+def _introduce(prepared: Prepared, to: str, *, writes: bool, quiet: bool) -> None:
+    """Say what will be done, and what will not come along.
+
+    `quiet` leaves the plan to what is printed later; where it `writes`, so is the finding by which it cannot work.
+    """
     from kubectl_llmhpa.cli.main import printable
-    from kubectl_llmhpa.plan import migrating
+    from kubectl_llmhpa.plan import enabling, migrating
 
     for note in (*migrating.losses(prepared), *prepared.plan.notes):
         click.echo("\n".join(printable(line) for line in f"note: {note}".splitlines()), err=True)
+    refused = enabling.impossible(prepared) if writes else None
     for finding in prepared.plan.findings:
-        click.echo(f"{finding.severity}: {printable(str(finding))}", err=True)
+        if finding != refused:
+            click.echo(f"{finding.severity}: {printable(str(finding))}", err=True)
     if not quiet:
         click.echo("\n".join(_plan(prepared, to)), err=True)
 

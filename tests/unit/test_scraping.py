@@ -84,6 +84,15 @@ class TestReuse:
         assert (found.object, found.by) == (None, "somebody else (--scrape none)")
 
 
+@pytest.mark.parametrize(("interval", "seconds"), [("", 180), ("1s", 15), ("5s", 15), ("1m30s", 270)])
+def test_a_sample_is_fresh_for_three_scrapes(interval: str, seconds: float) -> None:
+    assert replace(scrape(), interval=interval).fresh == seconds
+
+
+def test_the_interval_of_ours_is_known() -> None:
+    assert scrape().interval == "5s"
+
+
 class TestTwice:
     """Several jobs that scrape one pod."""
 
@@ -126,6 +135,11 @@ class TestRights:
             in said
         )
         assert "--role=k8s-monitoring-discovery --serviceaccount=monitoring:prometheus-k8s" in said
+
+    def test_pods_that_are_scraped_already_prove_the_right(self) -> None:
+        around = {"scene": Scene(may_list={"monitoring/default": False})}
+        assert [one.code for one in scrape(around=around).findings] == ["prometheus-may-not-list-pods"]
+        assert scrape([Target("vllm-a", OUR_JOB, "i")], around=around).findings == ()
 
     def test_what_is_given_or_was_not_asked_is_not_said(self) -> None:
         assert self.findings({"monitoring/prometheus-k8s": True}) == []
