@@ -218,6 +218,7 @@ def test_a_lost_sample_freezes_and_is_said_and_a_fallback_is_no_health(
     until(paused, 60)
 
 
+@pytest.mark.full
 @pytest.mark.timeout(240)
 def test_a_prometheus_that_wants_a_token(cluster: Cluster, kubectl: Kubectl, stub: Stub) -> None:
     with guarded_prometheus(kubectl, stub.namespace) as guarded:
@@ -247,6 +248,7 @@ def look(cluster: Cluster) -> Keda:
     return found
 
 
+@pytest.mark.full
 @pytest.mark.timeout(180)
 def test_its_parts_are_seen_to_be_down(cluster: Cluster, kubectl: Kubectl) -> None:
     whole = look(cluster)

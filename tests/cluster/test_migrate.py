@@ -201,6 +201,7 @@ def test_killed_after_each_write(llm_hpa: Plugin, kubectl: Kubectl, stub: Stub) 
     assert set(watched.seen) == {REPLICAS}
 
 
+@pytest.mark.full
 def test_killed_then_disabled_or_turned_round(llm_hpa: Plugin, kubectl: Kubectl, stub: Stub) -> None:
     """Killed right after the ScaledObject came or went, the third write after the journal and the PodMonitor."""
     write = "3"

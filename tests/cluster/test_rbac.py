@@ -301,6 +301,7 @@ def fors(commands: Iterable[str]) -> list[str]:
 
 
 @pytest.mark.cluster
+@pytest.mark.full
 @pytest.mark.timeout(600)
 def test_a_robot_moves_a_workload_there_and_back(kubectl: Kubectl, llm_hpa: Plugin, stub: Stub) -> None:
     namespace, workload, commands = stub.namespace, stub.reference[0], ("enable", "migrate", "disable")
