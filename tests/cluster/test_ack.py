@@ -140,6 +140,33 @@ def test_a_rule_that_empties_the_list_is_rolled_back(
     assert rules.read_record(cluster, ack.NAMESPACE) is None
 
 
+def test_a_later_revision_of_others_stays_when_ours_is_undone(made: Steps, cluster: Cluster) -> None:
+    before = ack.values()
+    where = ("--namespace", ack.NAMESPACE)
+    ours = made.make(OURS)
+    ours.validate()
+    ours.do()
+    ack.helm("upgrade", ack.NAME, str(ack.CHART), *where, "--reuse-values", "--set=theirs=1")
+    try:
+        ours.undo()
+        assert ack.values() == {**before, "theirs": 1}
+        assert rules.read_record(cluster, ack.NAMESPACE) is None
+    finally:
+        ack.helm("upgrade", ack.NAME, str(ack.CHART), *where, "--reuse-values", "--set=theirs=null")
+
+
+def test_a_revision_of_others_between_check_and_upgrade_is_refused(made: Steps, cluster: Cluster) -> None:
+    before = ack.values()
+    ours = made.make(OURS)
+    ours.validate()
+    ack.helm("upgrade", ack.NAME, str(ack.CHART), "--namespace", ack.NAMESPACE, "--reuse-values")
+    with pytest.raises(LlmHpaError, match="somebody else has upgraded it meanwhile"):
+        ours.do()
+    ours.undo()
+    assert ack.values() == before
+    assert rules.read_record(cluster, ack.NAMESPACE) is None
+
+
 def test_a_query_that_prometheus_refuses_is_refused_before_the_upgrade(made: Steps) -> None:
     bad = {"bad": {**OURS[UP], "seriesQuery": '{__name__=~"["}'}}
     with pytest.raises(LlmHpaError, match="Prometheus refuses its query"):
