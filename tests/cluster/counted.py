@@ -2,8 +2,8 @@
 
     python -m tests.cluster.counted REPORT.json enable sts/x --max 3
 
-A wait begins with the first pause between two looks at the cluster and ends when what is waited for is there; requests
-in between are `polled`. Ends with the plugin's own exit code.
+Requests that look whether something waited for is there are `looks`. The wait itself begins with the first pause
+between two looks. Ends with the plugin's own exit code.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Account(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         names = ("method", "path", "status", "milliseconds", "bytes")
         request = dict(zip(names, record.args or (), strict=True))
-        self.requests.append({**request, "polled": self._paused is not None})
+        self.requests.append({**request, "looks": self._inside})
 
     def waiting(self, wait: Callable[..., Any]) -> Callable[..., Any]:
         """The function, with its time counted from its first pause on."""
