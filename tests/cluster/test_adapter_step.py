@@ -143,10 +143,10 @@ def test_undoing_one_run_keeps_the_rules_of_others(world: World) -> None:
     before = world.text
 
     class Forgets(rules.AdapterRules):
-        def _verify(self, before: set[str], expected: set[str]) -> None:
+        def _verify(self, before: set[str], expected: set[str], then: str = "") -> None:
             if "waiting" in world.text:
                 raise LlmHpaError("restart", "it no longer serves theirs")
-            super()._verify(before, expected)
+            super()._verify(before, expected, then)
 
     step = Forgets(world.cluster, world.step({})._adapter, WAITING)
     with pytest.raises(LlmHpaError, match="no longer serves") as failure:

@@ -34,7 +34,7 @@ RARE = {
     KEDA: ("list horizontalpodautoscalers.autoscaling",),
     "bench": ("get jobs.batch",),
     "migrate": (
-        "create horizontalpodautoscalers", *(f"{verb} podmonitors" for verb in ("create", "update", "delete")),
+        "create horizontalpodautoscalers", *(f"{verb} podmonitors" for verb in ("get", "create", "update", "delete")),
     ),
 }  # fmt: skip
 ATTEMPT, REMEDY = "enable autoscaling of Deployment/x", "kubectl llm-hpa rbac --for enable"
