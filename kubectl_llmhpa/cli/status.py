@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 import click
 
 from kubectl_llmhpa.api import (
+    API_SERVICES,
     DEPLOYMENTS,
     EVENTS,
     HPAS,
@@ -124,7 +125,7 @@ def _look(reader: Reader, question: Question, hpas: list[Json]) -> list[Autoscal
         for resource in (DEPLOYMENTS, STATEFUL_SETS)
         for item in found.get(resource.plural, ())
     ]
-    return overview(
+    shown = overview(
         [hpa for hpa, _ in targets],
         ready_replicas(workloads),
         [*found.get("events", ()), *found.get("events of ScaledObjects", ())],
@@ -132,6 +133,26 @@ def _look(reader: Reader, question: Question, hpas: list[Json]) -> list[Autoscal
         every=question.workload is not None,
         scaled_objects=[one for one, _ in kedas],
     )
+    return _with_keda(reader, shown)
+
+
+def _with_keda(reader: Reader, found: list[Autoscaler]) -> list[Autoscaler]:
+    """KEDA itself is looked at where it serves one of these: its HPAs do not tell when it is away."""
+    if not any(one.scaled_object and one.exists for one in found):
+        return found
+    from kubectl_llmhpa.backends import keda
+    from kubectl_llmhpa.hpa import cut_off
+    from kubectl_llmhpa.plan.permitted import Permitted
+
+    permitted = Permitted(reader)
+    (answer,) = permitted.get_many([API_SERVICES.path()])
+    try:
+        here = keda.find(permitted, [] if isinstance(answer, ApiError) else answer.get("items") or [])
+    except ApiError:
+        return found
+    if here is None or not here.problem:
+        return found
+    return [cut_off(one, here.problem) if one.scaled_object else one for one in found]
 
 
 def _scaled_objects(reader: Reader, question: Question, hpas: list[Json]) -> list[Json]:

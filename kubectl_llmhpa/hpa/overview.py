@@ -19,6 +19,9 @@ from kubectl_llmhpa.hpa.views import view
 #: (namespace, kind, name) of a workload -> its ready replicas.
 Ready = Mapping[tuple[str, str, str], int]
 
+#: States in which the HPA misses a number, the first one for want of who serves it.
+_NUMBERS = ("Broken: metrics API", "Broken: value")
+
 
 @dataclass(frozen=True)
 class Autoscaler:
@@ -77,6 +80,22 @@ def overview(
     found += [_without_hpa(one, ready, events, now) for one in waiting.values()]
     chosen = [one for one in found if every or one.ours or one.engine is not None]
     return sorted(chosen, key=lambda one: (one.view.namespace, one.view.name))
+
+
+def cut_off(one: Autoscaler, problem: str) -> Autoscaler:
+    """One of KEDA's, while KEDA's numbers do not reach the HPA; `problem` says why, in one clause.
+
+    The HPA tells it minutes later, or never: KEDA's metrics server answers nothing for a minute per metric while the
+    operator is away (seen with KEDA 2.21), and the controller leaves conditions and numbers as they are until then.
+    """
+    judged = one.view
+    if not one.exists or not (judged.healthy or judged.state in ("Degraded", *_NUMBERS)):
+        return one
+    why = f"KEDA's numbers do not reach the HPA ({problem}), so the replicas stay as they are"
+    metrics = tuple(
+        replace(metric, now=None, ratio=None, vote=None, state="Unknown") for metric in judged.metrics
+    )
+    return replace(one, view=replace(judged, state=_NUMBERS[0], why=why, metrics=metrics))
 
 
 def ready_replicas(workloads: Sequence[Json]) -> dict[tuple[str, str, str], int]:

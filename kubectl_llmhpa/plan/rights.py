@@ -125,6 +125,9 @@ ROWS = (
     Row(KEDAS, "services", "get", _WRITE, "KEDA behind its APIService", backends=(KEDA,)),
     Row(KEDAS, "deployments.apps", "list", _WRITE, "KEDA behind its Service", backends=(KEDA,)),
     Row(KEDAS, "namespaces", "get", _WRITE, "what keeps KEDA out", backends=(KEDA,), need=OPTIONAL),
+    Row(KEDAS, "services", "get", (STATUS,), "whether KEDA runs", backends=(KEDA,), need=OPTIONAL),
+    Row(KEDAS, "deployments.apps", "list", (STATUS,), "whether KEDA runs", backends=(KEDA,), need=OPTIONAL),
+    Row(KEDAS, "namespaces", "get", (STATUS,), "whether KEDA runs", backends=(KEDA,), need=OPTIONAL),
     Row(WORKLOAD, "localsubjectaccessreviews.authorization.k8s.io", "create", _WRITE,
         "whether Prometheus may see the pods", (SCRAPE,), need=OPTIONAL),
     # the journal

@@ -230,3 +230,37 @@ def test_triggers_of_other_types_count() -> None:
     found: Any = scaled()
     found["spec"]["triggers"].insert(0, {"type": "cpu", "metadata": {"value": "60"}})
     assert scaled_objects.signals(found) == {"s1-prometheus": "in-flight"}
+
+
+def api_service(group: str, version: str, **spec: Json) -> Json:
+    return {
+        "metadata": {"name": f"{version}.{group}"},
+        "spec": {"group": group, "version": version, **spec},
+        "status": {"conditions": [{"type": "Available", "status": "True"}]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("scaler", "state"),
+    [
+        (kedas("6500m"), "Broken: metrics API"),
+        (kedas(conditions=inactive("FailedGetExternalMetric", RPC)), "Broken: metrics API"),
+        (kedas(conditions=inactive("AmbiguousSelector", "two")), "Broken: HPA"),
+        (hpa(), "Steady"),
+    ],
+)
+def test_numbers_are_old_while_keda_is_away(
+    scaler: Json, state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its HPAs do not tell for minutes; an HPA of an adapter is none of its business."""
+    reader = recorded([scaler], [scaled()] if "ownerReferences" in scaler["metadata"] else [])
+    taken = {"namespace": "x", "name": "other"}
+    reader.lists["apiservices"] = [
+        api_service("keda.sh", "v1alpha1"),
+        api_service("external.metrics.k8s.io", "v1beta1", service=taken),
+    ]
+    item = shown(reader, monkeypatch)
+    assert item["state"] == state
+    if state == "Broken: metrics API":
+        assert "leads to x/other, which is not KEDA" in item["why"]
+        assert [(one["now"], one["vote"]) for one in item["metrics"]] == [(None, None)]

@@ -45,6 +45,8 @@ class Recorded:
     def may(
         self, verb: str, group: str, resource: str, subresource: str = "", namespace: str = "", name: str = ""
     ) -> bool:
+        if resource in ("apiservices", "services", "deployments", "namespaces"):  # those of KEDA itself
+            return True
         raise AssertionError(resource)
 
     def account_may(self, account: str, verb: str, group: str, resource: str, namespace: str) -> bool:
