@@ -63,6 +63,20 @@ def test_a_field_that_somebody_changed_is_overruled_only_on_request(
     assert live(kubectl, namespace)["spec"]["maxReplicas"] == 5
 
 
+def test_what_came_after_the_list_is_not_written_over(
+    cluster: Cluster, kubectl: Kubectl, namespace: str
+) -> None:
+    """What was just listed is not read again: the server refuses the fields of whoever was faster."""
+    kubectl.apply(scaler(namespace, most=9, ours=False))
+    before = live(kubectl, namespace)
+    listed = kubectl.get("hpa", "-n", namespace)["items"]
+    with pytest.raises(LlmHpaError, match="not made by kubectl-llm-hpa"):
+        OwnObject(cluster, HPAS, scaler(namespace, most=5), seen=listed).do()
+    with pytest.raises(LlmHpaError, match="maxReplicas"):
+        OwnObject(cluster, HPAS, scaler(namespace, most=5), seen=[]).do()
+    assert live(kubectl, namespace) == before
+
+
 def test_an_object_that_was_there_is_undone_to_what_it_was(
     cluster: Cluster, kubectl: Kubectl, namespace: str
 ) -> None:
