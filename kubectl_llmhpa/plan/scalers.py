@@ -249,7 +249,7 @@ def _kept_targets(fresh: Sequence[Target], live: Live | None, wishes: Wishes) ->
 def kept_behavior(wanted: Json, live: Live | None, wishes: Wishes) -> Json:
     """The live behavior with what flags speak of."""
     kept = None if live is None or wishes.reset_defaults else behavior(live.object)
-    if kept is None:
+    if kept is None or kept == wanted:  # the same in the order in which it is written
         return wanted
     if wishes.scale_down_window is not None or wishes.scale_down is not None:
         kept = scaled_object.in_full(kept)
