@@ -230,7 +230,7 @@ def _same_prometheus(around: Surroundings, wishes: Wishes, scrape: Scrape) -> No
     may join several (Thanos, a receiver of remote writes).
     """
     server, chosen = around.server, scrape.selection
-    if server is None or chosen is None or not around.server_pods:
+    if server is None or chosen is None or not around.server_pods or wishes.parts == {SCRAPE}:
         return
     if server.namespace == chosen.namespace and around.server_pods.items() <= chosen.pod_labels.items():
         return

@@ -145,7 +145,7 @@ ROWS = (
     Row(ADAPTER, "configmaps", "get", (DISABLE,), "whether rules of ours are left"),
     Row(CLUSTER, "horizontalpodautoscalers.autoscaling", "list", (DISABLE,), "who else uses rules of ours"),
     Row(CLUSTER, "apiservices.apiregistration.k8s.io", "get", (DISABLE,), "whether an APIService of ours is left",
-        named="api"),
+        backends=_ADAPTERS, named="api"),
     Row(ADAPTER, "services", "get", (DETECT, STATUS), "whom to ask besides", need=OPTIONAL),
     Row(ADAPTER, "deployments.apps", "list", (DETECT, STATUS), "whom to ask besides", need=OPTIONAL),
     Row(ADAPTER, "configmaps", "get", (STATUS,), "rules that its file has lost", need=OPTIONAL),
