@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from kubectl_llmhpa.api import (
     API_SERVICES,
@@ -57,6 +58,8 @@ def disable(
     _permitted(writer, workload, book)
     leaving = _leaving(workload, book)
     rules = _rules(writer, workload, leaving, say, helm) if book.metrics else None
+    if rules is not None:
+        journal.save(writer, workload, replace(book, leaving=True))
     for one in _scalers(book):
         _drop_scaler(writer, workload, book, one, report)
     _drop_rules(writer, rules, leaving, report, say)

@@ -65,13 +65,15 @@ class Move:
 class Journal:
     """Objects of ours for one workload, metrics it needs, and an autoscaler as it was before it was taken over.
 
-    `move` is set while `migrate` is at work.
+    `move` is set while `migrate` is at work, `leaving` while `disable` is: of two workloads that leave at the same time
+    neither is a reason for the other to keep the rules that both used.
     """
 
     objects: tuple[Owned, ...] = ()
     metrics: tuple[str, ...] = ()
     adopted: Json | None = field(default=None)
     move: Move | None = None
+    leaving: bool = False
 
     def merged(self, earlier: Journal | None) -> Journal:
         """This journal with everything that an earlier run may have made and this one does not name."""
@@ -141,7 +143,7 @@ def read(config_map: Mapping[str, Any]) -> Journal:
         )
     owned = tuple(Owned(**one) for one in content["objects"])
     move = Move(**content["move"]) if content["move"] else None
-    return Journal(owned, tuple(content["metrics"]), content["adopted"], move)
+    return Journal(owned, tuple(content["metrics"]), content["adopted"], move, bool(content.get("leaving")))
 
 
 def load(reader: Reader, workload: Workload) -> Journal | None:

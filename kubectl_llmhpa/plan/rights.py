@@ -134,6 +134,7 @@ ROWS = (
     Row(WORKLOAD, "configmaps", "get create patch delete", (ENABLE,), "the journal: what may have been made"),
     Row(WORKLOAD, "configmaps", "get patch", (MIGRATE,), "the journal: what may have been made"),
     Row(WORKLOAD, "configmaps", "get delete", (DISABLE,), "the journal: what may have been made"),
+    Row(WORKLOAD, "configmaps", "patch", (DISABLE,), "the journal: it is on its way out", (RULES,), _ADAPTERS),
     # who serves the number
     Row(CLUSTER, "apiservices.apiregistration.k8s.io", "list", _UNDO, "who serves custom metrics"),
     Row(CLUSTER, "apiservices.apiregistration.k8s.io", "list", (DETECT, STATUS), "whom to ask besides", need=OPTIONAL),

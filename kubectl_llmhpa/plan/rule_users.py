@@ -72,9 +72,10 @@ def metrics(hpa: Json) -> frozenset[str]:
 
 
 def _planned(config_map: Json, names: Collection[str]) -> frozenset[str]:
-    """Those of the names that a journal has; all of them where it is of another version."""
+    """Those of the names that a journal has, none where it is on its way out; all where it is of another version."""
     try:
-        return frozenset(journal.read(config_map).metrics) & frozenset(names)
+        book = journal.read(config_map)
+        return frozenset() if book.leaving else frozenset(book.metrics) & frozenset(names)
     except LlmHpaError:
         return frozenset(names)
 

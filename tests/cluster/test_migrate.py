@@ -248,7 +248,7 @@ def test_a_failed_check_is_taken_back(llm_hpa: Plugin, kubectl: Kubectl, stub: S
             "migrate", *stub.reference, *TO_KEDA, "--prometheus-url", nowhere, "--timeout", "5s"
         )
         assert outcome.code == 1
-        assert "wait for the scrape target" in outcome.stderr
+        assert 'services "none" not found' in outcome.stderr
         assert differences(before, scene(kubectl, stub)) == []
         outside = ("--prometheus-url", "http://192.0.2.1:9090", "--timeout", "15s")
         outcome = llm_hpa("migrate", *stub.reference, *TO_KEDA, *outside)
