@@ -21,8 +21,8 @@ def pods(name: str) -> Json:
     return {"type": "Pods", "pods": {"metric": {"name": name}}}
 
 
-def book(name: str, *metrics: str, schema: str = SCHEMA) -> Json:
-    content = {"schemaVersion": schema, **asdict(Journal(metrics=metrics))}
+def book(name: str, *metrics: str, schema: str = SCHEMA, leaving: bool = False) -> Json:
+    content = {"schemaVersion": schema, **asdict(Journal(metrics=metrics, leaving=leaving))}
     return {"metadata": {"namespace": "ml", "name": name}, "data": {"journal.json": json.dumps(content)}}
 
 
@@ -49,6 +49,10 @@ def test_a_journal_is_a_user_before_its_hpa_is_there() -> None:
     ]
     assert rule_users.judge([], journals, [A, B], Leaving()) == {"configmap ml/j": {A}}
     assert rule_users.judge([hpa("x", pods(A))], journals, [A, B], Leaving()) == {"ml/x": {A}}
+
+
+def test_of_two_that_leave_neither_keeps_the_rules_of_the_other() -> None:
+    assert rule_users.judge([], [book("j", A, leaving=True)], [A, B], Leaving()) == {}
 
 
 def test_a_journal_of_another_version_may_use_them_all() -> None:
