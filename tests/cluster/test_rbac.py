@@ -31,7 +31,10 @@ HEAD = {"apiVersion": f"{roles.GROUP}/v1"}
 #: already, and makes an HPA only to take one back that somebody deleted meanwhile; without rules of ours anywhere
 #: nobody has to be looked for who uses them.
 RARE = {
-    KEDA: ("list horizontalpodautoscalers.autoscaling", "update triggerauthentications.keda.sh"),
+    KEDA: (
+        "list horizontalpodautoscalers.autoscaling",
+        "update triggerauthentications.keda.sh", "update scaledobjects.keda.sh",
+    ),
     "bench": ("get jobs.batch",),
     "migrate": (
         "create horizontalpodautoscalers", *(f"{verb} podmonitors" for verb in ("get", "create", "update", "delete")),
