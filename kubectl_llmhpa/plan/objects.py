@@ -10,7 +10,8 @@ from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.hpa import is_ours
 from kubectl_llmhpa.plan.steps import Change
 
-_TRIES = 5
+_TRIES = 20
+_PAUSE_SECONDS = 0.25
 #: What was listed less than so long ago is not read again before it is written: a fresh read narrows the race with
 #: others and does not end it, and the server refuses fields of theirs either way.
 _FRESH_SECONDS = 5.0
@@ -61,6 +62,7 @@ def restore(writer: Writer, resource: Resource, before: Json) -> None:
         except ApiError as error:
             if not error.conflict:
                 raise
+            time.sleep(_PAUSE_SECONDS)  # an operator writes an object that it just got in bursts
     raise LlmHpaError(
         f"give {resource.full_name} {namespace}/{name} back as it was",
         f"somebody else wrote it between our read and our write, {_TRIES} times", "try again",
