@@ -207,18 +207,20 @@ def test_the_operator_is_down(
     llm_hpa: Plugin, kubectl: Kubectl, stub: Stub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """enable says so and leaves nothing; disable says what stays, and goes on when the operator is back."""
+    fresh = Stub(kubectl, stub.namespace, "fresh")
+    fresh.start()
     before = dump(kubectl, stub.namespace)
-    with down(kubectl, OPERATOR):
-        outcome = llm_hpa("enable", *stub.reference, *KEDA)
-        assert_one_sentence(outcome, "its operator (deployment keda/keda-operator) has no ready pod")
-    assert left(kubectl, stub, before) == []
     assert llm_hpa("enable", *stub.reference, *KEDA).code == 0
-    with down(kubectl, OPERATOR), monkeypatch.context() as patch:
+    enabled = dump(kubectl, stub.namespace)
+    with down(kubectl, OPERATOR):
+        outcome = llm_hpa("enable", *fresh.reference, *KEDA)
+        assert_one_sentence(outcome, "its operator (deployment keda/keda-operator) has no ready pod")
+        assert left(kubectl, stub, enabled) == []
         (said,) = state(llm_hpa, stub)  # at once, though the HPA itself tells it minutes later
         assert said[0] == "Broken: metrics API"
         assert "its operator (deployment keda/keda-operator) has no ready pod" in said[1]
         assert stub.replicas() == 1
-        patch.setattr(handover, "_LET_GO_SECONDS", 5.0)
+        monkeypatch.setattr(handover, "_LET_GO_SECONDS", 5.0)
         with pytest.raises(LlmHpaError, match="KEDA's operator has not taken its finalizer off"):
             recorder.run("disable", *stub.reference)
     assert llm_hpa("disable", *stub.reference).code == 0
