@@ -19,6 +19,8 @@ from kubectl_llmhpa.plan.scraping import Scrape
 from kubectl_llmhpa.workloads import Workload, pods, ready_pods
 
 _POLL_SECONDS = 1.0
+#: How far back KEDA may look, with some air for clocks.
+_WHOLE_SECONDS = 2
 
 
 @dataclass(frozen=True)
@@ -68,11 +70,16 @@ def wait(hop: Hop, began: float, limit: float, progress: Progress) -> HopState:
 def scrape_target(
     reader: Reader, server: prometheus.Server, workload: Workload, scrape: Scrape, *, every: bool = False
 ) -> Hop:
-    """A pod is an up target of our scrape job; with `every` all ready ones are, since a sum lacks the others."""
+    """A pod is an up target of our scrape job; with `every` all ready ones are, since a sum lacks the others.
+
+    For KEDA, which sums up, they have to have been so for a moment: it asks for the second that has begun
+    (prometheus_scaler.go, ExecutePromQuery), and a first sample within it would be missing.
+    """
+    offset = f" offset {_WHOLE_SECONDS}s" if every else ""
 
     def look() -> HopState:
         matchers = f'job="{scrape.job}",{scrape.namespace_label}="{workload.namespace}"'
-        up = _per_pod(reader, server, scrape, f"up{{{matchers}}}")
+        up = _per_pod(reader, server, scrape, f"up{{{matchers}}}{offset}")
         found = pods(reader, workload)
         names = {pod["metadata"]["name"] for pod in found}
         good = {name for name in names if up.get(name) == 1.0}

@@ -226,7 +226,8 @@ def test_prometheus_accepts_everything_that_a_command_asks(monkeypatch: pytest.M
     Elsewhere(NOBODY).series("x", "vllm-0")
     namespace_label, pod_label = PAIRS[-1]
     scrape = Scrape(POD_MONITORS, {}, "ours", "x/y", pod_label, namespace_label)
-    hops.scrape_target(NOBODY, SERVER, workload, scrape).look()
+    for every in (False, True):
+        hops.scrape_target(NOBODY, SERVER, workload, scrape, every=every).look()
     for engine in ENGINES:
         for form in engine.forms:
             signals = {signal.name: source(signal) for signal in form.signals}
