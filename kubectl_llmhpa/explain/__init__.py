@@ -1,0 +1,1 @@
+"""Why does the controller ask for this many replicas, and what would change it?"""
