@@ -85,7 +85,8 @@ def test_every_engine_signal_and_name_is_on_its_page(docs: ModuleType) -> None:
 
 def test_every_rule_is_on_its_page(docs: ModuleType) -> None:
     page = docs.findings_page()
-    assert all(f"| `{code}` | {rule.severity} |" in page for code, rule in RULES.items())
+    assert all(f"| [`{code}`](#{code}) | {rule.severity} |" in page for code, rule in RULES.items())
+    assert all(f"\n## {code}\n" in page for code in RULES)
 
 
 def test_the_walk_through_an_engine_shows_its_real_code() -> None:
