@@ -1,0 +1,80 @@
+"""All checks, and the run over all documents."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from kubectl_llmhpa.findings import SEVERITIES
+from kubectl_llmhpa.lint.documents import Document
+from kubectl_llmhpa.lint.model import Bundle, Check, Located, located
+
+#: Every check there is; a new file of rules adds its own here.
+CHECKS: tuple[Check, ...] = ()
+#: Kinds that are not judged themselves but looked at beside others.
+CONTEXT = (
+    "Deployment", "StatefulSet", "ReplicaSet", "LeaderWorkerSet", "Pod", "Service", "Namespace", "ResourceQuota",
+    "Prometheus", "PrometheusAgent", "TriggerAuthentication", "ClusterTriggerAuthentication",
+)  # fmt: skip
+#: What a check meets in a document whose fields have other types than their kind says.
+_MALFORMED = (AttributeError, TypeError, KeyError, IndexError, ValueError, ArithmeticError, RecursionError)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a run found, worst first within each file; `ignored` were silenced; `notes` say what was not judged."""
+
+    found: tuple[Located, ...]
+    ignored: tuple[Located, ...]
+    notes: tuple[str, ...]
+    judged: int
+
+
+def run(
+    documents: Sequence[Document], ignore: Collection[str] = (), checks: Iterable[Check] | None = None
+) -> Report:
+    """Judge the documents together. `ignore` are codes that are not reported."""
+    bundle = Bundle(documents)
+    every = CHECKS if checks is None else tuple(checks)
+    results: dict[tuple[str, int, str, str], Located] = {}
+    judged: set[int] = set()
+    for check in every:
+        for document in bundle.of_kind(*check.kinds):
+            try:
+                if not check.fits(document):
+                    continue
+                judged.add(id(document))
+                for one in check.judge(bundle, document):
+                    place = (one.document.path, one.line, one.finding.code, f"{one.path}{one.finding.seen}")
+                    results.setdefault(place, one)
+            except _MALFORMED as error:
+                malformed = located(
+                    document, (), "malformed-object", f"{type(error).__name__}: {str(error)[:200]}"
+                )
+                results.setdefault((document.path, document.line, "malformed-object", ""), malformed)
+    ordered = sorted(results.values(), key=_order)
+    silenced = [
+        one
+        for one in ordered
+        if one.finding.code in ignore or one.document.ignores(one.finding.code, one.path)
+    ]
+    hidden = {id(one) for one in silenced}
+    return Report(
+        tuple(one for one in ordered if id(one) not in hidden),
+        tuple(silenced),
+        tuple(_skipped(one for one in bundle.documents if id(one) not in judged)),
+        len(judged),
+    )
+
+
+def _order(one: Located) -> tuple[str, int, int, str]:
+    return one.document.path, one.line, SEVERITIES.index(one.finding.severity), one.finding.code
+
+
+def _skipped(documents: Iterable[Document]) -> Iterable[str]:
+    """One sentence for what was passed over, by kind."""
+    kinds = Counter(one.kind or "no kind" for one in documents if one.kind not in CONTEXT)
+    if kinds:
+        shown = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(8))
+        yield f"not judged, of kinds without rules: {shown}{', ...' if len(kinds) > 8 else ''}"
