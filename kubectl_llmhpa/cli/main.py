@@ -18,6 +18,7 @@ COMMANDS = {
     "detect": ("kubectl_llmhpa.cli.detect", "Show which engines run here and what can be scaled"),
     "enable": ("kubectl_llmhpa.cli.enable", "Scale an LLM workload from its engine's own metrics"),
     "status": ("kubectl_llmhpa.cli.status", "Show LLM autoscalers, their signals and why they move or not"),
+    "lint": ("kubectl_llmhpa.cli.lint", "Say what in manifests or live autoscalers cannot work"),
     "bench": ("kubectl_llmhpa.cli.bench", "Load a workload from inside the cluster and watch it scale"),
     "migrate": ("kubectl_llmhpa.cli.migrate", "Move a workload's autoscaler to another metric backend"),
     "disable": ("kubectl_llmhpa.cli.disable", "Remove exactly what enable added"),

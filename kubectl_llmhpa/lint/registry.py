@@ -37,7 +37,7 @@ def run(
     """Judge the documents together. `ignore` are codes that are not reported."""
     bundle = Bundle(documents)
     every = CHECKS if checks is None else tuple(checks)
-    results: dict[tuple[str, int, str, str], Located] = {}
+    results: dict[tuple[int, str, str], Located] = {}
     judged: set[int] = set()
     for check in every:
         for document in bundle.of_kind(*check.kinds):
@@ -46,13 +46,13 @@ def run(
                     continue
                 judged.add(id(document))
                 for one in check.judge(bundle, document):
-                    place = (one.document.path, one.line, one.finding.code, f"{one.path}{one.finding.seen}")
+                    place = (id(one.document), one.finding.code, f"{one.path}{one.finding.seen}")
                     results.setdefault(place, one)
             except _MALFORMED as error:
                 malformed = located(
                     document, (), "malformed-object", f"{type(error).__name__}: {str(error)[:200]}"
                 )
-                results.setdefault((document.path, document.line, "malformed-object", ""), malformed)
+                results.setdefault((id(document), "malformed-object", ""), malformed)
     ordered = sorted(results.values(), key=_order)
     silenced = [
         one

@@ -92,3 +92,20 @@ def test_completion_loads_nothing_of_ours_but_the_command_line() -> None:
 @pytest.mark.parametrize("module", ["kubectl_llmhpa.kube", "kubectl_llmhpa.kube.watching"])
 def test_reading_and_watching_load_no_kubernetes_client(module: str) -> None:
     assert modules_after(f"import {module}") & HEAVY == set()
+
+
+RUN_LINT = """
+import io, sys
+from kubectl_llmhpa.cli.main import main
+sys.stdin = io.TextIOWrapper(io.BytesIO(b"apiVersion: autoscaling/v2\\nkind: HorizontalPodAutoscaler\\n"))
+try:
+    main(["lint", "-f", "-", "-o", "json"])
+except SystemExit:
+    pass
+"""
+
+
+def test_lint_of_files_loads_no_kubernetes_client() -> None:
+    loaded = modules_after(RUN_LINT)
+    assert loaded & (HEAVY - {"prometheus_client"}) == set()
+    assert "kubectl_llmhpa.lint.registry" in loaded

@@ -1,0 +1,89 @@
+"""The same objects, read from a cluster: one list a kind, all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kubectl_llmhpa.api import (
+    DEPLOYMENTS,
+    HPAS,
+    POD_MONITORS,
+    PROMETHEUSES,
+    RESOURCE_QUOTAS,
+    SCALED_OBJECTS,
+    STATEFUL_SETS,
+    Json,
+    Reader,
+    Resource,
+)
+from kubectl_llmhpa.errors import ApiError
+from kubectl_llmhpa.lint.documents import Document
+from kubectl_llmhpa.lint.model import HPA, SCALED_OBJECT, Bundle, Located
+from kubectl_llmhpa.monitoring import selectors
+from kubectl_llmhpa.workloads import identify, parse
+from kubectl_llmhpa.workloads.discovery import Types
+
+SERVICE_MONITORS = Resource("monitoring.coreos.com/v1", "servicemonitors", "ServiceMonitor")
+LEADER_WORKER_SETS = Resource("leaderworkerset.x-k8s.io/v1", "leaderworkersets", "LeaderWorkerSet")
+#: What is read in the namespace that is asked for.
+RESOURCES = (
+    HPAS, SCALED_OBJECTS, POD_MONITORS, SERVICE_MONITORS, DEPLOYMENTS, STATEFUL_SETS, LEADER_WORKER_SETS,
+    RESOURCE_QUOTAS,
+)  # fmt: skip
+
+
+def read(reader: Reader, namespace: str | None) -> tuple[list[Document], list[str]]:
+    """The objects of a namespace (None: of all) and of every Prometheus, and what may not be read (sentences).
+
+    Raises ApiError where the autoscalers cannot be read, or the API server does not answer.
+    """
+    wanted = [(one, one.path(namespace)) for one in RESOURCES]
+    wanted.append((PROMETHEUSES, PROMETHEUSES.path()))
+    answers = reader.get_many([path for _, path in wanted])
+    documents: list[Document] = []
+    notes = []
+    for (resource, _), answer in zip(wanted, answers, strict=True):
+        if not isinstance(answer, ApiError):
+            documents += [_document(resource, item) for item in answer.get("items") or ()]
+        elif answer.forbidden and resource is not HPAS:
+            notes.append(f"{resource.plural} may not be listed, so what depends on them was not judged")
+        elif not answer.not_found:  # that kind is not installed
+            raise answer
+    return documents, notes
+
+
+def meant(reader: Reader, words: tuple[str, ...]) -> tuple[str, str]:
+    """Kind and name of the object that TYPE/NAME means. Raises LlmHpaError when it is not there."""
+    word, name = parse(words)
+    kind = Types(reader).named(word).resource
+    reader.get(kind.path(reader.namespace, name))
+    if kind.kind in (HPA, SCALED_OBJECT):
+        return kind.kind, name
+    scaled = identify(reader, words, reader.namespace)
+    return scaled.resource.kind, scaled.name
+
+
+def of_object(
+    found: Sequence[Located], documents: Sequence[Document], kind: str, name: str
+) -> tuple[Located, ...]:
+    """The findings about one object, the autoscalers of it, and the scrape objects that select its pods.
+
+    An HPA or a ScaledObject may be named itself.
+    """
+    bundle = Bundle(documents)
+    own = [one for one in bundle.of_kind(kind) if one.name == name]
+    related = {id(one) for one in own}
+    for one in own:
+        related |= {id(scaler) for scaler in bundle.scalers(one)}
+        if workload := bundle.workload(one):
+            related.add(id(workload))
+        labels = [template.get("metadata", {}).get("labels") or {} for _, template in bundle.templates(one)]
+        for monitor in bundle.of_kind(POD_MONITORS.kind):
+            if any(selectors.matches(monitor.at("spec", "selector"), each) for each in labels):
+                related.add(id(monitor))
+    return tuple(one for one in found if id(one.document) in related)
+
+
+def _document(resource: Resource, item: Json) -> Document:
+    whole: Json = {"apiVersion": resource.api_version, "kind": resource.kind, **item}
+    return Document(str(whole["metadata"].get("namespace", "")), 0, whole, live=True)
