@@ -72,6 +72,7 @@ VM_AGENTS = Resource("operator.victoriametrics.com/v1beta1", "vmagents", "VMAgen
 VM_SINGLES = Resource("operator.victoriametrics.com/v1beta1", "vmsingles", "VMSingle")
 AZURE_POD_MONITORS = Resource("azmonitoring.coreos.com/v1", "podmonitors", "PodMonitor")
 SCALED_OBJECTS = Resource("keda.sh/v1alpha1", "scaledobjects", "ScaledObject")
+HTTP_SCALED_OBJECTS = Resource("http.keda.sh/v1alpha1", "httpscaledobjects", "HTTPScaledObject")
 TRIGGER_AUTHENTICATIONS = Resource("keda.sh/v1alpha1", "triggerauthentications", "TriggerAuthentication")
 NETWORK_POLICIES = Resource("networking.k8s.io/v1", "networkpolicies", "NetworkPolicy")
 API_SERVICES = Resource("apiregistration.k8s.io/v1", "apiservices", "APIService", namespaced=False)

@@ -5,8 +5,13 @@ an empty answer, NaN and infinity are 0 and no error), controllers/keda/hpa.go (
 compared), apis/keda/v1alpha1/scaledobject_webhook.go (names, what a missing `pollingInterval` spares).
 
 With a fewest replica count of 1 or more KEDA's own loop moves nothing, so neither `pollingInterval` nor
-`cooldownPeriod` is written: its webhook warns of both. Without a fallback an error freezes the HPA, which says so;
-`restoreToOriginalReplicaCount` is left out, so that the replicas stay as they are when the ScaledObject goes.
+`cooldownPeriod` is written: its webhook warns of both. With 0 it is the loop that wakes the workload, and that puts it
+to sleep once no trigger has been active for the cooldown (pkg/scaling/executor/scale_scaledobjects.go); a ScaledObject
+that was never active is put to sleep after `initialCooldownPeriod`, by default at once. A query that fails keeps it
+from both, so those of the engine give 0 while there is no pod, by the word of what holds the requests.
+
+Without a fallback an error freezes the HPA, which says so; `restoreToOriginalReplicaCount` is left out, so that the
+replicas stay as they are when the ScaledObject goes.
 """
 
 from __future__ import annotations
@@ -25,6 +30,11 @@ EXCLUDED_LABELS = "scaledobject.keda.sh/hpa-excluded-labels"
 #: Lets the ScaledObject take over the HPA that it names.
 TRANSFER = "scaledobject.keda.sh/transfer-hpa-ownership"
 
+#: The name of the trigger on the queue that wakes a workload at zero replicas: no signal of its engine.
+QUEUE = "picker-queue"
+#: How often KEDA looks at that queue, in seconds: as often as it is scraped at best.
+POLL_SECONDS = 5
+
 #: KEDA puts the ScaledObject's name into a label's value, and refuses longer names of HPAs too.
 _LONGEST_NAME = 63
 #: The API server's defaults for a behavior that is there (pkg/apis/autoscaling/v2/defaults.go).
@@ -36,6 +46,8 @@ _UP: Json = {
         {"type": "Percent", "value": 100, "periodSeconds": 15},
     ],
 }
+#: KEDA's own default, in seconds.
+_COOLDOWN = 300
 _DOWN: Json = {"selectPolicy": "Max", "policies": [{"type": "Percent", "value": 100, "periodSeconds": 15}]}
 
 
@@ -52,6 +64,8 @@ class Trigger:
     query: str
     threshold: Decimal
     metric_type: str
+    activation: Decimal = Decimal(0)
+    """Only a number above it keeps the workload from zero replicas."""
 
 
 @dataclass(frozen=True)
@@ -68,16 +82,32 @@ class Fallback:
 
 
 def trigger(
-    signal: str, value: Decimal, source: SignalSource, matchers: str, *, by: str = "namespace, pod"
+    signal: str,
+    value: Decimal,
+    source: SignalSource,
+    matchers: str,
+    *,
+    by: str = "namespace, pod",
+    empty: str = "",
 ) -> Trigger:
     """The trigger for a target of `value` per pod (for a latency: of all requests, in seconds).
 
     A ratio is the sum of the pods' ratios, so that total / target is a number of pods as it is for counts; a mean would
     ask for fewer pods than there are. `matchers` select the workload's series, `by` are the labels that tell its pods
-    apart.
+    apart. `empty` is a query for 0 while there is no pod, where the workload may go to zero; what a cache still holds
+    is no reason to stay then, so a ratio never is one.
     """
     metric_type = "Value" if source.kind is Kind.LATENCY else "AverageValue"
-    return Trigger(signal, over_all(source.spec, by=by, matchers=matchers), value, metric_type)
+    query = over_all(source.spec, by=by, matchers=matchers)
+    if not empty:
+        return Trigger(signal, query, value, metric_type)
+    never = Decimal(1_000_000) if source.kind is Kind.RATIO else Decimal(0)
+    return Trigger(signal, f"({query}) or {empty}", value, metric_type, never)
+
+
+def queue(held: str, threshold: Decimal) -> Trigger:
+    """The trigger on the requests that are held while there is no pod: one of them wakes the workload."""
+    return Trigger(QUEUE, held, threshold, "AverageValue")
 
 
 def render(
@@ -100,9 +130,9 @@ def render(
 ) -> Json:
     """A ScaledObject with one Prometheus trigger for each metric.
 
-    `address` is Prometheus' URL as KEDA's operator reaches it, `authentication` the name of a TriggerAuthentication
-    with a bearer token, `unsafe_ssl` takes any certificate, `transfer` takes over the HPA `hpa_name`. Raises
-    LlmHpaError for a name that KEDA refuses.
+    At zero `min_replicas` the workload sleeps after the window of scale-down. `address` is Prometheus' URL as KEDA's
+    operator reaches it, `authentication` the name of a TriggerAuthentication with a bearer token, `unsafe_ssl` takes
+    any certificate, `transfer` takes over the HPA `hpa_name`. Raises LlmHpaError for a name that KEDA refuses.
     """
     _check_names(namespace, name, hpa_name)
     marks = {**annotations, EXCLUDED_LABELS: ",".join(sorted(labels))}
@@ -115,6 +145,15 @@ def render(
         "advanced": {"horizontalPodAutoscalerConfig": {"name": hpa_name, "behavior": in_full(behavior)}},
         "triggers": [_rendered(one, address, authentication, unsafe_ssl) for one in triggers],
     }
+    if min_replicas == 0:
+        cooldown = spec["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]["scaleDown"].get(
+            "stabilizationWindowSeconds", _COOLDOWN
+        )
+        spec |= {
+            "pollingInterval": POLL_SECONDS,
+            "cooldownPeriod": cooldown,
+            "initialCooldownPeriod": cooldown,
+        }
     if fallback is not None:
         spec["fallback"] = {
             "failureThreshold": fallback.failures,
@@ -169,6 +208,8 @@ def _rendered(one: Trigger, address: str, authentication: str, unsafe_ssl: bool)
         "threshold": f"{one.threshold.normalize():f}",
         "ignoreNullValues": "false",
     }
+    if one.activation:
+        metadata["activationThreshold"] = f"{one.activation.normalize():f}"
     if unsafe_ssl:
         metadata["unsafeSsl"] = "true"
     made: Json = {

@@ -192,7 +192,7 @@ def enable(
       # Files for a GitOps repository
       kubectl llm-hpa enable deploy/vllm --max 8 --export ./autoscaling
     """  # fmt: skip
-    from kubectl_llmhpa.plan import enabling
+    from kubectl_llmhpa.plan import warming
 
     if bool(workload) == bool(selector):
         raise click.UsageError("name one workload (TYPE/NAME), or select several with -l")
@@ -205,7 +205,7 @@ def enable(
         if warm and writes:
             for one in prepared:
                 if one.sight.facts.armed:
-                    enabling.warm_up(cluster, one)
+                    warming.warm_up(cluster, one.plan.workload, one.sight)
             prepared, refused = _prepare(cluster, workload, selector, wishes, engine)
         for one in prepared:
             _warn(one, writes=writes)

@@ -5,10 +5,16 @@ Names: `pkg/epp/metrics/metrics.go` of gateway-api-inference-extension v0.3.0 to
 `llm_d_router_metrics.go` of llm-d-router v0.9.0, which has `llm_d_epp_*` and keeps the older names beside them. It
 holds the queue of all engines behind it, so its numbers serve External metrics for those and never Pods metrics. The
 averages over a pool are left out: they are neither a sum, which AverageValue divides, nor do they count unready pods.
+
+Scale to zero: with flow control a picker holds requests while its pool has no pod, from 1.3 on (director.go of v1.3.0
+admits before it looks for pods, that of v1.2.1 answers 503 first). The same version gave the queue its label
+`inference_pool`, so a queue with that label is one that holds. Its series begin with the first request; how full the
+pool is (1.5) and how many pods it has are told from the start.
 """
 
 from __future__ import annotations
 
+from kubectl_llmhpa.engines import promql
 from kubectl_llmhpa.engines.model import Signal
 
 PREFIXES = (
@@ -63,3 +69,31 @@ SIGNALS = (
         "inference_model_request_duration_seconds",
     ),
 )
+
+#: Told from the start where flow control is on.
+SATURATION = ("llm_d_epp_flow_control_pool_saturation", "inference_extension_flow_control_pool_saturation")
+#: How many pods the pool has; the label `name` is the pool.
+READY = ("llm_d_epp_ready_endpoints", "inference_pool_ready_pods")
+POOL_LABEL = "inference_pool"
+
+
+def signs(namespace: str) -> str:
+    """A query for what the pickers of a namespace tell of themselves: names of series, with both labels of a pool."""
+    names = "|".join((*SIGNALS[0].metrics, *SATURATION, *READY))
+    return f'count by (__name__, {POOL_LABEL}, name) ({{__name__=~"{names}",namespace="{namespace}"}})'
+
+
+def held(namespace: str, pool: str) -> str:
+    """The requests that wait in the queue of a pool's picker: one element as long as the picker is scraped."""
+    matchers = f'namespace="{namespace}",{POOL_LABEL}="{pool}"'
+    return f"{promql.over_all(SIGNALS[0], matchers=matchers)} or ({_ready(namespace, pool)} * 0)"
+
+
+def empty(namespace: str, pool: str) -> str:
+    """0 while the picker says that its pool has no pod, else no element."""
+    return f"({_ready(namespace, pool)} == 0)"
+
+
+def _ready(namespace: str, pool: str) -> str:
+    names = " or ".join(f'{name}{{namespace="{namespace}",name="{pool}"}}' for name in READY)
+    return f"max({names})"

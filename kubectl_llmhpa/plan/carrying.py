@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from kubectl_llmhpa import quantities
 from kubectl_llmhpa.api import HPAS, SCALED_OBJECTS, Json
+from kubectl_llmhpa.backends import scaled_object
 from kubectl_llmhpa.engines import Kind, SignalSource
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.plan import scalers
@@ -67,6 +68,8 @@ def _hpa(live: Live, sources: Mapping[str, SignalSource]) -> Live:
         raise _refusal(live, "its scalingModifiers", where)
     metrics: list[Json] = []
     for trigger in spec.get("triggers") or ():
+        if trigger.get("name") == scaled_object.QUEUE:
+            continue  # goes with the zero replicas, which planning refuses
         source = sources.get(trigger.get("name", ""))
         if trigger.get("type") != "prometheus" or source is None:
             said = trigger.get("name") or trigger.get("type")

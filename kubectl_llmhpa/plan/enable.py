@@ -14,6 +14,8 @@ from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.findings import Finding
 from kubectl_llmhpa.monitoring import prometheus
 from kubectl_llmhpa.plan import adapter_notes, asking, carrying, rivals, scalers, scraping
+from kubectl_llmhpa.plan import holding as holding_requests
+from kubectl_llmhpa.plan.holding import Holding
 from kubectl_llmhpa.plan.journal import Journal, Owned
 from kubectl_llmhpa.plan.look import Surroundings
 from kubectl_llmhpa.plan.rivals import Live
@@ -23,6 +25,10 @@ from kubectl_llmhpa.plan.sight import EngineSight
 from kubectl_llmhpa.plan.targets import Target
 from kubectl_llmhpa.plan.wishes import SCALER, SCRAPE, Wishes
 from kubectl_llmhpa.workloads import Workload
+
+_NO_POD = (
+    "at zero replicas there is no pod to measure, so an HPA on metrics of pods would never bring it back"
+)
 
 
 @dataclass(frozen=True)
@@ -54,10 +60,13 @@ def make(
     wishes: Wishes,
     scraped: Sequence[Target] | None,
     pods: tuple[Json, ...] = (),
+    holding: Holding | None = None,
 ) -> Plan:
     """The plan. `scraped` are the scrape targets that these pods are already (None: not known).
 
-    Raises LlmHpaError when the wishes contradict each other, or nothing can be planned.
+    `holding` is what was seen of what holds requests at zero replicas. A plan for zero without it tells whom KEDA
+    would ask, which is where to look for it, and is not to be written. Raises LlmHpaError when the wishes contradict
+    each other, or nothing can be planned.
     """
     live = rivals.check(workload, around, wishes)
     kept = live if live is not None and live.ours else None
@@ -70,7 +79,7 @@ def make(
         notes = []  # what is kept is what was asked for
     name = live.name if live else wishes.name or workload.name
     rivals.check_name(workload, around, name)
-    low, high = _limits(workload, wishes, live)
+    low, high = _limits(workload, wishes, live, keda=keda)
     scrape = scraping.monitor(
         workload, sight, around, scraped, interval=wishes.scrape_interval, wanted=wishes.prometheus,
         reset=wishes.reset_defaults, scrape=wishes.scrape,
@@ -84,9 +93,13 @@ def make(
         server = asking.server(question, around)
         findings = (*findings, *asking.blocked(around, scrape, server))
         adopts = live.name if live is not None and not live.keda else ""
+        holder = None
+        if low == 0 and holding is not None:
+            holder = holding_requests.judge(workload, sight.facts.engine, holding)
+            notes += holding_requests.notes(holder, pods)
         scaler = scalers.keda(
             workload, name, wanted, low, high, kept, wishes,
-            sources=sight.facts.signals, question=question, adopts=adopts, reached=reached,
+            sources=sight.facts.signals, question=question, adopts=adopts, reached=reached, holder=holder,
         )  # fmt: skip
     else:
         _no_keda_flags(wishes)
@@ -122,6 +135,8 @@ def _backend(
             f"the scale selector of {workload.reference} matches {workload.counted_per_replica} pods a replica, so "
             f"an HPA on metrics of pods would ask for {workload.counted_per_replica} times the replicas that are needed"
         )
+    if _least(wishes, live) == 0 and not wishes.moving:
+        pods = f"{_NO_POD}, and the API server refuses minReplicas 0 for it"
     names = [one.api_name for one in sight.facts.signals.values() if "Pods AverageValue" in one.forms]
     serving = ""
     if live is not None and live.ours:
@@ -180,24 +195,25 @@ def _policy(
     return wanted, [*reasons, *wanted.reasons], notes
 
 
-def _limits(workload: Workload, wishes: Wishes, live: Live | None) -> tuple[int, int]:
+def _least(wishes: Wishes, live: Live | None) -> int:
+    if wishes.min_replicas is not None:
+        return wishes.min_replicas
+    return 1 if live is None else scalers.limits(live)[0]
+
+
+def _limits(workload: Workload, wishes: Wishes, live: Live | None, *, keda: bool) -> tuple[int, int]:
     attempted = f"enable autoscaling of {workload.reference} in namespace {workload.namespace!r}"
-    low = wishes.min_replicas
+    low = _least(wishes, live)
     high = wishes.max_replicas
-    if live is not None:
-        least, most = scalers.limits(live)
-        low = least if low is None else low
-        high = most if high is None else high
-    low = 1 if low is None else low
+    if live is not None and high is None:
+        high = scalers.limits(live)[1]
     if high is None:
         raise LlmHpaError(attempted, "it is not said how far it may scale", "give --max N")
-    if low < 1:
-        raise LlmHpaError(
-            attempted,
-            "an engine at zero replicas exposes no metric that could bring it back, and nothing in front of it holds "
-            "the first request until it is there",
-            "use --min 1 or more",
-        )
+    if low == 0 and not keda:
+        first = f"kubectl llm-hpa enable {workload.reference} --min 1 first"
+        if not wishes.moving:
+            first = f"use --min 1 or more, or kubectl llm-hpa migrate {workload.reference} --to keda first"
+        raise LlmHpaError(attempted, _NO_POD, first)
     if high < low:
         raise LlmHpaError(attempted, f"--max {high} is below --min {low}", "raise --max")
     return low, high

@@ -23,6 +23,7 @@ from kubectl_llmhpa.plan import (
     enable,
     exported,
     handover,
+    holding,
     hops,
     journal,
     keda_hops,
@@ -96,9 +97,11 @@ def prepare(reader: Reader, workload: Workload, wishes: Wishes, hint: str = "") 
         except ApiError as error:
             around = dataclasses.replace(around, blind=error)
     plan = enable.make(workload, sight, around, wishes, scraped, tuple(found))
-    if (
-        plan.server is not None and plan.server != around.server
-    ):  # KEDA is to ask another one, maybe with a token
+    if plan.scaler.least == 0:
+        seen = holding.look(reader, workload, found, plan.server)
+        plan = enable.make(workload, sight, around, wishes, scraped, tuple(found), seen)
+    # KEDA may be to ask another one, maybe with a token
+    if plan.server is not None and plan.server != around.server:
         around = dataclasses.replace(around, blind=prometheus.reachable(reader, plan.server))
     longest = engines.longest_generation(sight.body)
     findings = preflight.findings(reader, workload, found, plan.scaler.most, longest)
@@ -109,25 +112,6 @@ def impossible(prepared: Prepared) -> Finding | None:
     """The finding by which what is to be written cannot work, if any; rules alone are of use to others too."""
     errors = (one for one in prepared.plan.findings if one.severity == "error")
     return next(errors, None) if {SCRAPE, SCALER} & prepared.wishes.parts else None
-
-
-def warm_up(writer: Writer, prepared: Prepared) -> None:
-    """Send the pod one token's worth of work, so that it exposes its series. Raises LlmHpaError."""
-    models = prepared.sight.facts.models
-    pod = prepared.sight.pod["metadata"]["name"]
-    namespace = prepared.plan.workload.namespace
-    root = PODS.path(namespace, f"{pod}:{prepared.sight.port}", "proxy")
-    try:
-        model = models[0] if models else writer.get(f"{root}/v1/models")["data"][0]["id"]
-        writer.post(f"{root}/v1/completions", {"model": model, "prompt": "hello", "max_tokens": 1})
-    except (ApiError, LookupError, TypeError) as error:
-        if isinstance(error, ApiError) and error.forbidden:
-            raise
-        problem = error.message if isinstance(error, ApiError) else "its list of models is empty"
-        raise LlmHpaError(
-            f"send one token to pod {pod} in namespace {namespace!r}", problem,
-            "send it a request yourself, or leave out --warm: the HPA starts with the first request",
-        ) from error  # fmt: skip
 
 
 class Enabling:

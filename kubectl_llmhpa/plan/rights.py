@@ -97,6 +97,12 @@ ROWS = (
         (SCALER,), (KEDA,), "--prometheus-token-secret"),
     Row(WORKLOAD, "triggerauthentications.keda.sh", "get delete", (DISABLE,), "KEDA's login", (SCALER,), (KEDA,),
         "--prometheus-token-secret"),
+    *(
+        Row(WORKLOAD, what, "list", (ENABLE,), "what holds requests at --min 0", (SCALER,), (KEDA,), OPTIONAL,
+            served=True)
+        for what in ("inferencepools.inference.networking.k8s.io", "inferencepools.inference.networking.x-k8s.io",
+                     "httpscaledobjects.http.keda.sh")
+    ),
     # who scrapes
     Row(WORKLOAD, "podmonitors.monitoring.coreos.com", "list", _WRITE, "what scrapes it"),
     Row(WORKLOAD, _MONITOR, "get create patch update delete", _WRITE, "the scrape object", (SCRAPE,)),

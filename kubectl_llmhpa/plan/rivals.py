@@ -86,6 +86,15 @@ def check(workload: Workload, around: Surroundings, wishes: Wishes) -> Live | No
             raise LlmHpaError(attempted, "nothing scales it", "enable it first")
         return None
     resource, found = (SCALED_OBJECTS, scaled[0]) if scaled else (HPAS, scalers[0])
+    owner = next(
+        (one for one in found["metadata"].get("ownerReferences") or () if one.get("controller")), None
+    )
+    if scaled and owner is not None:
+        raise LlmHpaError(
+            attempted, f"KEDA's ScaledObject {_names(scaled)} already scales it and belongs to {owner['kind']} "
+            f"{owner['name']}, whose controller writes it anew",
+            f"set its limits in the {owner['kind']}, or delete that",
+        )  # fmt: skip
     known = around.journal is not None and around.journal.adopts(found)
     ours = hpa.is_ours(found)
     if not ours and (wishes.moving or not (wishes.adopt or known)):

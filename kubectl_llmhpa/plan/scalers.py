@@ -26,11 +26,14 @@ from kubectl_llmhpa.backends import scaled_object
 from kubectl_llmhpa.engines import SignalSource
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.plan import journal
+from kubectl_llmhpa.plan.holding import Holder
 from kubectl_llmhpa.plan.rivals import Live
 from kubectl_llmhpa.plan.wishes import Wishes
 from kubectl_llmhpa.policy import Policy, Target
 from kubectl_llmhpa.workloads import Workload
 
+#: Signals that are above 0 whenever an engine works.
+_BUSY = ("running", "in-flight")
 #: Keys of a Prometheus trigger, besides `serverAddress`, that say how Prometheus is reached (KEDA 2.21,
 #: pkg/scalers/prometheus_scaler.go).
 _ACCESS = (
@@ -144,13 +147,16 @@ def behavior(scaler: Json) -> Json | None:
 
 
 def targets(scaler: Json) -> dict[str, Decimal]:
-    """Target by metric for an HPA, by the trigger's name for a ScaledObject; what is not ours to write is left out."""
+    """Target by metric for an HPA, by the trigger's name for a ScaledObject; what is no target of ours is left out."""
     spec = scaler["spec"]
     if scaler["kind"] == SCALED_OBJECTS.kind:
         return {
             str(one["name"]): Decimal(str(one["metadata"]["threshold"]))
             for one in spec.get("triggers") or ()
-            if one.get("type") == "prometheus" and one.get("name") and "threshold" in one["metadata"]
+            if one.get("type") == "prometheus"
+            and one.get("name")
+            and "threshold" in one["metadata"]
+            and one["name"] != scaled_object.QUEUE
         }
     return {
         one["pods"]["metric"]["name"]: quantities.parse(one["pods"]["target"]["averageValue"])
@@ -186,12 +192,15 @@ def keda(
     question: Question,
     adopts: str = "",
     reached: Access | None = None,
+    holder: Holder | None = None,
 ) -> Scaler:
     """The ScaledObject on queries.
 
-    `adopts` is the name of an HPA that KEDA takes over with it, `reached` is what `access` gives.
+    `adopts` is the name of an HPA that KEDA takes over with it, `reached` is what `access` gives, `holder` holds
+    requests where `low` is 0. Raises LlmHpaError for targets by which an engine at work may look idle then.
     """
     chosen = _kept_targets(wanted.targets, live, wishes)
+    empty = holder.empty if holder else ""
     marks = _marks(workload)
     authentication = None
     if wishes.token_secret:
@@ -201,8 +210,13 @@ def keda(
     made = scaled_object.render(
         name=name, namespace=workload.namespace, scale_target=workload.scale_target, min_replicas=low,
         max_replicas=high, triggers=[
-            scaled_object.trigger(one.signal, one.value, sources[one.signal], question.matchers, by=question.by)
-            for one in chosen
+            *(
+                scaled_object.trigger(
+                    one.signal, one.value, sources[one.signal], question.matchers, by=question.by, empty=empty
+                )
+                for one in chosen
+            ),
+            *([scaled_object.queue(holder.held, _queued(workload, chosen, live, wishes))] if holder else []),
         ],
         behavior=kept_behavior(wanted.behavior, live, wishes), address=question.address, hpa_name=adopts or name,
         fallback=_fallback(live, wishes), authentication=name if wishes.token_secret else "",
@@ -244,6 +258,24 @@ def _kept_targets(fresh: Sequence[Target], live: Live | None, wishes: Wishes) ->
         Target(signal, known[signal].metric if signal in known else "", value, "kept")
         for signal, value in targets(live.object).items()
     ] or list(fresh)
+
+
+def _queued(workload: Workload, chosen: Sequence[Target], live: Live | None, wishes: Wishes) -> Decimal:
+    """How many held requests each pod is to take: as many as it is to run, unless that was edited."""
+    load = next((one.value for one in chosen if one.signal in _BUSY), None)
+    if load is None:
+        said = ", ".join(one.signal for one in chosen)
+        raise LlmHpaError(
+            f"let {workload.reference} in namespace {workload.namespace!r} go to zero replicas",
+            f"its targets ({said}) are 0 while an engine works without a queue, and it would be put to sleep under "
+            "its requests",
+            "add one that counts them, for example --signal running=4",
+        )
+    if live is not None and live.keda and _keeps_targets(live, wishes):
+        for one in live.object["spec"].get("triggers") or ():
+            if one.get("name") == scaled_object.QUEUE:
+                return Decimal(str(one["metadata"]["threshold"]))
+    return load
 
 
 def kept_behavior(wanted: Json, live: Live | None, wishes: Wishes) -> Json:

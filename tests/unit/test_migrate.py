@@ -112,7 +112,7 @@ class TestCarrying:
             move(paused, PROMETHEUS_ADAPTER)
 
     def test_zero_replicas_are_refused(self) -> None:
-        with pytest.raises(LlmHpaError, match="--min 1 or more"):
+        with pytest.raises(LlmHpaError, match="never bring it back; kubectl llm-hpa enable Deployment/vllm --min 1 first"):
             move(edited(SCALED, minReplicaCount=0), PROMETHEUS_ADAPTER)
 
     def test_the_same_form_is_left_alone(self) -> None:
