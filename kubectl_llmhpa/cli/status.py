@@ -4,209 +4,163 @@ from __future__ import annotations
 
 import os
 import queue
+import signal
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
 
 import click
 
-from kubectl_llmhpa.api import (
-    API_SERVICES,
-    DEPLOYMENTS,
-    EVENTS,
-    HPAS,
-    SCALED_OBJECTS,
-    STATEFUL_SETS,
-    Json,
-    Reader,
-    Resource,
-)
+from kubectl_llmhpa.api import HPAS, SCALED_OBJECTS, STATEFUL_SETS, Json, Reader
 from kubectl_llmhpa.cli.connection import connect, connection_options
-from kubectl_llmhpa.errors import ApiError, LlmHpaError
+from kubectl_llmhpa.errors import LlmHpaError
 
 if TYPE_CHECKING:
-    from kubectl_llmhpa.hpa import Autoscaler
     from kubectl_llmhpa.kube import Connection
+    from kubectl_llmhpa.status import Autoscaler, Question
 
-#: A live view looks again after this many seconds without a change of an HPA: ready pods change too.
-LOOK_AGAIN_SECONDS = 5.0
-#: Changes that come within this time are shown together.
-SETTLE_SECONDS = 0.2
+#: The objects that are autoscalers themselves, by the words that kubectl takes for them.
+_SCALERS = {
+    **dict.fromkeys(("hpa", "hpas", "horizontalpodautoscaler", HPAS.plural), HPAS),
+    **dict.fromkeys(("so", "scaledobject", SCALED_OBJECTS.plural), SCALED_OBJECTS),
+}
 
 
-@dataclass
-class Question:
-    """What was asked: the workload (or all), the namespace (None: all of them), the label selector, the form."""
+@dataclass(frozen=True)
+class Form:
+    """How it is shown: `output` as in `-o`, the order, the states that are shown, the header."""
 
-    workload: tuple[Resource, str] | None
-    namespace: str | None
-    selector: str
-    wide: bool
+    output: str | None = None
+    sort_by: str = ""
+    states: str = ""
+    header: bool = True
     warned: set[str] = field(default_factory=set)
+
+    @property
+    def wide(self) -> bool:
+        return self.output == "wide"
 
 
 @click.command()
-@click.argument("workload", nargs=-1, metavar="[TYPE/NAME]")
+@click.argument("names", nargs=-1, metavar="[TYPE/NAME | TYPE NAME]...")
 @click.option("-A", "--all-namespaces", is_flag=True, help="Look in all namespaces")
 @click.option("-l", "--selector", default="", help="Label selector for the HPAs")
+@click.option("--field-selector", default="", help="Field selector for the HPAs, such as metadata.name=x")
+@click.option(
+    "--state", "states", default="", metavar="STATE,...", help="Only those in a state, such as Broken,AtMax"
+)
+@click.option(
+    "--sort-by",
+    default="",
+    metavar="FIELD",
+    help="A column (state, signal), or a field of the HPA as kubectl's",
+)
+@click.option("--no-headers", is_flag=True, help="Leave the table's header out")
 @click.option("-w", "--watch", is_flag=True, help="Go on and show every change")
 @click.option("-o", "--output", type=click.Choice(["wide", "json", "yaml", "name"]), help="Output format")
 @connection_options
 def status(
-    workload: tuple[str, ...],
+    names: tuple[str, ...],
     all_namespaces: bool,
     selector: str,
+    field_selector: str,
+    states: str,
+    sort_by: str,
+    no_headers: bool,
     watch: bool,
     output: str | None,
     connection: Connection,
 ) -> None:
     """Show LLM autoscalers: signal now and target, replicas, and why they move or not.
 
-    Every HPA that uses an inference engine's metrics is shown, whoever made it, and every ScaledObject of KEDA that
-    does. With TYPE/NAME the metrics with their votes, the conditions and the last rescales of that workload are shown.
+    Every HPA that uses an inference engine's metrics, or scales pods that run one, is shown, whoever made it, and
+    every ScaledObject of KEDA that does. With one TYPE/NAME (a workload, hpa/NAME or scaledobject/NAME) the metrics
+    with their votes, the conditions and the last rescales are shown.
 
     \b
     Examples:
       kubectl llm-hpa status -A
       kubectl llm-hpa status sts/vllm-inference
+      kubectl llm-hpa status -A --state Broken,NoCapacity,AtMax --sort-by state
       kubectl llm-hpa status -w
     """
-    from kubectl_llmhpa.workloads import identify, parse
-
     if watch and output not in (None, "wide"):
         raise click.UsageError(f"-w shows tables and cannot be combined with -o {output}")
-    if all_namespaces and workload:
+    if all_namespaces and names:
         raise click.UsageError("a workload name cannot be given across all namespaces")
-    if workload:
-        parse(workload)  # bad usage is told before anything is connected to
+    asked = _asked(names)  # bad usage is told before anything is connected to
+    form = Form(output, sort_by, states, not no_headers)
     with connect(connection, read_only=True) as cluster:
-        meant = identify(cluster, workload, cluster.namespace) if workload else None
-        target = (meant.resource, meant.name) if meant else None
+        from kubectl_llmhpa.status import Question, around, judged
+
         namespace = None if all_namespaces else cluster.namespace
-        question = Question(target, namespace, selector, output == "wide")
+        named = tuple(_named(cluster, kind, name) for kind, name in asked)
+        question = Question(namespace, selector, field_selector, named)
         if watch:
-            _watch(cluster, question)
-        else:
-            found = _look(cluster, question, _list(cluster, HPAS, question))
-            _show(question, found, output)
-            _warn_of_lost_rules(cluster, found)
+            _watch(cluster, question, form)
+            return
+        hpas, seen = around(cluster, question)
+        found = judged(question, hpas, seen, _now())
+        _warn(form, seen.unread, seen.lost.values())
+        _show(question, form, found)
+        _missing(question, found)
 
 
-def _look(reader: Reader, question: Question, hpas: list[Json]) -> list[Autoscaler]:
-    """The autoscalers among `hpas`, with what else is needed: KEDA's objects, then at most four lists at once."""
-    from kubectl_llmhpa.hpa import overview, ready_replicas, scaled_objects
+def _asked(words: Sequence[str]) -> list[tuple[str, str]]:
+    """`sts/a hpa/b` or `sts a b` as types and names. Raises LlmHpaError for anything else."""
+    from kubectl_llmhpa.workloads.resolve import parse
 
-    scaled = _scaled_objects(reader, question, hpas)
-    targets = [(hpa, (hpa.get("spec") or {}).get("scaleTargetRef") or {}) for hpa in hpas]
-    kedas = [(one, scaled_objects.scale_target(one)) for one in scaled]
-    if question.workload is not None:
-        targets = [one for one in targets if _is(one[1], *question.workload)]
-        kedas = [one for one in kedas if _is(one[1], *question.workload)]
-    kinds = {reference.get("kind") for _, reference in (*targets, *kedas)}
-    where = question.namespace
-    lists = {
-        resource.plural: resource.path(where)
-        for resource in (DEPLOYMENTS, STATEFUL_SETS)
-        if resource.kind in kinds
-    }
-    if targets:
-        lists["events"] = _events(where, HPAS)
-    if any(scaled_objects.state(one).fault for one, _ in kedas):
-        lists["events of ScaledObjects"] = _events(where, SCALED_OBJECTS)
-    answers = dict(zip(lists, reader.get_many(list(lists.values())), strict=True))
-    found = {name: _items(answer, f"list {name}", question) for name, answer in answers.items()}
-    workloads = [
-        {"kind": resource.kind, **item}
-        for resource in (DEPLOYMENTS, STATEFUL_SETS)
-        for item in found.get(resource.plural, ())
-    ]
-    shown = overview(
-        [hpa for hpa, _ in targets],
-        ready_replicas(workloads),
-        [*found.get("events", ()), *found.get("events of ScaledObjects", ())],
-        now=_now(),
-        every=question.workload is not None,
-        scaled_objects=[one for one, _ in kedas],
-    )
-    return _with_keda(reader, shown)
+    if len(words) > 1 and not any("/" in word for word in words):
+        return [parse((words[0], name)) for name in words[1:]]
+    return [parse(word) for word in words]
 
 
-def _with_keda(reader: Reader, found: list[Autoscaler]) -> list[Autoscaler]:
-    """KEDA itself is looked at where it serves one of these: its HPAs do not tell when it is away."""
-    if not any(one.scaled_object and one.exists for one in found):
-        return found
-    from kubectl_llmhpa.backends import keda
-    from kubectl_llmhpa.hpa import cut_off
-    from kubectl_llmhpa.plan.permitted import Permitted
+def _named(reader: Reader, kind: str, name: str) -> tuple[str, str]:
+    """The kind and name of what is meant: an autoscaler itself, or the workload that is scaled for it."""
+    scaler = _SCALERS.get(kind.lower().partition(".")[0])
+    if scaler is not None:
+        return scaler.kind, name
+    from kubectl_llmhpa.workloads import identify
 
-    permitted = Permitted(reader)
-    (answer,) = permitted.get_many([API_SERVICES.path()])
-    try:
-        here = keda.find(permitted, [] if isinstance(answer, ApiError) else answer.get("items") or [])
-    except ApiError:
-        return found
-    if here is None or not here.problem:
-        return found
-    return [cut_off(one, here.problem) if one.scaled_object else one for one in found]
+    meant = identify(reader, (kind, name), reader.namespace)
+    return meant.resource.kind, meant.name
 
 
-def _scaled_objects(reader: Reader, question: Question, hpas: list[Json]) -> list[Json]:
-    """KEDA's ScaledObjects; none where KEDA is not installed. That they may not be read matters to HPAs of KEDA only.
-
-    With a label selector, which is for HPAs, those alone that have an HPA among `hpas`.
-    """
-    from kubectl_llmhpa.hpa import scaled_objects
-
-    (answer,) = reader.get_many([SCALED_OBJECTS.path(question.namespace)])
-    asked_for = {scaled_objects.of_hpa(hpa) for hpa in hpas} - {""}
-    if isinstance(answer, ApiError) and (answer.not_found or not asked_for):
-        return []
-    found = _items(answer, f"list {SCALED_OBJECTS.plural}", question)
-    if question.selector:
-        found = [one for one in found if one["metadata"]["name"] in asked_for]
-    return found
-
-
-def _events(namespace: str | None, about: Resource) -> str:
-    return f"{EVENTS.path(namespace)}?{urlencode({'fieldSelector': f'involvedObject.kind={about.kind}'})}"
-
-
-def _show(question: Question, found: list[Autoscaler], output: str | None) -> None:
-    from kubectl_llmhpa.cli.status_text import block, overview_table
+def _show(question: Question, form: Form, found: list[Autoscaler]) -> None:
+    from kubectl_llmhpa.cli.status_text import block, footnotes, overview_table
     from kubectl_llmhpa.output import documents
+    from kubectl_llmhpa.output.terminal import colour, escape
 
-    if output in documents.FORMATS:
+    found = _chosen(form, found)
+    if form.output in documents.FORMATS:
         items = [_item(one) for one in found]
-        click.echo(documents.dump(documents.document("Status", {"items": items}), output), nl=False)
-        return
-    if not found:
-        _nothing(question)
-    elif output == "name":
+        click.echo(documents.dump(documents.document("Status", {"items": items}), form.output), nl=False)
+    elif form.output == "name":
         for one in found:
             name = f"{HPAS.full_name}/{one.view.name}"
-            click.echo(name if one.exists else f"{SCALED_OBJECTS.full_name}/{one.scaled_object}")
-    elif question.workload is not None and not question.wide:
+            click.echo(escape(name if one.exists else f"{SCALED_OBJECTS.full_name}/{one.scaled_object}"))
+    elif not found:
+        _nothing(question)
+    elif len(question.named) == 1 and not form.wide:
         click.echo("\n\n".join(block(one, _now()) for one in found))
     else:
-        everywhere = question.namespace is None
-        click.echo(overview_table(found, _now(), namespaces=everywhere, wide=question.wide, header=True))
+        click.echo(overview_table(
+            found, _now(), namespaces=question.namespace is None, wide=form.wide, header=form.header,
+            colour=colour(sys.stdout, os.environ),
+        ))  # fmt: skip
+        if sys.stdout.isatty():
+            for line in footnotes(found):
+                click.echo(escape(line), err=True)
 
 
-def _warn_of_lost_rules(reader: Reader, found: list[Autoscaler]) -> None:
-    """Say which metrics the adapter's next restart would lose; only looked at where an autoscaler of ours is shown."""
-    if not any(one.ours for one in found):
-        return
-    from kubectl_llmhpa.cli.main import printable
-    from kubectl_llmhpa.plan import lost_rules
-    from kubectl_llmhpa.plan.permitted import Permitted
+def _chosen(form: Form, found: list[Autoscaler]) -> list[Autoscaler]:
+    if not (form.states or form.sort_by):
+        return found
+    from kubectl_llmhpa.status import sorting
 
-    for finding in lost_rules.findings(Permitted(reader)):
-        click.echo(f"{finding.severity}: {printable(str(finding))}", err=True)
+    return sorting.ordered(sorting.with_states(found, form.states), form.sort_by)
 
 
 def _item(one: Autoscaler) -> Json:
@@ -222,99 +176,70 @@ def _item(one: Autoscaler) -> Json:
         "ours": one.ours,
         "scaledObject": one.scaled_object or None,
         "rescales": plain(one.rescales),
+        "drift": plain(one.drift),
     }
 
 
+def _warn(form: Form, unread: Iterable[tuple[str, str]], lost: Iterable[str]) -> None:
+    """Say on stderr what could not be read, and which rules the adapter's next restart would lose; each once."""
+    from kubectl_llmhpa.cli.main import printable
+
+    lines = [f"could not {attempted}: {why}" for attempted, why in unread]
+    for line in (*lines, *lost):
+        if line not in form.warned:
+            form.warned.add(line)
+            click.echo(f"warning: {printable(line)}", err=True)
+
+
 def _nothing(question: Question) -> None:
-    if question.workload is not None:
-        resource, name = question.workload
-        short = "sts" if resource == STATEFUL_SETS else resource.kind.lower()
+    if not question.named:
+        where = "any namespace" if question.namespace is None else f"{question.namespace} namespace"
+        click.echo(f"No LLM autoscalers found in {where}.", err=True)
+
+
+def _missing(question: Question, found: Sequence[Autoscaler]) -> None:
+    """Raise LlmHpaError for the first name that nothing was found for."""
+    there = {(one.view.target.kind, one.view.target.name) for one in found}
+    there |= {(HPAS.kind, one.view.name) for one in found if one.exists}
+    there |= {(SCALED_OBJECTS.kind, one.scaled_object) for one in found}
+    for kind, name in question.named:
+        if (kind, name) in there:
+            continue
+        if kind in (HPAS.kind, SCALED_OBJECTS.kind):
+            raise LlmHpaError(
+                f"{kind} {name} in namespace {question.namespace!r}",
+                "it does not exist",
+                "see: kubectl llm-hpa status",
+            )
+        short = "sts" if kind == STATEFUL_SETS.kind else kind.lower()
         raise LlmHpaError(
-            f"{resource.kind.lower()} {name} in namespace {question.namespace!r}",
+            f"{kind.lower()} {name} in namespace {question.namespace!r}",
             "no HPA scales it",
             f"make one: kubectl llm-hpa enable {short}/{name} -n {question.namespace} --max N",
         )
-    where = "any namespace" if question.namespace is None else f"{question.namespace} namespace"
-    click.echo(f"No LLM autoscalers found in {where}.", err=True)
 
 
-def _watch(reader: Reader, question: Question) -> None:
+def _watch(reader: Reader, question: Question, form: Form) -> None:
     """Redraw on a terminal; elsewhere print a line whenever an autoscaler's line has changed."""
-    from kubectl_llmhpa.cli.status_text import Lines, block, headers, row
-    from kubectl_llmhpa.output.tables import table
-    from kubectl_llmhpa.output.terminal import CLEAR, live
+    from kubectl_llmhpa.cli.status_text import Lines, Screen, headers, row
+    from kubectl_llmhpa.output.terminal import live
+    from kubectl_llmhpa.status.following import REDRAW, frames
 
-    redraw = live(sys.stdout, os.environ)
-    titles = headers(namespaces=question.namespace is None, wide=question.wide)
-    lines = Lines(titles)
-    for hpas in _changes(reader, question):
-        found, now = _look(reader, question, hpas), _now()
-        rows = [
-            (one, row(one, now, namespaces=question.namespace is None, wide=question.wide)) for one in found
-        ]
-        if not redraw:
-            for one, cells in rows:
-                for line in lines.after((one.view.namespace, one.view.name), cells):
-                    click.echo(line)
-        elif question.workload is not None and not question.wide:
-            click.echo(CLEAR + "\n\n".join(block(one, now) for one in found))
-        else:
-            click.echo(CLEAR + table(titles, [cells for _, cells in rows]))
-
-
-def _changes(reader: Reader, question: Question) -> Iterator[list[Json]]:
-    """The HPAs after every change of one of them, and every LOOK_AGAIN_SECONDS."""
     inbox: queue.SimpleQueue[object] = queue.SimpleQueue()
-
-    def follow() -> None:
-        try:
-            for event in reader.watch(HPAS, question.namespace or "", label_selector=question.selector):
-                inbox.put(event)
-        except BaseException as error:  # noqa: BLE001 - it is raised again in the thread that can show it
-            inbox.put(error)
-
-    known: dict[str, Json] = {}
-    threading.Thread(target=follow, name="watch", daemon=True).start()
-    while True:
-        with suppress(queue.Empty):
-            wait = LOOK_AGAIN_SECONDS
-            while True:
-                _apply(known, inbox.get(timeout=wait))
-                wait = SETTLE_SECONDS
-        yield list(known.values())
-
-
-def _apply(known: dict[str, Json], event: object) -> None:
-    from kubectl_llmhpa.api import WatchEvent
-
-    if isinstance(event, BaseException):
-        raise event
-    assert isinstance(event, WatchEvent)
-    uid = str(event.object["metadata"].get("uid"))
-    if event.type == "DELETED":
-        known.pop(uid, None)
-    else:
-        known[uid] = event.object
-
-
-def _list(reader: Reader, resource: Resource, question: Question) -> list[Json]:
-    query = f"?{urlencode({'labelSelector': question.selector})}" if question.selector else ""
-    items: list[Json] = reader.get(resource.path(question.namespace) + query).get("items") or []
-    return items
-
-
-def _items(answer: Json | ApiError, attempted: str, question: Question) -> list[Json]:
-    """The items of a list; a list that may not be read is said once and counts as empty."""
-    if isinstance(answer, ApiError):
-        if attempted not in question.warned:
-            question.warned.add(attempted)
-            click.echo(f"warning: could not {attempted}: {answer.message or answer.reason}", err=True)
-        return []
-    return answer.get("items") or []
-
-
-def _is(reference: Json, resource: Resource, name: str) -> bool:
-    return reference.get("kind") == resource.kind and reference.get("name") == name
+    everywhere = question.namespace is None
+    screen = Screen(question, wide=form.wide) if live(sys.stdout, os.environ) else None
+    if screen is not None and hasattr(signal, "SIGWINCH"):
+        signal.signal(signal.SIGWINCH, lambda *_: inbox.put(REDRAW))
+    lines = Lines(headers(namespaces=everywhere, wide=form.wide), header=form.header)
+    for found in frames(reader, question, _now, inbox):
+        chosen, now = _chosen(form, found), _now()
+        if screen is not None:
+            click.echo(screen.drawn(chosen, now), nl=False)
+            continue
+        for one in chosen:
+            cells = row(one, now, namespaces=everywhere, wide=form.wide)
+            for line in lines.after((one.view.namespace, one.view.name), cells, str(one.view.last_scale)):
+                click.echo(line)
 
 
 def _now() -> datetime:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Sequence
 from datetime import datetime
 
+import click
+
 from kubectl_llmhpa import quantities
-from kubectl_llmhpa.hpa import Autoscaler, HpaView, MetricView
+from kubectl_llmhpa.hpa import HpaView, MetricView
 from kubectl_llmhpa.output.ages import age
-from kubectl_llmhpa.output.tables import NONE, UNKNOWN, fields, table
+from kubectl_llmhpa.output.tables import NONE, UNKNOWN, cut, fields, table
+from kubectl_llmhpa.output.terminal import CLEAR, ERASE_BELOW, ERASE_LINE, HOME, escape
+from kubectl_llmhpa.status import Autoscaler, Question
+from kubectl_llmhpa.status.sorting import word
 
 #: Rescales that the block of one workload shows.
 LAST_RESCALES = 5
@@ -22,10 +29,27 @@ _USUAL = {
 }
 
 
+#: Colours of states; the others need nobody.
+_COLOURS = {
+    **dict.fromkeys(("Broken", "NoCapacity"), "red"),
+    **dict.fromkeys(("Degraded", "AtMax", "Paused", "Disabled"), "yellow"),
+    **dict.fromkeys(("ScalingUp", "ScalingDown", "Stabilizing"), "cyan"),
+    "Steady": "green",
+}
+#: Stands after the state of an autoscaler that has drifted.
+MARK = "*"
+
+
+def painted(title: str, cell: str) -> str:
+    """A cell of the table in its colour: only the state has one."""
+    colour = _COLOURS.get(word(cell).rstrip(f" {MARK}")) if title == "state" else None
+    return click.style(cell, fg=colour) if colour else cell
+
+
 def headers(*, namespaces: bool, wide: bool) -> list[str]:
     """The column titles of the table."""
     first = ["namespace"] if namespaces else []
-    more = ["name", "ours", "why"] if wide else []
+    more = ["name", "ours", "drift", "why"] if wide else []
     return [
         *first,
         "workload",
@@ -46,7 +70,8 @@ def row(one: Autoscaler, now: datetime, *, namespaces: bool, wide: bool) -> list
     binding = view.binding
     shown = view.metrics if wide else [binding] if binding else []
     first = [view.namespace] if namespaces else []
-    more = [view.name, "yes" if one.ours else "no", view.why] if wide else []
+    drift = ", ".join(dict.fromkeys(found.word for found in one.drift))
+    more = [view.name, "yes" if one.ours else "no", drift, view.why] if wide else []
     return [
         *first,
         str(view.target).lower() if view.target.kind in ("Deployment", "StatefulSet") else str(view.target),
@@ -54,7 +79,7 @@ def row(one: Autoscaler, now: datetime, *, namespaces: bool, wide: bool) -> list
         ", ".join(f"{one.signal(metric.name)} {reading(metric)}" for metric in shown),
         replicas(view),
         f"{view.min}..{view.max}",
-        view.state,
+        f"{view.state} {MARK}" if one.drift else view.state,
         last_rescale(one, now),
         age(view.created, now),
         *more,
@@ -62,39 +87,92 @@ def row(one: Autoscaler, now: datetime, *, namespaces: bool, wide: bool) -> list
 
 
 def overview_table(
-    found: Sequence[Autoscaler], now: datetime, *, namespaces: bool, wide: bool, header: bool
+    found: Sequence[Autoscaler],
+    now: datetime,
+    *,
+    namespaces: bool,
+    wide: bool,
+    header: bool = True,
+    colour: bool = False,
+    columns: int = 0,
 ) -> str:
-    """The table of `status`."""
+    """The table of `status`; `columns` as in `output.tables.table`."""
     rows = [row(one, now, namespaces=namespaces, wide=wide) for one in found]
-    return table(headers(namespaces=namespaces, wide=wide), rows, header=header)
+    titles = headers(namespaces=namespaces, wide=wide)
+    return table(titles, rows, header=header, paint=painted if colour else None, columns=columns)
+
+
+def footnotes(found: Sequence[Autoscaler]) -> list[str]:
+    """What the marks in the table mean, a line for each drift; the same sentence is said once."""
+    lines: dict[str, list[str]] = {}
+    for one in found:
+        for drift in one.drift:
+            lines.setdefault(drift.text, []).append(f"{one.view.namespace}/{one.view.name}")
+    return [
+        f"{MARK} {', '.join(names[:3])}{f' and {len(names) - 3} more' if len(names) > 3 else ''}: {text}"
+        for text, names in lines.items()
+    ]
 
 
 class Lines:
     """A table that grows at its end: a line per autoscaler that has changed, in columns that keep their places."""
 
-    def __init__(self, titles: list[str]) -> None:
+    def __init__(self, titles: list[str], *, header: bool = True) -> None:
         """`titles` as `headers` gives them."""
         self._titles = titles
+        self._header = header
         self._widest = [max(name, _USUAL.get(name, ""), key=len) for name in titles]
         self._shown: dict[tuple[str, str], list[str]] = {}
 
-    def after(self, key: tuple[str, str], cells: list[str]) -> list[str]:
+    def after(self, key: tuple[str, str], cells: list[str], rescale: str = "") -> list[str]:
         """The lines to print for an autoscaler's row: none while nothing but ages has changed.
 
-        The header comes before the first one. `key` is namespace and name of the HPA.
+        The header comes before the first one. `key` is namespace and name of the HPA, `rescale` the time of its last
+        rescale: a new one is a line, also when the replicas read the same again.
         """
         steady = [
             cell
             for name, cell in zip(self._titles, cells, strict=True)
             if name not in ("age", "last rescale")
-        ]
+        ] + [rescale]
         if self._shown.get(key) == steady:
             return []
         first = not self._shown
         self._shown[key] = steady
         self._widest = [max(pair, key=len) for pair in zip(self._widest, cells, strict=True)]
         drawn = table(self._titles, [self._widest, cells]).splitlines()
-        return [drawn[0], drawn[-1]] if first else [drawn[-1]]
+        return [drawn[0], drawn[-1]] if first and self._header else [drawn[-1]]
+
+
+class Screen:
+    """A table, or the block of one workload, that is drawn over itself, at the size that the terminal has then."""
+
+    def __init__(self, question: Question, *, wide: bool) -> None:
+        self._question = question
+        self._wide = wide
+        self._begun = False
+
+    def drawn(self, found: Sequence[Autoscaler], now: datetime) -> str:
+        """What to send: every line over the old one and then erased to its end, so that nothing flickers."""
+        columns, height = shutil.get_terminal_size()
+        if len(self._question.named) == 1 and not self._wide:
+            text = "\n\n".join(block(one, now) for one in found)
+            lines = [cut(line, columns) for line in text.splitlines()]
+        else:
+            everywhere = self._question.namespace is None
+            colour = not os.environ.get("NO_COLOR")
+            text = overview_table(
+                found, now, namespaces=everywhere, wide=self._wide, colour=colour, columns=columns
+            )
+            lines = [*text.splitlines(), *(cut(escape(line), columns) for line in footnotes(found))]
+        if not found:
+            lines = ["No LLM autoscalers found."]
+        if len(lines) >= height:
+            hidden = len(lines) - height + 2
+            lines = [*lines[: height - 2], cut(f"... and {hidden} lines more", columns)]
+        start = HOME if self._begun else CLEAR
+        self._begun = True
+        return start + "".join(f"{line}{ERASE_LINE}\n" for line in lines) + ERASE_BELOW
 
 
 def block(one: Autoscaler, now: datetime) -> str:
@@ -112,6 +190,7 @@ def block(one: Autoscaler, now: datetime) -> str:
                 ("State", view.state),
                 ("Why", view.why),
                 ("Last rescale", last_rescale(one, now)),
+                *(("Drift", found.text) for found in one.drift),
             ]
         )
     ]
@@ -161,11 +240,19 @@ def replicas(view: HpaView) -> str:
 
 
 def last_rescale(one: Autoscaler, now: datetime) -> str:
-    """`3m12s, waiting above target`; the time is the HPA's own, the reason that of the newest event."""
-    when = one.view.last_scale
+    """`3m12s, waiting above target`; the time is the HPA's own, the reason that of its event.
+
+    Where no event tells, a rescale that was seen happening is told by its sizes: `3s, 1 -> 3`.
+    """
+    seen, when = one.resized, one.view.last_scale
+    if seen is not None and seen.by_hand and (not when or when < seen.time):
+        return f"{age(seen.time, now)}, {seen.old} -> {seen.new} not by this HPA"
     if not when:
         return NONE
-    return f"{age(when, now)}, {one.last_reason}" if one.last_reason else age(when, now)
+    reason = one.last_reason
+    if not reason and seen is not None and seen.time == when:
+        reason = f"{seen.old} -> {seen.new}"
+    return f"{age(when, now)}, {reason}" if reason else age(when, now)
 
 
 def _number(text: str | None) -> str:

@@ -3,25 +3,20 @@
 from kubectl_llmhpa.hpa.events import Rescale, of_hpa, rescales
 from kubectl_llmhpa.hpa.failures import Failure, explain
 from kubectl_llmhpa.hpa.model import Condition, HpaView, MetricView, ScaleTarget
-from kubectl_llmhpa.hpa.overview import Autoscaler, cut_off, overview, ready_replicas
 from kubectl_llmhpa.hpa.ownership import is_ours
 from kubectl_llmhpa.hpa.spec import render
 from kubectl_llmhpa.hpa.views import view
 
 __all__ = [
-    "Autoscaler",
     "Condition",
     "Failure",
     "HpaView",
     "MetricView",
     "Rescale",
     "ScaleTarget",
-    "cut_off",
     "explain",
     "is_ours",
     "of_hpa",
-    "overview",
-    "ready_replicas",
     "render",
     "rescales",
     "view",

@@ -2,41 +2,85 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Callable, Sequence
 
 from kubectl_llmhpa.output.terminal import escape
 
 NONE = "<none>"
 UNKNOWN = "<unknown>"
+_GAP = "   "
+
+#: Gives a cell its colour: the column's title and the cell in, the cell between escape sequences out.
+Paint = Callable[[str, str], str]
 
 
 def table(
-    headers: Sequence[str], rows: Sequence[Sequence[str]], *, header: bool = True, indent: str = ""
+    headers: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    header: bool = True,
+    indent: str = "",
+    paint: Paint | None = None,
+    columns: int = 0,
 ) -> str:
-    """The table, without a final newline. Cells are escaped; an empty cell reads `<none>`."""
-    # Its column widths know wide characters; its plain format differs from kubectl's in the gap only.
-    from tabulate import DataRow, TableFormat, tabulate
+    """The table, without a final newline. Cells are escaped; an empty cell reads `<none>`.
 
-    gap = DataRow("", "   ", "")
-    shape = TableFormat(
-        lineabove=None,
-        linebelowheader=None,
-        linebetweenrows=None,
-        linebelow=None,
-        headerrow=gap,
-        datarow=gap,
-        padding=0,
-        with_header_hide=None,
-    )
-    cells = [[escape(cell) or NONE for cell in row] for row in rows]
+    `columns` cuts lines that are wider, for a view that is redrawn in place; 0: no line is cut.
+    """
     titles = [name.upper() for name in headers]
-    drawn = tabulate(
-        [titles, *cells] if header else cells, tablefmt=shape, disable_numparse=True, stralign="left"
+    cells = [[escape(cell) or NONE for cell in row] for row in rows]
+    drawn = [titles, *cells] if header else cells
+    widths = [max(map(width, column)) for column in zip(*drawn, strict=True)] if drawn else []
+    return "\n".join(
+        _line(headers, row, widths, indent, None if header and row is titles else paint, columns)
+        for row in drawn
     )
-    return "\n".join(indent + line.rstrip() for line in drawn.splitlines())
+
+
+def width(text: str) -> int:
+    """The columns that a text takes on a terminal: two for a wide character, none for a combining one."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1
+        for char in text
+    )
+
+
+def cut(text: str, columns: int) -> str:
+    """The text, or as much of it as fits with an ellipsis at its end."""
+    if width(text) <= columns:
+        return text
+    kept = text
+    while kept and width(kept) > columns - 1:
+        kept = kept[: min(len(kept) - 1, columns)]
+    return kept + "…" if columns > 0 else ""
 
 
 def fields(pairs: Sequence[tuple[str, str]]) -> str:
     """`Name:   value` lines as `kubectl describe` prints them, without a final newline."""
-    width = max((len(name) for name, _ in pairs), default=0) + 1
-    return "\n".join(f"{name + ':':<{width}}   {escape(value) or NONE}".rstrip() for name, value in pairs)
+    longest = max((len(name) for name, _ in pairs), default=0) + 1
+    return "\n".join(f"{name + ':':<{longest}}   {escape(value) or NONE}".rstrip() for name, value in pairs)
+
+
+def _line(
+    headers: Sequence[str],
+    cells: Sequence[str],
+    widths: Sequence[int],
+    indent: str,
+    paint: Paint | None,
+    columns: int,
+) -> str:
+    """One line: each cell is painted after it was measured and cut."""
+    parts = [indent]
+    used = len(indent)
+    for position, (title, cell, full) in enumerate(zip(headers, cells, widths, strict=True)):
+        gap = _GAP if position else ""
+        shown = cut(cell, columns - used - len(gap)) if columns else cell
+        pad = " " * (full - width(cell))
+        parts += [gap, paint(title, shown) if paint is not None else shown, pad]
+        used += len(gap) + full
+        if columns and used >= columns:
+            break
+    return "".join(parts).rstrip()

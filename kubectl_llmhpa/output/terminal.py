@@ -7,6 +7,8 @@ from typing import TextIO
 
 #: Erase the screen and go to its top left corner (ECMA-48).
 CLEAR = "\x1b[2J\x1b[H"
+#: The parts of a redraw without flicker: to the top left corner, erase the rest of a line, erase what is below.
+HOME, ERASE_LINE, ERASE_BELOW = "\x1b[H", "\x1b[K", "\x1b[J"
 
 
 def escape(text: str) -> str:

@@ -10,8 +10,8 @@ from kubectl_llmhpa.findings import Finding, found
 from kubectl_llmhpa.plan.rule_record import RECORD, lost, parsed
 
 
-def findings(reader: Reader) -> list[Finding]:
-    """One finding for each rule of ours that the next restart of the adapter would lose; nothing where it is not seen.
+def findings(reader: Reader) -> dict[str, Finding]:
+    """By metric, a finding for each rule of ours that the adapter's next restart would lose; none where it is not seen.
 
     `helm upgrade` with values that have no such rule writes the file anew, and while the pod template stays the same
     the adapter runs on with what it has read.
@@ -23,15 +23,15 @@ def findings(reader: Reader) -> list[Finding]:
         )
         return judge(adapter, *(None if isinstance(one, ApiError) else one for one in answers))
     except LlmHpaError:
-        return []
+        return {}
 
 
 def judge(
     adapter: Adapter, config_map: Json | None, record: Json | None, served: Json | None
-) -> list[Finding]:
-    """The findings from the adapter's ConfigMap, our record beside it, and its list; each None where it is not read."""
+) -> dict[str, Finding]:
+    """The findings by metric, from the adapter's ConfigMap, our record and its list; each None where it is not read."""
     if config_map is None or record is None or served is None:
-        return []
+        return {}
     text = str((config_map.get("data") or {}).get(adapter.key, ""))
     names = {str(one["name"]) for one in served.get("resources") or []}
     owner = ownership.file_owner(config_map, adapter.deployment)
@@ -40,7 +40,7 @@ def judge(
     if release is not None:
         source = f"the values of Helm release {release.name} in {release.namespace}"
     about = f"ConfigMap/{adapter.namespace}/{adapter.config_map}"
-    return [
-        found("rule-will-be-lost", about, f"the rule for {name} is gone from it", source=source)
+    return {
+        name: found("rule-will-be-lost", about, f"the rule for {name} is gone from it", source=source)
         for name in lost(parsed(record), text, names)
-    ]
+    }

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from kubectl_llmhpa.api import MANAGED_BY, MANAGER, Json
-from kubectl_llmhpa.hpa import HpaView, is_ours, of_hpa, overview, ready_replicas, render, rescales, view
+from kubectl_llmhpa.hpa import HpaView, is_ours, of_hpa, render, rescales, view
 from kubectl_llmhpa.policy import Target, behavior
-from tests.unit.hpa_objects import KV, W, average, hpa, pods, reported
+from tests.unit.hpa_objects import KV, W, average, hpa
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=timezone.utc)
 
@@ -102,25 +102,3 @@ def test_what_is_rendered_reads_back() -> None:
         (W, "AverageValue", "2", ()),
         (KV, "AverageValue", "800m", ()),
     ]
-
-
-def test_the_overview_shows_ours_and_those_on_engine_metrics() -> None:
-    mine = hpa(metrics=[], labels=LABELS, managedFields=[{"manager": MANAGER}], name="b")
-    engine = hpa(current_metrics=[reported(W, "20")], name="a")
-    sglang = hpa(metrics=[pods("sglang:num_queue_reqs", average("5"))], name="c")
-    web = hpa(metrics=[pods("http_requests", average("5"))], name="d")
-    workloads = [
-        {
-            "kind": "StatefulSet",
-            "metadata": {"name": "vllm", "namespace": "llm"},
-            "status": {"readyReplicas": 3},
-        }
-    ]
-    events = [event(f"New size: 3; reason: pods metric {W} above target", name="a")]
-    found = overview([mine, engine, sglang, web], ready_replicas(workloads), events, now=NOW)
-    assert [(one.view.name, one.ours, one.engine, one.view.ready) for one in found] == [
-        ("a", False, "vllm", 3), ("b", True, None, 3), ("c", False, "sglang", 3)
-    ]  # fmt: skip
-    assert found[0].signal(W) == "waiting"
-    assert found[0].last_reason == "waiting above target"
-    assert len(overview([web], {}, [], now=NOW, every=True)) == 1

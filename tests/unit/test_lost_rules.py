@@ -30,7 +30,8 @@ def config_map(text: str, annotations: Json | None = None) -> Json:
 
 def codes(text: str, *served: str, annotations: Json | None = None) -> list[str]:
     listed = {"resources": [{"name": name} for name in served]}
-    return [str(one) for one in lost_rules.judge(ADAPTER, config_map(text, annotations), RECORDED, listed)]
+    found = lost_rules.judge(ADAPTER, config_map(text, annotations), RECORDED, listed)
+    return [str(one) for one in found.values()]
 
 
 def test_a_rule_that_is_gone_while_its_metric_is_served() -> None:
@@ -56,9 +57,9 @@ def test_nothing_is_lost(text: str, served: str) -> None:
 
 
 def test_what_could_not_be_read_is_no_finding() -> None:
-    assert lost_rules.judge(ADAPTER, None, RECORDED, {}) == []
-    assert lost_rules.judge(ADAPTER, config_map(""), None, {}) == []
-    assert lost_rules.judge(ADAPTER, config_map(""), RECORDED, None) == []
+    assert lost_rules.judge(ADAPTER, None, RECORDED, {}) == {}
+    assert lost_rules.judge(ADAPTER, config_map(""), None, {}) == {}
+    assert lost_rules.judge(ADAPTER, config_map(""), RECORDED, None) == {}
 
 
 def test_a_record_of_another_version_is_said() -> None:

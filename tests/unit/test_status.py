@@ -199,10 +199,11 @@ def test_the_number_of_requests_does_not_grow_with_the_autoscalers(
     reader = Recorded(horizontalpodautoscalers=many, statefulsets=[stateful_set(3)])
     assert len(run(reader, monkeypatch=monkeypatch).stdout.splitlines()) == count + 1
     assert reader.asked == [
-        "/apis/autoscaling/v2/namespaces/llm/horizontalpodautoscalers",
         "/apis/keda.sh/v1alpha1/namespaces/llm/scaledobjects",
+        "/apis/autoscaling/v2/namespaces/llm/horizontalpodautoscalers",
         "/apis/apps/v1/namespaces/llm/statefulsets",
-        "/api/v1/namespaces/llm/events?fieldSelector=involvedObject.kind=HorizontalPodAutoscaler",
+        "/api/v1/namespaces/llm/events?fieldSelector="
+        "involvedObject.kind=HorizontalPodAutoscaler,reason=SuccessfulRescale",
     ]
 
 
@@ -240,7 +241,6 @@ def test_a_growing_table_shows_changes_only_and_keeps_its_columns() -> None:
 
 
 def test_a_watch_shows_a_line_and_ends_with_the_watchs_own_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(status_module, "SETTLE_SECONDS", 0.01)
     done = run(busy(), "-w", monkeypatch=monkeypatch)
     assert [line.split()[0] for line in done.stdout.splitlines()] == ["WORKLOAD", "statefulset/vllm"]
     assert isinstance(done.exception, ApiError)

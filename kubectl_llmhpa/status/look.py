@@ -1,0 +1,213 @@
+"""What `status` reads: the HPAs, and beside them a number of lists that does not grow with the HPAs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from urllib.parse import urlencode
+
+from kubectl_llmhpa.api import (
+    API_SERVICES,
+    DEPLOYMENTS,
+    EVENTS,
+    HPAS,
+    SCALED_OBJECTS,
+    STATEFUL_SETS,
+    Json,
+    Reader,
+    Resource,
+)
+from kubectl_llmhpa.errors import ApiError
+from kubectl_llmhpa.hpa import is_ours, scaled_objects
+from kubectl_llmhpa.status.overview import Autoscaler, by_name, cut_off, overview
+from kubectl_llmhpa.status.scaled import Workloads
+
+_BUILTIN = (DEPLOYMENTS, STATEFUL_SETS)
+#: Events in which a rescale, and a query of KEDA that failed, are told.
+_RESCALED = {"involvedObject.kind": HPAS.kind, "reason": "SuccessfulRescale"}
+_FAILED = {"involvedObject.kind": SCALED_OBJECTS.kind, "reason": scaled_objects.FAILED}
+
+
+@dataclass(frozen=True)
+class Question:
+    """What was asked: a namespace (None: all of them), selectors of the HPAs as the API takes them, and names.
+
+    `named` are (kind, name) of workloads, HPAs or ScaledObjects; empty: all that scale LLM pods.
+    """
+
+    namespace: str | None
+    label_selector: str = ""
+    field_selector: str = ""
+    named: tuple[tuple[str, str], ...] = ()
+
+    def path(self) -> str:
+        """Where the HPAs are listed."""
+        selectors = {"labelSelector": self.label_selector, "fieldSelector": self.field_selector}
+        query = urlencode({key: value for key, value in selectors.items() if value})
+        return HPAS.path(self.namespace) + (f"?{query}" if query else "")
+
+    def means(self, kind: str, name: str, reference: Mapping[str, object]) -> bool:
+        """Whether an object that scales what `reference` names is asked for, by its own name or its workload's."""
+        asked = self.named
+        return not asked or (kind, name) in asked or (reference.get("kind"), reference.get("name")) in asked
+
+
+@dataclass(frozen=True)
+class Around:
+    """What was read beside the HPAs.
+
+    `keda` is what is wrong with KEDA itself, empty while nothing is known to be; `lost` maps metrics of rules that the
+    adapter's next restart loses to a sentence. `unread` are (what, why) of lists that could not be read.
+    """
+
+    scaled_objects: list[Json] = field(default_factory=list)
+    workloads: Workloads = field(default_factory=dict)
+    events: list[Json] = field(default_factory=list)
+    keda: str = ""
+    lost: Mapping[str, str] = field(default_factory=dict)
+    unread: tuple[tuple[str, str], ...] = ()
+
+
+def around(
+    reader: Reader,
+    question: Question,
+    hpas: Sequence[Json] | None = None,
+    lost: Mapping[str, str] | None = None,
+) -> tuple[list[Json], Around]:
+    """The HPAs (read, unless they are given) and what is around them. Raises ApiError when HPAs cannot be read.
+
+    Two rounds of requests: HPAs and ScaledObjects; then a list for each kind that they scale, and their events. Then
+    KEDA and the adapter are looked at, where they serve one of these; not the adapter where `lost` is given.
+    """
+    unread: dict[str, str] = {}
+    paths = [SCALED_OBJECTS.path(question.namespace), *([question.path()] if hpas is None else [])]
+    scaled, *listed = reader.get_many(paths)
+    if listed and isinstance(listed[0], ApiError):
+        raise listed[0]
+    every = (
+        listed[0].get("items") or [] if listed and not isinstance(listed[0], ApiError) else list(hpas or ())
+    )
+    asked = [one for one in every if question.means(HPAS.kind, one["metadata"]["name"], target(one))]
+    kedas = [
+        one
+        for one in _scaled_objects(scaled, question, every, unread)
+        if question.means(SCALED_OBJECTS.kind, one["metadata"]["name"], scaled_objects.scale_target(one))
+    ]
+    asked += _of(kedas, every, asked)
+    references = [*map(target, asked), *map(scaled_objects.scale_target, kedas)]
+    lists = {one.plural: (one, one.path(question.namespace)) for one in _kinds(reader, references)}
+    if any((one.get("status") or {}).get("lastScaleTime") for one in asked):
+        lists["events"] = EVENTS, _events(question.namespace, _RESCALED)
+    if any(scaled_objects.state(one).fault for one in kedas):
+        lists["events of ScaledObjects"] = EVENTS, _events(question.namespace, _FAILED)
+    workloads: dict[tuple[str, str, str], Json] = {}
+    events: list[Json] = []
+    for (name, (resource, _)), answer in zip(
+        lists.items(), reader.get_many([path for _, path in lists.values()]), strict=True
+    ):
+        items = _items(answer, f"list {name}", unread)
+        if resource is EVENTS:
+            events += items
+        else:
+            workloads |= by_name(resource.kind, items)
+    keda = _keda_problem(reader) if any(scaled_objects.of_hpa(one) for one in asked) else ""
+    if lost is None:
+        lost = _lost_rules(reader) if any(map(is_ours, asked)) else {}
+    return asked, Around(kedas, workloads, events, keda, lost, tuple(unread.items()))
+
+
+def judged(question: Question, hpas: Sequence[Json], seen: Around, now: datetime) -> list[Autoscaler]:
+    """The autoscalers that were asked for, from what was read."""
+    found = overview(
+        hpas, seen.workloads, seen.events, now=now, every=bool(question.named),
+        scaled_objects=seen.scaled_objects, lost=seen.lost,
+    )  # fmt: skip
+    return [cut_off(one, seen.keda) if one.scaled_object and seen.keda else one for one in found]
+
+
+def _keda_problem(reader: Reader) -> str:
+    """Why KEDA's numbers do not reach its HPAs, empty while they do or nothing is known: the HPAs do not tell."""
+    from kubectl_llmhpa.backends import keda
+    from kubectl_llmhpa.plan.permitted import Permitted
+
+    permitted = Permitted(reader)
+    (answer,) = permitted.get_many([API_SERVICES.path()])
+    try:
+        here = keda.find(permitted, [] if isinstance(answer, ApiError) else answer.get("items") or [])
+    except ApiError:
+        return ""
+    return here.problem if here is not None else ""
+
+
+def _lost_rules(reader: Reader) -> dict[str, str]:
+    """Metrics of rules that the adapter's next restart would lose, and the sentence about each."""
+    from kubectl_llmhpa.plan import lost_rules
+    from kubectl_llmhpa.plan.permitted import Permitted
+
+    return {metric: str(finding) for metric, finding in lost_rules.findings(Permitted(reader)).items()}
+
+
+def _scaled_objects(
+    answer: Json | ApiError, question: Question, hpas: Sequence[Json], unread: dict[str, str]
+) -> list[Json]:
+    """KEDA's ScaledObjects; none where KEDA is not installed. That they may not be read matters to HPAs of KEDA only.
+
+    With a selector, which is for HPAs, those alone that have an HPA among `hpas`.
+    """
+    asked_for = {(_namespace(hpa), scaled_objects.of_hpa(hpa)) for hpa in hpas if scaled_objects.of_hpa(hpa)}
+    if isinstance(answer, ApiError) and (answer.not_found or not asked_for):
+        return []
+    found = _items(answer, f"list {SCALED_OBJECTS.plural}", unread)
+    if question.label_selector or question.field_selector:
+        found = [one for one in found if (_namespace(one), one["metadata"]["name"]) in asked_for]
+    return found
+
+
+def _of(kedas: Sequence[Json], hpas: Sequence[Json], asked: Sequence[Json]) -> list[Json]:
+    """The HPAs of ScaledObjects that were asked for by their own name."""
+    names = {(_namespace(one), one["metadata"]["name"]) for one in kedas}
+    known = {id(one) for one in asked}
+    return [
+        one for one in hpas if id(one) not in known and (_namespace(one), scaled_objects.of_hpa(one)) in names
+    ]
+
+
+def _kinds(reader: Reader, references: Iterable[Mapping[str, object]]) -> list[Resource]:
+    """The resources of all kinds that are referred to. One more request where one is not built in."""
+    kinds = {(str(one.get("apiVersion")), str(one.get("kind"))) for one in references}
+    found = [one for one in _BUILTIN if (one.api_version, one.kind) in kinds]
+    others = sorted(kinds - {(one.api_version, one.kind) for one in _BUILTIN})
+    if others:
+        from kubectl_llmhpa.workloads.discovery import Types
+
+        types = Types(reader)
+        try:
+            found += [
+                known.resource for one in others if (known := types.of(*one)) and known.resource.namespaced
+            ]
+        except ApiError:
+            return found
+    return list(dict.fromkeys(found))
+
+
+def _events(namespace: str | None, fields: Mapping[str, str]) -> str:
+    selector = ",".join(f"{key}={value}" for key, value in fields.items())
+    return f"{EVENTS.path(namespace)}?{urlencode({'fieldSelector': selector})}"
+
+
+def _items(answer: Json | ApiError, attempted: str, unread: dict[str, str]) -> list[Json]:
+    """The items of a list; one that may not be read counts as empty and is noted."""
+    if isinstance(answer, ApiError):
+        unread[attempted] = answer.message or answer.reason
+        return []
+    return answer.get("items") or []
+
+
+def target(hpa: Json) -> Json:
+    """`spec.scaleTargetRef` of an HPA."""
+    return (hpa.get("spec") or {}).get("scaleTargetRef") or {}
+
+
+def _namespace(obj: Json) -> str:
+    return str(obj["metadata"].get("namespace", ""))
