@@ -19,6 +19,7 @@ COMMANDS = {
     "enable": ("kubectl_llmhpa.cli.enable", "Scale an LLM workload from its engine's own metrics"),
     "status": ("kubectl_llmhpa.cli.status", "Show LLM autoscalers, their signals and why they move or not"),
     "lint": ("kubectl_llmhpa.cli.lint", "Say what in manifests or live autoscalers cannot work"),
+    "explain": ("kubectl_llmhpa.cli.explain", "Explain an autoscaler's replicas, and what would change them"),
     "bench": ("kubectl_llmhpa.cli.bench", "Load a workload from inside the cluster and watch it scale"),
     "migrate": ("kubectl_llmhpa.cli.migrate", "Move a workload's autoscaler to another metric backend"),
     "disable": ("kubectl_llmhpa.cli.disable", "Remove exactly what enable added"),

@@ -27,7 +27,8 @@ WORKLOAD, ADAPTER, PROMETHEUS, KEDAS, CLUSTER = "workload", "adapter", "promethe
 PLACES = (WORKLOAD, ADAPTER, PROMETHEUS, KEDAS, CLUSTER)
 
 DETECT, ENABLE, STATUS, BENCH, MIGRATE, DISABLE = "detect", "enable", "status", "bench", "migrate", "disable"
-COMMANDS = (DETECT, ENABLE, STATUS, BENCH, MIGRATE, DISABLE)
+EXPLAIN = "explain"
+COMMANDS = (DETECT, ENABLE, STATUS, EXPLAIN, BENCH, MIGRATE, DISABLE)
 _WRITE = (ENABLE, MIGRATE)
 _UNDO = (ENABLE, MIGRATE, DISABLE)
 _ADAPTERS = (PROMETHEUS_ADAPTER, ACK)
@@ -68,7 +69,7 @@ _FINDING = "whether Prometheus has samples"
 ROWS = (
     Row(WORKLOAD, _TYPE, "get", (DETECT, ENABLE, BENCH, MIGRATE), "the workload and what owns it"),
     Row(WORKLOAD, f"{_TYPE}/scale", "get", (DETECT, ENABLE, BENCH, MIGRATE), "its replicas and its pods' selector"),
-    Row(WORKLOAD, _TYPE, "get", (STATUS, DISABLE), "a workload named by its group", need=OPTIONAL),
+    Row(WORKLOAD, _TYPE, "get", (STATUS, EXPLAIN, DISABLE), "a workload named by its group", need=OPTIONAL),
     Row(WORKLOAD, "replicasets.apps", "get", (DETECT,), "from a pod to its Deployment"),
     Row(WORKLOAD, "replicasets.apps", "get", (ENABLE, DISABLE), "from a pod to its Deployment", need="--selector"),
     Row(WORKLOAD, "pods", "list", (DETECT, ENABLE, BENCH, MIGRATE), "the engine's pods"),
@@ -77,6 +78,13 @@ ROWS = (
     Row(WORKLOAD, "pods/proxy", "create", (ENABLE,), "one token's worth of work", need="--warm"),
     Row(WORKLOAD, "namespaces", "get", _WRITE, "labels by which a Prometheus selects namespaces", need=OPTIONAL),
     Row(WORKLOAD, "resourcequotas", "list", _WRITE, "whether --max fits", need=OPTIONAL),
+    Row(WORKLOAD, f"{_TYPE}/scale", "get", (EXPLAIN,), "its replicas and its pods' selector"),
+    Row(WORKLOAD, "pods", "list", (EXPLAIN,), "the pods that count"),
+    Row(WORKLOAD, "events", "list", (EXPLAIN,), "past rescales, which policies count", need=OPTIONAL),
+    Row(WORKLOAD, "scaledobjects.keda.sh", "get", (EXPLAIN,), "what KEDA measures", need=OPTIONAL),
+    Row(WORKLOAD, "horizontalpodautoscalers.autoscaling", "get list", (EXPLAIN,), "the HPA"),
+    Row(WORKLOAD, _METRICS, "get", (EXPLAIN,), "the values that the HPA reads", backends=_ADAPTERS),
+    Row(WORKLOAD, "*.external.metrics.k8s.io", "get", (EXPLAIN,), "the values that the HPA reads", backends=(KEDA,)),
     # what scales
     Row(WORKLOAD, "horizontalpodautoscalers.autoscaling", "list", (*_WRITE, STATUS, BENCH), "what scales it"),
     Row(WORKLOAD, "horizontalpodautoscalers.autoscaling", "list", (DETECT,), "what scales it", need=OPTIONAL),
