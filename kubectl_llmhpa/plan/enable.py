@@ -13,7 +13,7 @@ from kubectl_llmhpa.engines import SignalSource
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.findings import Finding
 from kubectl_llmhpa.monitoring import prometheus
-from kubectl_llmhpa.plan import adapter_notes, asking, carrying, rivals, scalers, scraping
+from kubectl_llmhpa.plan import adapter_notes, asking, carrying, foreign_marks, rivals, scalers, scraping
 from kubectl_llmhpa.plan import holding as holding_requests
 from kubectl_llmhpa.plan.holding import Holding
 from kubectl_llmhpa.plan.journal import Journal, Owned
@@ -72,11 +72,13 @@ def make(
     kept = live if live is not None and live.ours else None
     backend = _backend(workload, sight, around, wishes, live)
     keda = backend.backend == KEDA
+    marks = foreign_marks.of(live, workload, keda=keda)
     if wishes.moving and kept is not None:
         kept = carrying.over(kept, sight.facts.signals, keda=keda)
     wanted, reasons, notes = _policy(sight, wishes, kept, external=keda)
     if wishes.moving:
         notes = []  # what is kept is what was asked for
+    notes += marks.notes
     name = live.name if live else wishes.name or workload.name
     rivals.check_name(workload, around, name)
     low, high = _limits(workload, wishes, live, keda=keda)
@@ -105,6 +107,7 @@ def make(
         _no_keda_flags(wishes)
         _same_prometheus(around, wishes, scrape)
         scaler = scalers.plain(workload, name, wanted, low, high, kept, wishes)
+    marks.on(scaler.object)
     rules = {} if keda else _rules(sight, around, scaler.metrics, scrape)
     notes += adapter_notes.notes(around, rules, wishes)
     if around.adapter is not None and not keda:

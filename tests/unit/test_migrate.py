@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kubectl_llmhpa.api import HPAS, SCALED_OBJECTS, Json
+from kubectl_llmhpa.api import HPAS, MANAGER, SCALED_OBJECTS, Json
 from kubectl_llmhpa.backends.keda import Keda
 from kubectl_llmhpa.backends.model import KEDA, PROMETHEUS_ADAPTER
 from kubectl_llmhpa.backends.scaled_object import TRANSFER
@@ -112,8 +112,53 @@ class TestCarrying:
             move(paused, PROMETHEUS_ADAPTER)
 
     def test_zero_replicas_are_refused(self) -> None:
-        with pytest.raises(LlmHpaError, match="never bring it back; kubectl llm-hpa enable Deployment/vllm --min 1 first"):
+        with pytest.raises(
+            LlmHpaError, match="bring it back; kubectl llm-hpa enable Deployment/vllm --min 1 first"
+        ):
             move(edited(SCALED, minReplicaCount=0), PROMETHEUS_ADAPTER)
+
+    def test_labels_and_annotations_of_others_come_along_both_ways(self) -> None:
+        others = {"labels": {"team": "search"}, "annotations": {"example.com/cost": "7"}}
+        for scaler, to in ((HPA, KEDA), (SCALED, PROMETHEUS_ADAPTER)):
+            marked = copy.deepcopy(scaler)
+            for kind, marks in others.items():
+                marked["metadata"][kind] |= marks
+            made, plain = (
+                move(marked, to).scaler.object["metadata"],
+                move(scaler, to).scaler.object["metadata"],
+            )
+            for kind, marks in others.items():
+                assert made[kind] == {**plain[kind], **marks}
+
+    @pytest.mark.parametrize(
+        ("kind", "key"),
+        [
+            ("labels", "app.kubernetes.io/instance"),
+            ("labels", "argocd.argoproj.io/instance"),
+            ("annotations", "meta.helm.sh/release-name"),
+            ("annotations", "autoscaling.keda.sh/force-activation"),
+        ],
+    )
+    def test_what_says_who_owns_it_stays_behind_and_is_said(self, kind: str, key: str) -> None:
+        marked = copy.deepcopy(HPA)
+        marked["metadata"][kind][key] = "x"
+        made = move(marked, KEDA)
+        assert key not in made.scaler.object["metadata"][kind]
+        assert any(key in note for note in made.notes)
+
+    def test_what_kubectl_compares_with_stays_behind(self) -> None:
+        marked = copy.deepcopy(HPA)
+        marked["metadata"]["annotations"]["kubectl.kubernetes.io/last-applied-configuration"] = "{}"
+        made = move(marked, KEDA)
+        assert (made.scaler.object, made.notes) == (move(HPA, KEDA).scaler.object, move(HPA, KEDA).notes)
+
+    def test_what_was_carried_stays_on_day_two_and_what_others_add_is_theirs(self) -> None:
+        live = copy.deepcopy(SCALED)
+        live["metadata"]["labels"] |= {"team": "search", "new": "x"}
+        fields: Json = {"f:metadata": {"f:labels": {"f:team": {}}}}
+        live["metadata"]["managedFields"] = [{"manager": MANAGER, "operation": "Apply", "fieldsV1": fields}]
+        labels = make(Wishes(), scaled_objects=[live], **AROUND).scaler.object["metadata"]["labels"]
+        assert labels == {**SCALED["metadata"]["labels"], "team": "search"}
 
     def test_the_same_form_is_left_alone(self) -> None:
         live = Live(HPAS, HPA, ours=True)
