@@ -6,14 +6,16 @@ A finding says what was seen on which object, why it matters, and the exact fix.
 
 from __future__ import annotations
 
-from kubectl_llmhpa.findings import autoscalers, chain, engines, manifests
+from kubectl_llmhpa.findings import adapter, autoscalers, chain, engines, manifests, monitors, queries
 from kubectl_llmhpa.findings.model import SEVERITIES, Finding, Rule, Severity
 
 __all__ = ["RULES", "SEVERITIES", "Finding", "Rule", "Severity", "found"]
 
 #: Every code and its rule.
 RULES = {
-    rule.code: rule for rows in (engines.ROWS, chain.ROWS, autoscalers.ROWS, manifests.ROWS) for rule in rows
+    rule.code: rule
+    for module in (engines, chain, autoscalers, manifests, queries, adapter, monitors)
+    for rule in module.ROWS
 }
 
 

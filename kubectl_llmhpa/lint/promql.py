@@ -23,10 +23,11 @@ _OPERATOR = re.compile(r"[(\[+\-*/%^<>=]|\b(?:and|or|unless)\b")
 _QUOTED = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|`[^`]*`|#[^\n]*", re.DOTALL)
 
 _ADDS_UP = {"rate", "increase", "irate"}
-_NOT_ADDITIVE = {"avg", "max", "min", "quantile", "stddev", "stdvar"}
 _COMPARISONS = {"==", "!=", ">", "<", ">=", "<="}
 #: Aggregations that keep the labels of their input.
 _KEEPERS = {"topk", "bottomk", "limitk", "limit_ratio"}
+#: How metrics between 0 and 1 are named that are no signal of an engine.
+_RATIO = re.compile(r"(saturation|usage_perc|cache_usage|_ratio)$")
 _HISTOGRAM = re.compile(r"_(bucket|sum|count)$")
 
 
@@ -113,6 +114,11 @@ def read(text: str) -> Query:
     return Query(text, tuple(_selectors(tree)), _shape(tree))
 
 
+def base(name: str) -> str:
+    """The family of a histogram's series; other names as they are."""
+    return _HISTOGRAM.sub("", name)
+
+
 def _selectors(node: Any, function: str = "") -> Iterator[Selector]:
     """Every selector below a node; `function` is the function right above it."""
     import promql_parser as ast
@@ -183,7 +189,10 @@ def _shape(node: Any) -> Shape:
 
 def _kind(selector: Selector) -> Kind | None:
     """What the metric counts, where every name that the selector may select is of one kind."""
-    kinds = {found[1].kind if (found := signal_of(name)) else None for name in selector.names}
+    kinds = {
+        found[1].kind if (found := signal_of(name)) else Kind.RATIO if _RATIO.search(name) else None
+        for name in selector.names
+    }
     return next(iter(kinds)) if len(kinds) == 1 else None
 
 
@@ -192,8 +201,9 @@ def _aggregated(node: promql_parser.AggregateExpr) -> Shape:
     word = str(node.op)
     labels = _grouped(node.modifier, inner.labels)
     if word in _KEEPERS:
+        # the only element of topk(1, ...) is the highest
         one = node.modifier is None and word != "limit_ratio" and _shape(node.param).constant == 1
-        return replace(inner, labels=frozenset() if one else inner.labels)
+        return replace(inner, labels=frozenset(), combined="max") if one else inner
     if word == "count_values":
         return Shape(None, combined="count")
     if word in ("count", "group"):
@@ -261,10 +271,10 @@ def _is_latency(node: Any) -> bool:
     """Whether buckets are those of a time: by their signal, or by the unit in their name."""
     for selector in _selectors(node):
         for name in selector.names:
-            base = _HISTOGRAM.sub("", name)
-            found = signal_of(base)
+            family = base(name)
+            found = signal_of(family)
             if (found and found[1].kind is Kind.LATENCY) or re.search(
-                r"(seconds|milliseconds|_ms|latency|duration)(_|$)", base
+                r"(seconds|milliseconds|_ms|latency|duration)(_|$)", family
             ):
                 return True
     return False
@@ -336,6 +346,8 @@ def _divided(node: promql_parser.BinaryExpr, left: Shape, right: Shape) -> Shape
     if _named(node.lhs, "_sum") and _named(node.rhs, "_count"):
         kind = Kind.LATENCY if _is_latency(node.lhs) else None
         return Shape(kind=kind, combined="mean", scale=scale, not_a_number=poison)
+    if left.combined == "sum" and right.combined in ("mean", "max", "min"):
+        return Shape(combined="sum", scale=scale, not_a_number=poison)  # a load by what one pod can take
     both_counts = left.kind is Kind.COUNT and right.kind is Kind.COUNT
     return Shape(kind=Kind.RATIO if both_counts else None, combined="ratio", scale=scale, not_a_number=poison)
 

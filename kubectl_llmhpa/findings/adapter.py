@@ -1,0 +1,83 @@
+"""Findings of `lint` about prometheus-adapter: its rules, its Helm values, its intervals."""
+
+from __future__ import annotations
+
+from kubectl_llmhpa.findings.model import Rule
+
+ROWS: tuple[Rule, ...] = (
+    Rule(
+        "adapter-config-refused", "error", "A rule file that prometheus-adapter does not load",
+        "the adapter ends at its next start: without a readiness probe every HPA that it serves loses its metrics",
+        "mend it before the adapter restarts",
+        "Its loader is strict: an unknown key (`descripton`), a regular expression that does not compile, a template "
+        "that names a field there is not, or a rule without `resources` or `metricsQuery`. A Deployment with a "
+        "readiness probe (the Helm chart has one) keeps the old pod and the old rules, and the rollout never ends.",
+    ),
+    Rule(
+        "adapter-query-unscoped", "error", "A metricsQuery without the adapter's label matchers",
+        "the HPA's namespace and pods do not reach the query, so it answers for every pod in the cluster",
+        "put {{<<.LabelMatchers>>}} behind every <<.Series>>",
+        "The adapter fills in `namespace=\"NS\",pod=~\"a|b\"` for `<<.LabelMatchers>>`. Without it the query reads "
+        "every series there is and the adapter picks by the pod label, or sums other people's queues for a "
+        "namespace metric.",
+    ),
+    Rule(
+        "adapter-no-group-by", "error", "A metricsQuery that aggregates without <<.GroupBy>>",
+        "the result has no label for the pod, so the adapter answers with an empty list",
+        "aggregate by (<<.GroupBy>>)",
+        "`sum(<<.Series>>{<<.LabelMatchers>>})` drops every label. The adapter then finds no pod in the result: HTTP "
+        "200, `\"items\":[]`, and the HPA says `no metrics returned from custom metrics API`. External rules need "
+        "none: there one number is what is wanted.",
+    ),
+    Rule(
+        "adapter-pod-label", "error", "A rule for an engine's series that does not tie them to pods",
+        "{problem}, so no HPA finds the metric on pods",
+        "add resources.overrides: {{{label}: {{resource: pod}}}}",
+        "The adapter knows only the labels that `resources` names. Series that a scrape relabelled to `pod_name` or "
+        "`kubernetes_pod_name` need an override for that label; the template `<<.Resource>>` means `pod` and "
+        "`namespace`.",
+    ),
+    Rule(
+        "adapter-rule-twice", "warning", "Two rules yield one metric name",
+        "the last rule hides the other, for everybody",
+        "keep one rule, with every name of the series in its seriesQuery",
+        "The adapter keeps its metrics in a map by name and resource, rule by rule; the last one stays. A rule per "
+        "workload therefore serves the last workload only.",
+    ),
+    Rule(
+        "adapter-rule-per-workload", "info", "A rule for one workload",
+        "each further workload needs a rule and a restart of the adapter",
+        "leave {matcher} out: the HPA's own selector picks the pods",
+        "The adapter fills the pods of the HPA's target into `<<.LabelMatchers>>`. One rule per metric serves thirty "
+        "workloads with one restart.",
+    ),
+    Rule(
+        "adapter-wrong-list", "error", "A rule stands in the wrong list for its HPA",
+        "{problem}",
+        "move it to {where}",
+        "Rules of `rules` (Helm: `rules.custom`) are served by custom.metrics.k8s.io, for Pods and Object metrics; "
+        "those of `externalRules` (`rules.external`) by external.metrics.k8s.io, for External metrics. The HPA hears a "
+        "404 from the other one, and the chart registers the external API only when there are external rules.",
+    ),
+    Rule(
+        "adapter-max-age", "error", "The adapter's max-age is shorter than its relist interval",
+        "the adapter ends at its start: max age must not be less than relist interval",
+        "set --metrics-max-age to {wanted} or more",
+        "`--metrics-max-age` says how old a series may be to be listed, `--metrics-relist-interval` how often is "
+        "looked. The max-age is the relist interval unless it is given.",
+    ),
+    Rule(
+        "adapter-relist", "warning", "The adapter looks back for less time than a scrape takes",
+        "a look between two scrapes finds no series, so the metric comes and goes",
+        "set --metrics-max-age to two scrapes or more ({wanted})",
+        "With scrapes every 5 s and a max-age of 2 s the name was listed in 14 of 38 looks. Keep scrape < relist <= "
+        "max-age, and max-age at least two scrapes.",
+    ),
+    Rule(
+        "ack-default-rules", "warning", "Alibaba's adapter with default: true",
+        "a rule for every series in the cluster stands before the custom ones, and each look for metrics reads them all",
+        "set AlibabaCloudMetricsAdapter.prometheus.adapter.rules.default to false",
+        "The vendor's document says to leave `rules.default` false. A catch-all serves engine metrics by a plain sum, "
+        "which is wrong for ratios, and the adapter asks Prometheus for every series at each relist.",
+    ),
+)  # fmt: skip
