@@ -3,15 +3,20 @@
 What the controller reads (replica_calculator.go): Pods `averageValue` only; External `averageValue` if set, else
 `value`; Object the field that `type` names; Resource `averageUtilization` or `averageValue`. `type` is otherwise
 never looked at, and the API server does not check that it fits.
+
+The status holds one number a metric, so what a metric asks for is the controller's calculation as if every pod had a
+sample; `explain` reads the pods and knows better.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import ROUND_CEILING, Decimal
+from decimal import Decimal
 
 from kubectl_llmhpa import quantities
 from kubectl_llmhpa.api import Json
+from kubectl_llmhpa.hpa.arithmetic import replicas as arithmetic
+from kubectl_llmhpa.hpa.arithmetic.go import approximate, milli, ratio
 from kubectl_llmhpa.hpa.model import MetricView
 from kubectl_llmhpa.policy import TOLERANCE
 
@@ -38,9 +43,7 @@ def unmatched(hpa: Json) -> int:
     return sum(1 for entry in (hpa.get("status") or {}).get("currentMetrics") or () if not entry.get("type"))
 
 
-def _one(
-    metric: Json, current: Sequence[Json], replicas: int, tolerances: tuple[Decimal, Decimal]
-) -> MetricView:
+def _one(metric: Json, current: Sequence[Json], replicas: int, tolerances: tuple[float, float]) -> MetricView:
     kind = metric.get("type") or ""
     source = metric.get(_FIELD.get(kind, "")) or {}
     identity = source.get("metric") or {}
@@ -52,17 +55,12 @@ def _one(
     garbage = reported is not None and quantities.is_garbage(reported)
     # At 0 replicas the controller divides by nothing and reports the same number without a fault anywhere.
     now = None if reported is None or garbage or replicas == 0 else str(reported)
-    ratio = _ratio(now, asked)
+    share = _ratio(now, asked)
     vote = None
     state = "Garbage" if garbage and replicas else "Unknown"
-    if ratio is not None:
-        up, down = tolerances
-        state = "Above" if ratio > 1 + up else "Below" if ratio < 1 - down else "OnTarget"
-        vote = (
-            replicas
-            if state == "OnTarget"
-            else int((ratio * replicas).to_integral_value(rounding=ROUND_CEILING))
-        )
+    if share is not None:
+        step, vote = _vote(kind, form, milli(str(now)), milli(str(asked)), replicas, tolerances)
+        state = "OnTarget" if step == "within" else "Above" if share > 1 else "Below"
     percent = "%" if form == "Utilization" else ""
     return MetricView(
         name=name,
@@ -71,7 +69,7 @@ def _one(
         target="<unset>" if asked is None else f"{asked}{percent}",
         form=form,
         state=state,
-        ratio=ratio,
+        ratio=share,
         vote=vote,
         selector=_selector(identity.get("selector") or {}),
         notes=notes,
@@ -123,26 +121,44 @@ def _bare(part: object) -> object:
     return {key: value for key, value in part.items() if value} if isinstance(part, dict) else part
 
 
+def _vote(
+    kind: str, form: str, usage: int, target: int, replicas: int, tolerances: tuple[float, float]
+) -> tuple[str, int]:
+    """How the number came about and the number, from the usage that the status shows. Both in milli-units."""
+    if kind in ("Object", "External") and form == "AverageValue":
+        found = arithmetic.of_object_average(_total(usage, replicas), replicas, target, tolerances)
+        return found.step, found.replicas
+    return arithmetic.by_ratio(ratio(float(usage), float(target)), replicas, replicas, tolerances)
+
+
+def _total(usage: int, replicas: int) -> int:
+    """The total of which `usage` is the share of a replica, rounded up to a thousandth: a whole one where it may be."""
+    most = usage * replicas
+    whole = most // 1000 * 1000
+    return whole if whole > most - replicas else most
+
+
 def _ratio(now: str | None, asked: object) -> Decimal | None:
     if now is None or asked is None:
         return None
     try:
         value, target = quantities.parse(now), quantities.parse(str(asked))
+        usable = milli(now) or not value, milli(str(asked)) > 0  # neither too large for the controller
     except ValueError:
         return None
-    return value / target if target > 0 else None
+    return value / target if target > 0 and all(usable) else None
 
 
-def _tolerances(spec: Json) -> tuple[Decimal, Decimal]:
-    """Relative tolerance (up, down): `behavior.scaleUp/scaleDown.tolerance` (1.33 alpha, 1.35 on), else 0.1."""
+def _tolerances(spec: Json) -> tuple[float, float]:
+    """Relative tolerance (down, up): `behavior.scaleDown/scaleUp.tolerance` (1.33 alpha, 1.35 on), else 0.1."""
     behavior = spec.get("behavior") or {}
     found = []
-    for direction in ("scaleUp", "scaleDown"):
+    for direction in ("scaleDown", "scaleUp"):
         text = (behavior.get(direction) or {}).get("tolerance")
         try:
-            found.append(TOLERANCE if text is None else quantities.parse(text))
+            found.append(float(TOLERANCE) if text is None else approximate(str(text)))
         except ValueError:
-            found.append(TOLERANCE)
+            found.append(float(TOLERANCE))
     return found[0], found[1]
 
 

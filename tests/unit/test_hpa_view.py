@@ -356,3 +356,34 @@ def test_the_form_is_what_the_controller_reads(
     assert (found.form, found.now, found.target) == (form, now, target)
     assert noted in " ".join(found.notes)
     assert bool(found.notes) is bool(noted)
+
+
+@pytest.mark.parametrize(
+    ("usage", "replicas", "vote"),
+    [("6667m", 3, 4), ("4500m", 2, 2), ("8", 2, 4), ("2700m", 4, 3), ("5500m", 2, 2)],
+)
+def test_an_external_average_votes_by_its_total(usage: str, replicas: int, vote: int) -> None:
+    """The status holds the share of a replica, rounded up: 20 in all over 3 is 6667m, and 20 / 5 are 4 replicas."""
+    entry = {"metric": {"name": "s0-prometheus"}, "target": average("5")}
+    (metric,) = view(
+        hpa(
+            metrics=[{"type": "External", "external": entry}],
+            current_metrics=[
+                {
+                    "type": "External",
+                    "external": {"metric": entry["metric"], "current": {"averageValue": usage}},
+                }
+            ],
+            replicas=(replicas, replicas),
+        )
+    ).metrics
+    assert metric.vote == vote
+
+
+def test_a_vote_has_the_rounding_of_the_controller() -> None:
+    """Its ratio is a double: 1.1 times the target is within the tolerance, and 2.1 / 0.7 x 3 is 9."""
+    ((exact,), (edge,)) = (
+        view(hpa(metrics=[pods(KV, average(target))], current_metrics=[reported(KV, now)])).metrics
+        for target, now in (("700m", "2100m"), ("700m", "770m"))
+    )
+    assert (exact.vote, edge.vote, edge.state) == (9, 3, "OnTarget")

@@ -90,15 +90,12 @@ def of_pods(
     usage = divided(total, size)
     first = final = ratio(float(usage), float(target))
     lifted = bool(pending) and first > 1.0
-    low, high = 1.0 - tolerances[0], 1.0 + tolerances[1]
     step: Step
     if not lifted and not missing:
-        if low <= first <= high:
-            step, replicas = "within", current
-        else:
-            step, replicas = "formula", ceil32(first * counted)
+        step, replicas = by_ratio(first, counted, current, tolerances)
         size = counted
     else:
+        low, high = 1.0 - tolerances[0], 1.0 + tolerances[1]
         if missing and first < 1.0:
             total, size = wrap64(total + target * len(missing)), size + len(missing)
         elif missing and first > 1.0:
@@ -114,6 +111,13 @@ def of_pods(
         elif (final < 1.0 and replicas > current) or (final > 1.0 and replicas < current):
             step, replicas = "held-count", current
     return Proposal(replicas, usage, first, step, final, size, tuple(missing), tuple(pending), tuple(ignored))
+
+
+def by_ratio(value: float, count: int, current: int, tolerances: tuple[float, float]) -> tuple[Step, int]:
+    """Where every pod has a number: no change while the ratio is within the tolerance, else the ratio times pods."""
+    if 1.0 - tolerances[0] <= value <= 1.0 + tolerances[1]:
+        return "within", current
+    return "formula", ceil32(value * count)
 
 
 def of_value(
