@@ -1,0 +1,1 @@
+"""What would this autoscaler do under that load? A model of pods, and the HPA's own arithmetic over time."""

@@ -1,0 +1,94 @@
+"""What a metric of an HPA measures, in the model's words, and its number out of the samples of the pods."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from kubectl_llmhpa.hpa.arithmetic import Failed, Reading
+
+#: One scrape of a pod: running and waiting requests, and the used part of the KV cache (0..1).
+Sample: TypeAlias = tuple[int, int, float]
+#: `pods`: each pod its own number (a Pods metric); else one number of all pods.
+Combine: TypeAlias = Literal["pods", "sum", "mean", "max"]
+#: `last`: as it is; over a window: its mean, its maximum, or the line through it drawn on to `ahead` seconds from now,
+#: never below the present number.
+Over: TypeAlias = Literal["last", "mean", "max", "forecast"]
+
+SIGNALS = ("running", "waiting", "in-flight", "kv-cache")
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One metric: the signal, how pods combine, what is done over time (`window` and `ahead` in seconds, by the
+    numbers at the controller's syncs).
+
+    `when_empty` is what no answer counts as (KEDA's `ignoreNullValues`), None: the metric cannot be read.
+    """
+
+    signal: str
+    combine: Combine = "pods"
+    over: Over = "last"
+    window: float = 0.0
+    ahead: float = 0.0
+    when_empty: int | None = None
+
+
+def value(signal: str, sample: Sample) -> float:
+    """A signal of one scrape."""
+    running, waiting, cache = sample
+    if signal == "running":
+        return running
+    if signal == "waiting":
+        return waiting
+    return running + waiting if signal == "in-flight" else cache
+
+
+def reading(measure: Measure, samples: Mapping[str, Sample], past: Sequence[tuple[float, float]]) -> Reading:
+    """What the metrics API answers, in milli-units; `past` are (time, number) of this metric, the present one last."""
+    if measure.combine == "pods":
+        return {name: _milli(value(measure.signal, sample)) for name, sample in samples.items()}
+    if not samples:
+        return Failed("no samples") if measure.when_empty is None else (measure.when_empty,)
+    number = combined(measure, samples)
+    if measure.over != "last" and past:
+        number = over_time(measure, past)
+    return (_milli(number),)
+
+
+def combined(measure: Measure, samples: Mapping[str, Sample]) -> float:
+    """One number of all pods; there must be a sample."""
+    numbers = [value(measure.signal, sample) for sample in samples.values()]
+    if measure.combine == "max":
+        return max(numbers)
+    total = float(sum(numbers))
+    return total / len(numbers) if measure.combine == "mean" else total
+
+
+def over_time(measure: Measure, past: Sequence[tuple[float, float]]) -> float:
+    """The number over the window that ends with the last of `past`."""
+    now = past[-1][0]
+    inside = [one for one in past if one[0] > now - measure.window] or [past[-1]]
+    numbers = [number for _, number in inside]
+    if measure.over == "mean":
+        return sum(numbers) / len(numbers)
+    if measure.over == "max":
+        return max(numbers)
+    return max(numbers[-1], _line(inside, now + measure.ahead))
+
+
+def _line(points: Sequence[tuple[float, float]], at: float) -> float:
+    """The least-squares line at a time, as `predict_linear` draws it."""
+    count = len(points)
+    mean_t = sum(time for time, _ in points) / count
+    mean_y = sum(number for _, number in points) / count
+    spread = sum((time - mean_t) ** 2 for time, _ in points)
+    if not spread:
+        return mean_y
+    slope = sum((time - mean_t) * (number - mean_y) for time, number in points) / spread
+    return mean_y + slope * (at - mean_t)
+
+
+def _milli(number: float) -> int:
+    return round(number * 1000)
