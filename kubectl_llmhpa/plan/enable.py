@@ -108,7 +108,7 @@ def make(
         _same_prometheus(around, wishes, scrape)
         scaler = scalers.plain(workload, name, wanted, low, high, kept, wishes)
     marks.on(scaler.object)
-    rules = {} if keda else _rules(sight, around, scaler.metrics, scrape)
+    rules = {} if keda else _rules(sight, around, scaler.metrics, scrape, reset=wishes.reset_defaults)
     notes += adapter_notes.notes(around, rules, wishes)
     if around.adapter is not None and not keda:
         adapter_notes.check_labels(around, scaler.metrics, scrape.pod_label)
@@ -272,10 +272,11 @@ def _same_prometheus(around: Surroundings, wishes: Wishes, scrape: Scrape) -> No
 
 
 def _rules(
-    sight: EngineSight, around: Surroundings, metrics: tuple[str, ...], scrape: Scrape
+    sight: EngineSight, around: Surroundings, metrics: tuple[str, ...], scrape: Scrape, *, reset: bool
 ) -> dict[str, Json]:
     """Rules for the names that nobody serves, and ours that were lost from the file since the adapter read it.
 
+    With `reset`, also ours of another version, whose text is another.
     A rule of somebody else's for such a name will serve it as soon as there are samples, so it gets no second one.
     """
     sources: dict[str, SignalSource] = {one.api_name: one for one in sight.facts.signals.values()}
@@ -296,5 +297,6 @@ def _rules(
         and (
             f"pods/{name}" not in around.served
             or (name in around.recorded and around.recorded[name] not in around.rules)
+            or (reset and around.recorded.get(name, rule) != rule)
         )
     }

@@ -223,6 +223,16 @@ class TestRules:
         assert self.rules(served=served, recorded=ours) == set(ours)
         assert self.rules(served=served, recorded=ours, rules=tuple(ours.values())) == set()
 
+    def test_ours_of_another_version_are_rewritten_when_defaults_are_asked_for(self) -> None:
+        ours = make(Wishes(max_replicas=3)).rules
+        old = {name: {**rule, "metricsQuery": "avg(<<.Series>>)"} for name, rule in ours.items()}
+        recorded = {**ours, CACHE: old[CACHE]}
+        around = {"recorded": recorded, "rules": tuple(recorded.values())}
+        served = frozenset(f"pods/{name}" for name in ours)
+        assert self.rules(served=served, **around) == set()
+        again = make(Wishes(max_replicas=3, reset_defaults=True), served=served, **around)
+        assert again.rules == {CACHE: ours[CACHE]}
+
     def test_a_reverted_file_gets_a_fragment_to_copy(self) -> None:
         around = surroundings(file_owner=("Argo CD", "application metrics"))
         with pytest.raises(LlmHpaError, match="Argo CD") as failure:
