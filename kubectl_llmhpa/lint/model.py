@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +19,8 @@ from kubectl_llmhpa.plan.places import clues_of
 
 HPA = "HorizontalPodAutoscaler"
 SCALED_OBJECT = "ScaledObject"
+#: The name under which a rule of prometheus-adapter serves, in its YAML or as JSON.
+_SERVED = re.compile(r"\bas\"?:\s*['\"]?([\w:]+)")
 #: Where pod templates stand in kinds that have one, the pods with the engine first.
 _TEMPLATES: tuple[FieldPath, ...] = (
     ("spec", "template"),
@@ -73,6 +77,7 @@ class Bundle:
         self.documents = tuple(documents)
         self._by_kind: dict[str, list[Document]] = {}
         self._engines: dict[int, PodEngine | None] = {}
+        self._served: set[str] | None = None
         for one in self.documents:
             self._by_kind.setdefault(one.kind, []).append(one)
 
@@ -103,6 +108,16 @@ class Bundle:
         """The HPAs and ScaledObjects of the run, or those of one workload; an HPA that KEDA made is not one."""
         every = [one for one in self.of_kind(HPA, SCALED_OBJECT) if not made_by_keda(one)]
         return every if workload is None else [one for one in every if self.workload(one) is workload]
+
+    def served(self, metric: str) -> bool:
+        """Whether a rule of an adapter among the documents serves a metric under this name (`as: NAME`)."""
+        if self._served is None:
+            texts = (
+                str(value) for one in self.of_kind("ConfigMap") for value in one.mapping("data").values()
+            )
+            rules = (json.dumps(one.object, default=str) for one in self.of_kind(""))
+            self._served = {name for text in (*texts, *rules) for name in _SERVED.findall(text)}
+        return metric in self._served
 
     def templates(self, workload: Document) -> Iterator[tuple[FieldPath, Json]]:
         """The pod templates of a workload with their paths; of a Pod itself its own body."""

@@ -7,15 +7,19 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from kubectl_llmhpa.findings import SEVERITIES
+from kubectl_llmhpa.lint import aibrix, keda, limits, metric_targets, scale_targets
 from kubectl_llmhpa.lint.documents import Document
 from kubectl_llmhpa.lint.model import Bundle, Check, Located, located
 
 #: Every check there is; a new file of rules adds its own here.
-CHECKS: tuple[Check, ...] = ()
+CHECKS: tuple[Check, ...] = (
+    *metric_targets.CHECKS, *scale_targets.CHECKS, *limits.CHECKS, *keda.CHECKS, *aibrix.CHECKS,
+)  # fmt: skip
 #: Kinds that are not judged themselves but looked at beside others.
 CONTEXT = (
     "Deployment", "StatefulSet", "ReplicaSet", "LeaderWorkerSet", "Pod", "Service", "Namespace", "ResourceQuota",
     "Prometheus", "PrometheusAgent", "TriggerAuthentication", "ClusterTriggerAuthentication",
+    "CustomResourceDefinition",
 )  # fmt: skip
 #: What a check meets in a document whose fields have other types than their kind says.
 _MALFORMED = (AttributeError, TypeError, KeyError, IndexError, ValueError, ArithmeticError, RecursionError)
