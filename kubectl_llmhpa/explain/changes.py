@@ -114,25 +114,23 @@ def _level(
     if level is None or level < 0:
         return None
     metric = inputs.spec.metrics[index]
-    each = max(1, len(inputs.counted(index))) if name.per_pod else 1
-    step = 1000 if name.counts else each
-    sign = 1 if up else -1
+    # A total is moved by whole things, or by a thousandth; where totals say nothing, the value of every pod is.
+    pods = max(1, len(inputs.counted(index))) if name.per_pod else 1
+    step = 1000 if name.counts else 1
+    start = level // pods
+    sign = step if up else -step
 
     def at(steps: int) -> Inputs:
-        return inputs.at(index, level + sign * steps * step)
+        return inputs.at(index, (start + sign * steps) * pods)
 
     def is_beyond(steps: int) -> bool:
         replicas = at(steps).settled().replicas
         return replicas > beyond if up else replicas < beyond
 
-    steps = _least(is_beyond, (_HIGHEST - level if up else level) // step)
+    steps = _least(is_beyond, (_HIGHEST - start if up else start) // step)
     if steps is None:
         return None
-    replicas, by, to = (
-        at(steps).settled().replicas,
-        steps * step // each,
-        (level + sign * steps * step) // each,
-    )
+    replicas, by, to = at(steps).settled().replicas, steps * step, start + sign * steps
     when = wait(at(steps), memory, replicas)
     more = "more" if up else "fewer" if name.counts else "less"
     gives = "keep" if replicas == inputs.replicas else "give"

@@ -106,9 +106,11 @@ def _replicas(facts: Facts, names: Sequence[Named], count: int) -> Facts:
     added = [Pod(f"what-if-{number}") for number in range(1, size - len(kept) + 1)]
     scale = replace(before, replicas=count, status_replicas=count)
     changed = replace(facts, scale=scale, pods=(*kept, *added))
-    serving = [pod.name for pod in changed.pods if pod.phase == "Running"]
-    silent = {pod.name for pod in kept if _is_silent(facts, pod)}
-    changed = _respread(changed, names, [name for name in serving if name not in silent])
+    silent = {pod.name for pod in live if _is_silent(facts, pod)}
+    serving = [pod.name for pod in changed.pods if pod.phase == "Running" and pod.name not in silent]
+    if each > 1:  # of several pods a replica only some may serve
+        serving = serving[: count * max(1, round((len(live) - len(silent)) / before.replicas))]
+    changed = _respread(changed, names, serving)
     answers = list(changed.answers)
     for place, (one, entry) in enumerate(zip(names, facts.hpa["spec"].get("metrics") or (), strict=True)):
         if (
