@@ -82,7 +82,10 @@ class Parts(click.ParamType[frozenset[str]]):
 @click.command("enable", short_help="Scale an LLM workload from its engine's own metrics")
 @workload_argument(required=False)
 @click.option("-l", "--selector", default="", help="Every LLM workload with such pods, for example app=vllm")
-@click.option("--min", "min_replicas", type=click.IntRange(min=0), help="Fewest replicas (default 1)")
+@click.option(
+    "--min", "min_replicas", type=click.IntRange(min=0),
+    help="Fewest replicas (default 1); 0 with KEDA, where an endpoint picker holds requests",
+)  # fmt: skip
 @click.option(
     "--max", "max_replicas", type=click.IntRange(min=1), help="Most replicas (required the first time)"
 )
@@ -271,42 +274,20 @@ def _write(
     cluster: Cluster, prepared: list[Prepared], *, wait: bool, timeout: int, output: str | None
 ) -> None:
     from kubectl_llmhpa.cli.helm_option import helm_of
-    from kubectl_llmhpa.cli.presenting import HopLines, documents, success_line
+    from kubectl_llmhpa.cli.presenting import Written
     from kubectl_llmhpa.plan import enabling
-    from kubectl_llmhpa.plan.steps import Change
 
-    written: list[Change] = []
-
-    progress = HopLines()
-
-    def report(change: Change) -> None:
-        progress.clear()
-        written.append(change)
-        if output is None:
-            click.echo(success_line(change, "none"))
-        elif output == "name":
-            click.echo(change.reference)
-
+    written = Written(output)
     run = enabling.Enabling(
         cluster,
         prepared,
         wait=wait,
         timeout=timeout,
-        progress=progress,
+        progress=written.progress,
         helm=helm_of(cluster, prepared[0].wishes.helm_chart),
     )
-    try:
-        outcomes = run.run(report)
-    except KeyboardInterrupt:
-        progress.clear()
-        click.echo("enable again goes on from here, disable takes back what was written", err=True)
-        raise
-    finally:
-        progress.clear()
-    if output == "yaml":
-        click.echo(
-            documents([one.after for one in written if one.after and "apiVersion" in one.after]), nl=False
-        )
+    with written.running("enable again goes on from here, disable takes back what was written"):
+        outcomes = run.run(written)
     for one in prepared:
         _conclude(one, outcomes[one.plan.workload.reference], cluster)
 
@@ -357,6 +338,7 @@ def _preview(
 def _warn(prepared: Prepared, *, writes: bool) -> None:
     """Say what to know of the plan; where it is written, what cannot work is refused with the same words later."""
     from kubectl_llmhpa.cli.main import printable
+    from kubectl_llmhpa.cli.presenting import found, notes
     from kubectl_llmhpa.plan import enabling
 
     facts = prepared.sight.facts
@@ -365,12 +347,8 @@ def _warn(prepared: Prepared, *, writes: bool) -> None:
         click.echo(f"note: the metrics page was not read; {facts.engine} is known from its {how}", err=True)
     for reason in prepared.plan.reasons:
         click.echo(f"policy: {printable(reason)}", err=True)
-    refused = enabling.impossible(prepared) if writes else None
-    for finding in prepared.findings:
-        if finding != refused:
-            click.echo(f"{finding.severity}: {printable(str(finding))}", err=True)
-    for note in prepared.plan.notes:
-        click.echo("\n".join(printable(line) for line in f"note: {note}".splitlines()), err=True)
+    found(prepared.findings, enabling.impossible(prepared) if writes else None)
+    notes(prepared.plan.notes)
 
 
 def _export(cluster: Cluster, prepared: list[Prepared], folder: str) -> None:

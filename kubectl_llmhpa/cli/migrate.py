@@ -15,7 +15,6 @@ from kubectl_llmhpa.errors import ExitCode
 if TYPE_CHECKING:
     from kubectl_llmhpa.kube import Cluster, Connection
     from kubectl_llmhpa.plan.enabling import Prepared
-    from kubectl_llmhpa.plan.steps import Change
 
 
 @click.command("migrate", short_help="Move a workload's autoscaler to another metric backend")
@@ -103,15 +102,11 @@ def _introduce(prepared: Prepared, to: str, *, writes: bool, quiet: bool) -> Non
 
     `quiet` leaves the plan to what is printed later; where it `writes`, so is the finding by which it cannot work.
     """
-    from kubectl_llmhpa.cli.main import printable
+    from kubectl_llmhpa.cli.presenting import found, notes
     from kubectl_llmhpa.plan import enabling, migrating
 
-    for note in (*migrating.losses(prepared), *prepared.plan.notes):
-        click.echo("\n".join(printable(line) for line in f"note: {note}".splitlines()), err=True)
-    refused = enabling.impossible(prepared) if writes else None
-    for finding in prepared.plan.findings:
-        if finding != refused:
-            click.echo(f"{finding.severity}: {printable(str(finding))}", err=True)
+    notes((*migrating.losses(prepared), *prepared.plan.notes))
+    found(prepared.plan.findings, enabling.impossible(prepared) if writes else None)
     if not quiet:
         click.echo("\n".join(_plan(prepared, to)), err=True)
 
@@ -150,40 +145,17 @@ def _preview(cluster: Cluster, prepared: Prepared, *, dry_run: str, output: str 
 
 def _write(cluster: Cluster, prepared: Prepared, to: str, *, timeout: int, output: str | None) -> None:
     from kubectl_llmhpa.cli.helm_option import helm_of
-    from kubectl_llmhpa.cli.main import printable
-    from kubectl_llmhpa.cli.presenting import HopLines, documents, success_line
+    from kubectl_llmhpa.cli.presenting import Written
     from kubectl_llmhpa.plan import migrating
 
-    written: list[Change] = []
-    progress = HopLines()
-
-    def report(change: Change) -> None:
-        progress.clear()
-        written.append(change)
-        if output is None:
-            click.echo(success_line(change, "none"))
-        elif output == "name":
-            click.echo(change.reference)
-
-    def say(text: str) -> None:
-        progress.clear()
-        click.echo(printable(text), err=True)
-
+    written = Written(output)
     helm = helm_of(cluster, prepared.wishes.helm_chart)
-    run = migrating.Migrating(cluster, prepared, timeout=timeout, progress=progress, say=say, helm=helm)
+    run = migrating.Migrating(
+        cluster, prepared, timeout=timeout, progress=written.progress, say=written.say, helm=helm
+    )
     moved = not migrating.arrived(prepared)
-    try:
-        run.run(report)
-    except KeyboardInterrupt:
-        progress.clear()
-        click.echo("migrate again goes on from here; the replicas stay as they are till then", err=True)
-        raise
-    finally:
-        progress.clear()
-    if output == "yaml":
-        click.echo(
-            documents([one.after for one in written if one.after and "apiVersion" in one.after]), nl=False
-        )
+    with written.running("migrate again goes on from here; the replicas stay as they are till then"):
+        run.run(written)
     if moved:
         target, name = prepared.plan.workload, prepared.plan.scaler.hpa_name
         click.echo(f"{target.reference} is scaled by hpa/{name} from {to} now", err=True)

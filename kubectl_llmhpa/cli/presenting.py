@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import click
 import yaml
 
 from kubectl_llmhpa.api import Json
 from kubectl_llmhpa.cli.main import printable
+from kubectl_llmhpa.findings import Finding
 from kubectl_llmhpa.output import terminal
 from kubectl_llmhpa.plan.steps import Change
 
@@ -68,3 +70,53 @@ class HopLines:
         """Wipe the line that is rewritten in place."""
         if self._live:
             click.echo("\r\x1b[K", nl=False, err=True)
+
+
+class Written:
+    """The changes of a run as they are made: a success line each, or names, or at the end the objects as YAML."""
+
+    def __init__(self, output: str | None) -> None:
+        self.progress = HopLines()
+        self._output = output
+        self._objects: list[Json] = []
+
+    def __call__(self, change: Change) -> None:
+        """See `plan.steps.Report`."""
+        self.progress.clear()
+        if change.after and "apiVersion" in change.after:
+            self._objects.append(change.after)
+        if self._output is None:
+            click.echo(success_line(change, "none"))
+        elif self._output == "name":
+            click.echo(change.reference)
+
+    def say(self, text: str) -> None:
+        """A line beside the changes."""
+        self.progress.clear()
+        click.echo(printable(text), err=True)
+
+    @contextlib.contextmanager
+    def running(self, interrupted: str) -> Iterator[None]:
+        """Around the run; `interrupted` is what to know after Ctrl-C."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            self.say(interrupted)
+            raise
+        finally:
+            self.progress.clear()
+        if self._output == "yaml":
+            click.echo(documents(self._objects), nl=False)
+
+
+def notes(texts: Iterable[str]) -> None:
+    """Notes on stderr; one may have several lines."""
+    for note in texts:
+        click.echo("\n".join(printable(line) for line in f"note: {note}".splitlines()), err=True)
+
+
+def found(findings: Iterable[Finding], refused: Finding | None) -> None:
+    """Findings on stderr, but for the one with which the run will be refused in a moment."""
+    for finding in findings:
+        if finding != refused:
+            click.echo(f"{finding.severity}: {printable(str(finding))}", err=True)

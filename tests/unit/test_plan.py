@@ -227,7 +227,7 @@ class TestRules:
         ours = make(Wishes(max_replicas=3)).rules
         old = {name: {**rule, "metricsQuery": "avg(<<.Series>>)"} for name, rule in ours.items()}
         recorded = {**ours, CACHE: old[CACHE]}
-        around = {"recorded": recorded, "rules": tuple(recorded.values())}
+        around: dict[str, Any] = {"recorded": recorded, "rules": tuple(recorded.values())}
         served = frozenset(f"pods/{name}" for name in ours)
         assert self.rules(served=served, **around) == set()
         again = make(Wishes(max_replicas=3, reset_defaults=True), served=served, **around)
