@@ -1,0 +1,91 @@
+"""How a diagnosis is shown: a line for each hop, then the broken one in full."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from kubectl_llmhpa.cli.main import printable
+from kubectl_llmhpa.doctor.model import Diagnosis, Judged, Mark
+from kubectl_llmhpa.findings import Finding
+
+_SIGNS = {Mark.OK: "✓", Mark.BROKEN: "✗", Mark.UNKNOWN: "?", Mark.SKIPPED: "-"}
+_COLOURS = {Mark.OK: "green", Mark.BROKEN: "red", Mark.UNKNOWN: "yellow", Mark.SKIPPED: None}
+
+
+def text(found: Diagnosis, *, live: bool = False, colour: bool = False) -> str:
+    """The diagnosis for a person; with signs on a terminal (`live`), and colours where those are welcome."""
+    lines = [f"{printable(found.reference)} in namespace {printable(found.namespace)}"]
+    lines += [_line(one, live=live, colour=colour) for one in found.hops]
+    for one in found.hops:
+        lines += [printable(f"{each.severity}: {one.hop}: {each}") for each in one.verdict.notes]
+    broken = found.broken
+    lines.append("")
+    if broken is None:
+        word = "armed: it works from the first request on" if found.armed else "healthy"
+        unknown = [one.hop for one in found.hops if one.verdict.mark is Mark.UNKNOWN]
+        lines.append(word + (f"; could not be told: {', '.join(unknown)}" if unknown else ""))
+        return "\n".join(lines)
+    lines += block(broken)
+    if found.confirms:
+        lines.append(printable(f"Confirmed:  {found.confirms}"))
+    return "\n".join(lines)
+
+
+def block(broken: Judged) -> list[str]:
+    """The broken hop: what was asked, what came back, the cause and the fix."""
+    verdict, finding = broken.verdict, broken.verdict.finding
+    assert finding is not None
+    return [
+        printable(f"Broken:     {broken.hop}"),
+        printable(f"Asked:      {verdict.asked}"),
+        printable(f"Came back:  {verdict.answer}"),
+        printable(f"Cause:      {finding.seen}; {finding.why} [{finding.code}]"),
+        printable(f"Fix:        {finding.fix}"),
+    ]
+
+
+def _line(one: Judged, *, live: bool, colour: bool) -> str:
+    mark = one.verdict.mark
+    word = f"{_SIGNS[mark]} {mark.value:<7}" if live else f"{mark.value:<7}"
+    shown = click.style(word, fg=_COLOURS[mark]) if colour and _COLOURS[mark] else word
+    return f"{shown}  {one.hop:<13}  {printable(one.verdict.answer)}"
+
+
+def content(found: Diagnosis) -> dict[str, Any]:
+    """The diagnosis for a machine."""
+    broken = found.broken
+    return {
+        "reference": found.reference,
+        "namespace": found.namespace,
+        "healthy": broken is None,
+        "armed": found.armed,
+        "broken": broken.hop if broken else None,
+        "hops": [
+            {
+                "hop": one.hop,
+                "mark": one.verdict.mark.value,
+                "asked": one.verdict.asked or None,
+                "answer": one.verdict.answer,
+                "finding": _finding(one.verdict.finding),
+                "notes": [_finding(each) for each in one.verdict.notes],
+            }
+            for one in found.hops
+        ],
+        "confirms": found.confirms or None,
+        "unseen": list(found.unseen),
+    }
+
+
+def _finding(one: Finding | None) -> dict[str, str | None] | None:
+    if one is None:
+        return None
+    return {
+        "code": one.code,
+        "severity": one.severity,
+        "about": one.about or None,
+        "seen": one.seen,
+        "why": one.why,
+        "fix": one.fix,
+    }

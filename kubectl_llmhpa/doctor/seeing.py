@@ -1,0 +1,98 @@
+"""The reader of one diagnosis: nothing is asked twice, nothing without the right to, and what was refused is noted.
+
+A caller who may do everything is asked for that once; for others each right is asked for before its first request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kubectl_llmhpa.api import Json, Reader
+from kubectl_llmhpa.doctor.facts import Problem
+from kubectl_llmhpa.errors import ApiError, LlmHpaError
+from kubectl_llmhpa.plan.once import Once
+from kubectl_llmhpa.plan.permitted import Permitted, needed
+
+
+class Seeing(Once):
+    """Implements `api.Reader`."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._everything = _everything(reader)
+        super().__init__(reader if self._everything else Permitted(reader))
+        self._refused: dict[str, None] = {}
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """The rights that were missing, in the order in which they were needed."""
+        return tuple(self._refused)
+
+    def get(self, path: str, *, accept: str = "application/json") -> Json:
+        """See `api.Reader.get`."""
+        try:
+            return super().get(path, accept=accept)
+        except ApiError as error:
+            self._note(path, error)
+            raise
+
+    def get_text(self, path: str, *, timeout: float | None = None) -> str:
+        """See `api.Reader.get_text`."""
+        try:
+            return super().get_text(path, timeout=timeout)
+        except ApiError as error:
+            self._note(path, error)
+            raise
+
+    def get_many(self, paths: Sequence[str]) -> list[Json | ApiError]:
+        """See `api.Reader.get_many`."""
+        answers = super().get_many(paths)
+        for path, answer in zip(paths, answers, strict=True):
+            if isinstance(answer, ApiError):
+                self._note(path, answer)
+        return answers
+
+    def may(
+        self, verb: str, group: str, resource: str, subresource: str = "", namespace: str = "", name: str = ""
+    ) -> bool:
+        """See `api.Reader.may`."""
+        if self._everything:
+            return True
+        allowed = super().may(verb, group, resource, subresource, namespace, name)
+        if not allowed and not name:
+            kind = f"{resource}/{subresource}" if subresource else resource
+            kind += f".{group}" if group else ""
+            self._refused[f"{verb} {kind}" + (f' in namespace "{namespace}"' if namespace else "")] = None
+        return allowed
+
+    def items(self, path: str) -> list[Json] | None:
+        """The items of a list; none where the kind does not exist, None where they could not be read."""
+        try:
+            return list(self.get(path).get("items") or [])
+        except ApiError as error:
+            if error.unavailable:
+                raise
+            return [] if error.not_found else None
+
+    def _note(self, path: str, error: ApiError) -> None:
+        if error.forbidden:
+            right = needed(path)
+            self._refused[str(right) if right is not None else f"get {path.partition('?')[0]}"] = None
+
+
+def problem(error: LlmHpaError) -> Problem:
+    """A failure as facts have it."""
+    if isinstance(error, ApiError):
+        return Problem(
+            error.problem, error.remedy, error.code, error.forbidden, error.reason == ApiError.BACKEND
+        )
+    return Problem(error.problem, error.remedy)
+
+
+def _everything(reader: Reader) -> bool:
+    """Whether the caller is an administrator (`kubectl auth can-i '*' '*'`)."""
+    try:
+        return reader.may("*", "*", "*")
+    except ApiError as error:
+        if error.unavailable:
+            raise
+        return False
