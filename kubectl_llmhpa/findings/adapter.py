@@ -10,8 +10,16 @@ ROWS: tuple[Rule, ...] = (
         "the adapter ends at its next start: without a readiness probe every HPA that it serves loses its metrics",
         "mend it before the adapter restarts",
         "Its loader is strict: an unknown key (`descripton`), a regular expression that does not compile, a template "
-        "that names a field there is not, or a rule without `resources` or `metricsQuery`. A Deployment with a "
-        "readiness probe (the Helm chart has one) keeps the old pod and the old rules, and the rollout never ends.",
+        "that is not closed. A Deployment with a readiness probe (the Helm chart has one) keeps the old pod with the "
+        "old rules, and the rollout never ends.",
+    ),
+    Rule(
+        "adapter-rule-unusable", "error", "A rule that the adapter loads and cannot ask by",
+        "the adapter answers every request for it with an error",
+        "{fix}",
+        "Templates are filled in when an HPA asks: `<<.Seris>>` is found then, as is a rule without `metricsQuery` "
+        "(`empty query produced by metrics query template`) or without `resources` (`no generic resource label form "
+        "specified for this metric`).",
     ),
     Rule(
         "adapter-query-unscoped", "error", "A metricsQuery without the adapter's label matchers",
@@ -75,7 +83,7 @@ ROWS: tuple[Rule, ...] = (
     ),
     Rule(
         "ack-default-rules", "warning", "Alibaba's adapter with default: true",
-        "a rule for every series in the cluster stands before the custom ones, and each look for metrics reads them all",
+        "a rule for every series of the cluster stands before the custom ones, and each relist reads them all",
         "set AlibabaCloudMetricsAdapter.prometheus.adapter.rules.default to false",
         "The vendor's document says to leave `rules.default` false. A catch-all serves engine metrics by a plain sum, "
         "which is wrong for ratios, and the adapter asks Prometheus for every series at each relist.",

@@ -41,8 +41,8 @@ ROWS: tuple[Rule, ...] = (
     ),
     Rule(
         "monitor-path", "error", "A scrape object asks for a path that the engine does not have",
-        "{engine} answers there with {answer}",
-        "set path: {path}",
+        "{engine} has no metrics there",
+        "set path: {better}",
         "Most engines have /metrics. What a path answers is that of the engine named on the pod template's command "
         "line.",
     ),

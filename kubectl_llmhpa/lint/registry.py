@@ -7,13 +7,23 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from kubectl_llmhpa.findings import SEVERITIES
-from kubectl_llmhpa.lint import aibrix, keda, limits, metric_targets, scale_targets
+from kubectl_llmhpa.lint import (
+    adapter_rules,
+    aibrix,
+    keda,
+    limits,
+    metric_targets,
+    promql_rules,
+    scale_targets,
+    scrapers,
+)
 from kubectl_llmhpa.lint.documents import Document
 from kubectl_llmhpa.lint.model import Bundle, Check, Located, located
 
 #: Every check there is; a new file of rules adds its own here.
 CHECKS: tuple[Check, ...] = (
     *metric_targets.CHECKS, *scale_targets.CHECKS, *limits.CHECKS, *keda.CHECKS, *aibrix.CHECKS,
+    *promql_rules.CHECKS, *adapter_rules.CHECKS, *scrapers.CHECKS,
 )  # fmt: skip
 #: Kinds that are not judged themselves but looked at beside others.
 CONTEXT = (
