@@ -19,7 +19,15 @@ import pytest
 import yaml
 
 from kubectl_llmhpa.backends.adapter_rules import rule_for
-from kubectl_llmhpa.engines import Kind, NotAnEngine, Signal, SignalSource, identify, over_all
+from kubectl_llmhpa.engines import (
+    Kind,
+    NotAnEngine,
+    Signal,
+    SignalSource,
+    endpoint_picker,
+    identify,
+    over_all,
+)
 from tests.cluster.ground import programs
 
 pytestmark = pytest.mark.control_plane
@@ -212,3 +220,21 @@ def test_every_body_that_should_speak_does() -> None:
     """Nothing above is vacuous: only routers, hidden metrics and empty answers have nothing to ask for."""
     silent = {name for name in NAMES if not sources(name)}
     assert all(name.startswith("router-") or "nostats" in name or "fresh" in name for name in silent), silent
+
+
+def test_the_queue_of_a_pools_picker(prometheus: Prometheus) -> None:
+    """Two pods of llm-d's picker hold 5 requests each; that of GIE 1.2 has no pool, and holds none when it is empty."""
+
+    def asked(query: str) -> list[float]:
+        return [float(one["value"][1]) for one in prometheus.get("/api/v1/query", query=query)["result"]]
+
+    assert asked(endpoint_picker.held(NAMESPACE, "qwen")) == [10]
+    assert asked(endpoint_picker.empty(NAMESPACE, "qwen")) == []
+    assert asked(f"vector(3) or {endpoint_picker.empty(NAMESPACE, 'qwen')}") == [3]
+    assert asked(endpoint_picker.held(NAMESPACE, "another")) == []
+    assert asked(endpoint_picker.held("elsewhere", "qwen")) == []
+    signs = prometheus.get("/api/v1/query", query=endpoint_picker.signs(NAMESPACE))["result"]
+    pools = {(one["metric"]["__name__"], one["metric"].get(endpoint_picker.POOL_LABEL)) for one in signs}
+    queue = "inference_extension_flow_control_queue_size"
+    assert {(queue, "qwen"), (queue, None), (endpoint_picker.SATURATION[0], "qwen")} <= pools
+    assert {one["metric"].get("name") for one in signs} == {"qwen", None}
