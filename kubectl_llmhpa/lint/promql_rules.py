@@ -45,12 +45,11 @@ def judge(bundle: Bundle, scaled: Document) -> Iterator[Located]:
 def selectors(bundle: Bundle, document: Document, path: FieldPath, query: Query) -> Iterator[Located]:
     """What is wrong with the series that a query selects, whoever asks it."""
     known = [(one, found) for one in query.selectors if (found := signal_of(one))]
-    for one in query.selectors:
-        for name in one.names:
-            if better := names.mistake(name, exact=True):
-                yield located(document, path, "metric-misspelt", f"{name} in the query", better=better)
-    asked = {name for one in query.selectors for name in one.names}
-    for name in sorted(asked):
+    asked = sorted({name for one in query.selectors for name in one.names})
+    for name in asked:
+        better = names.mistake(name, exact=True)
+        if better and better not in asked:
+            yield located(document, path, "metric-misspelt", f"{name} in the query", better=better)
         gone = names.retired(promql.base(name))
         if gone is not None and not any(promql.base(one) == gone.now for one in asked):
             yield located(document, path, "retired-metric", f"{name} in the query", now=gone.now, since=gone)
