@@ -54,15 +54,18 @@ def look(reader: Reader, namespace: str, prometheuses: Sequence[Json], groups: C
     groups = groups or _groups(reader)
     wanted = [one for one in (PROMETHEUS_AGENTS, VM_AGENTS, VM_SINGLES) if one.group in groups]
     local = [one for one in _SCRAPE_OBJECTS if one.group in groups]
-    paths = [NAMESPACES.path(name=ARMS_NAMESPACE), *operator_scope.PATHS]
+    # one with Prometheus objects is taken before ARMS
+    managed = [] if prometheuses else [NAMESPACES.path(name=ARMS_NAMESPACE)]
+    paths = [*operator_scope.PATHS, *managed]
     paths += [one.path() for one in wanted] + [one.path(namespace) for one in local]
-    arms, bundled, charted, *lists = reader.get_many(paths)
+    bundled, charted, *rest = reader.get_many(paths)
+    arms, lists = rest[: len(managed)], rest[len(managed) :]
     found = {one: _items(answer, one) for one, answer in zip((*wanted, *local), lists, strict=True)}
     scopes = [operator_scope.of(one) for one in (*_items(bundled), *_items(charted))]
     agents = found.get(PROMETHEUS_AGENTS, [])
     return Scene(
         groups=frozenset(groups),
-        namespaces=frozenset() if isinstance(arms, ApiError) else frozenset({ARMS_NAMESPACE}),
+        namespaces=frozenset(ARMS_NAMESPACE for one in arms if not isinstance(one, ApiError)),
         prometheuses=prometheuses,
         agents=agents,
         # one that cannot be understood may be the one that looks after it: then nothing is concluded

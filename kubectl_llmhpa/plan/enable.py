@@ -51,6 +51,8 @@ class Plan:
     notes: tuple[str, ...]
     reasons: tuple[str, ...]
     findings: tuple[Finding, ...] = ()
+    most_before: int = 0
+    """Most replicas of what scales it now, 0 where nothing does."""
 
 
 def make(
@@ -124,7 +126,7 @@ def make(
     taken = wishes.adopt or (live is not None and not live.ours)
     return Plan(
         workload, backend, scaler, scrape, server, rules, scaler.metrics, book.merged(around.journal), taken,
-        (*workload.notes, *scrape.notes, *notes), tuple(reasons), findings,
+        (*workload.notes, *scrape.notes, *notes), tuple(reasons), findings, scalers.limits(live)[1] if live else 0,
     )  # fmt: skip
 
 

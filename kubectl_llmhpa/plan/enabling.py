@@ -104,7 +104,7 @@ def prepare(reader: Reader, workload: Workload, wishes: Wishes, hint: str = "") 
     if plan.server is not None and plan.server != around.server:
         around = dataclasses.replace(around, blind=prometheus.reachable(reader, plan.server))
     longest = engines.longest_generation(sight.body)
-    findings = preflight.findings(reader, workload, found, plan.scaler.most, longest)
+    findings = preflight.findings(reader, workload, found, plan.scaler.most, longest, before=plan.most_before)
     return Prepared(sight, around, wishes, plan, (*plan.findings, *findings), reader)
 
 

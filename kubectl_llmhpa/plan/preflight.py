@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from kubectl_llmhpa import quantities
@@ -17,20 +17,24 @@ _SLOW_START_SECONDS = 180
 
 
 def findings(
-    reader: Reader, workload: Workload, found: Sequence[Json], max_replicas: int, longest: float | None
+    reader: Reader,
+    workload: Workload,
+    found: Sequence[Json],
+    max_replicas: int,
+    longest: float | None,
+    *,
+    before: int = 0,
 ) -> list[Finding]:
     """The findings before the first write.
 
     `found` are the workload's pods, `longest` the duration in seconds of the longest generations seen
-    (the engine's own histogram), None when it is not known.
+    (the engine's own histogram), None when it is not known. Whether there is room is looked at only where
+    `max_replicas` are more than the most that there may be now (`before`).
     """
     if not found:
         return []
-    result = [
-        *_capacity(reader, workload, found, max_replicas),
-        *_quota(reader, workload, found, max_replicas),
-        *_grace(workload, found[0], longest),
-    ]
+    room = _room(reader, workload, found, max_replicas) if max_replicas > before else []
+    result = [*room, *_grace(workload, found[0], longest)]
     slow = start_seconds(found)
     if slow and max(slow) > _SLOW_START_SECONDS:
         result.append(
@@ -57,17 +61,28 @@ def start_seconds(found: Sequence[Json]) -> list[float]:
     return seconds
 
 
-def _capacity(reader: Reader, workload: Workload, found: Sequence[Json], max_replicas: int) -> list[Finding]:
-    """Whether the cluster's nodes have the accelerators that `max_replicas` pods need."""
+def _room(reader: Reader, workload: Workload, found: Sequence[Json], max_replicas: int) -> list[Finding]:
+    """What the nodes and the quotas have no room for, in one round of reads."""
     wanted: dict[str, Decimal] = {}
     for container in found[0]["spec"]["containers"]:
         for name, amount in gpu_requests(container).items():
             wanted[name] = wanted.get(name, Decimal(0)) + amount
-    if not wanted:
-        return []
-    nodes, running = reader.get_many(
-        [NODES.path(), f"{PODS.path()}?fieldSelector=status.phase!=Succeeded,status.phase!=Failed"]
-    )
+    running = f"{PODS.path()}?fieldSelector=status.phase!=Succeeded,status.phase!=Failed"
+    paths = [RESOURCE_QUOTAS.path(workload.namespace), *([NODES.path(), running] if wanted else [])]
+    quotas, *accelerators = reader.get_many(paths)
+    result = _capacity(workload, found, max_replicas, wanted, *accelerators) if wanted else []
+    return [*result, *_quota(workload, found, max_replicas, quotas)]
+
+
+def _capacity(
+    workload: Workload,
+    found: Sequence[Json],
+    max_replicas: int,
+    wanted: Mapping[str, Decimal],
+    nodes: Json | ApiError,
+    running: Json | ApiError,
+) -> list[Finding]:
+    """Whether the cluster's nodes have the accelerators that `max_replicas` pods need, each of them `wanted`."""
     if isinstance(nodes, ApiError) or isinstance(running, ApiError):
         return [_unseen("gpu-capacity", workload, "nodes and pods of all namespaces")]
     own = {pod["metadata"]["uid"] for pod in found}
@@ -99,15 +114,15 @@ def _capacity(reader: Reader, workload: Workload, found: Sequence[Json], max_rep
     return result
 
 
-def _quota(reader: Reader, workload: Workload, found: Sequence[Json], max_replicas: int) -> list[Finding]:
+def _quota(
+    workload: Workload, found: Sequence[Json], max_replicas: int, quotas: Json | ApiError
+) -> list[Finding]:
     """Whether the namespace's quotas admit the pods between now and `max_replicas`."""
     more = max_replicas - len(found)
-    try:
-        quotas = reader.get(RESOURCE_QUOTAS.path(workload.namespace)).get("items") or []
-    except ApiError:
+    if isinstance(quotas, ApiError):
         return [_unseen("quota", workload, f"resource quotas of {workload.namespace}")]
     result = []
-    for quota in quotas:
+    for quota in quotas.get("items") or []:
         if quota["spec"].get("scopes") or quota["spec"].get("scopeSelector"):
             continue
         status = quota.get("status") or {}
