@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import os
 import queue
 import signal
 import sys
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -19,7 +22,8 @@ from kubectl_llmhpa.errors import LlmHpaError
 
 if TYPE_CHECKING:
     from kubectl_llmhpa.kube import Connection
-    from kubectl_llmhpa.status import Autoscaler, Question
+    from kubectl_llmhpa.status.overview import Autoscaler
+    from kubectl_llmhpa.status.question import Question, Scalers
 
 #: The objects that are autoscalers themselves, by the words that kubectl takes for them.
 _SCALERS = {
@@ -92,8 +96,10 @@ def status(
         raise click.UsageError("a workload name cannot be given across all namespaces")
     asked = _asked(names)  # bad usage is told before anything is connected to
     form = Form(output, sort_by, states, not no_headers)
+    if all_namespaces:  # the context's namespace is of no interest, so no kubectl is started to tell it
+        connection = replace(connection, namespace=connection.namespace or "default")
     with connect(connection, read_only=True) as cluster:
-        from kubectl_llmhpa.status import Question, around, judged
+        from kubectl_llmhpa.status.question import Question
 
         namespace = None if all_namespaces else cluster.namespace
         named = tuple(_named(cluster, kind, name) for kind, name in asked)
@@ -101,11 +107,35 @@ def status(
         if watch:
             _watch(cluster, question, form)
             return
-        hpas, seen = around(cluster, question)
-        found = judged(question, hpas, seen, _now())
+        scalers = _reading(cluster, question)
+        with _without_collector():
+            from kubectl_llmhpa.status.look import around, judged
+
+            hpas, seen = around(cluster, question, scalers())
+            found = judged(question, hpas, seen, _now())
         _warn(form, seen.unread, seen.lost.values())
         _show(question, form, found)
         _missing(question, found)
+
+
+def _reading(reader: Reader, question: Question) -> Callable[[], Scalers]:
+    """Begin to read the HPAs while this thread loads what judges them; called, it waits for them, or raises."""
+    from kubectl_llmhpa.status.question import read
+
+    pool = ThreadPoolExecutor(1, thread_name_prefix="first")
+    answer = pool.submit(read, reader, question)
+    pool.shutdown(wait=False)
+    return answer.result
+
+
+@contextlib.contextmanager
+def _without_collector() -> Iterator[None]:
+    """No search for garbage while thousands of objects are read that are kept: it takes a third of the time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _asked(words: Sequence[str]) -> list[tuple[str, str]]:

@@ -7,6 +7,7 @@ version.
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Sequence
 
@@ -125,6 +126,7 @@ def speaks(body: Exposition) -> bool:
     return any(body.has(prefix) for engine in ENGINES for prefix in engine.prefixes)
 
 
+@functools.cache
 def signal_of(metric: str) -> tuple[Engine, Signal] | None:
     """The engine and signal that a metric name belongs to, as the engine or an adapter (`:` as `_`) spells it."""
     spelt = metric.replace(":", "_")
@@ -135,6 +137,7 @@ def signal_of(metric: str) -> tuple[Engine, Signal] | None:
     return None
 
 
+@functools.cache
 def engine_of(metric: str) -> str | None:
     """The name of the engine (or the title of the look-alike) that a metric name belongs to; None for others."""
     if row := lookalikes.by_metric(metric):

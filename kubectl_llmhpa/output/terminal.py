@@ -16,6 +16,8 @@ def escape(text: str) -> str:
 
     Names, events and messages come from others: an escape sequence in them must not move the cursor or hide text.
     """
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else _spelled(char) for char in text)
 
 

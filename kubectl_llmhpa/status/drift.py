@@ -35,14 +35,13 @@ def changed(obj: Json, what: str) -> list[Drift]:
         one for one in (obj.get("metadata") or {}).get("managedFields") or () if not one.get("subresource")
     ]
     mine = [one for one in entries if one.get("manager") == MANAGER]
-    if not mine:
+    last = max((str(one.get("time") or "") for one in mine), default="")
+    later = [one for one in entries if one.get("manager") != MANAGER and str(one.get("time") or "") >= last]
+    if not mine or not later:
         return []
     ours = set().union(*(_leaves(one) for one in mine))
-    last = max(str(one.get("time") or "") for one in mine)
     drifts = []
-    for one in entries:
-        if one in mine or str(one.get("time") or "") < last:
-            continue
+    for one in later:
         if theirs := sorted(_leaves(one) - ours):
             drifts.append(
                 Drift(CHANGED, f"{_listed(theirs)} of {what} changed by {one.get('manager') or 'somebody'}")

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from kubectl_llmhpa.api import HPAS, Json, Reader, WatchEvent
-from kubectl_llmhpa.status.look import Question, around, judged, target
+from kubectl_llmhpa.status.look import around, judged, target
 from kubectl_llmhpa.status.overview import Autoscaler, Resized
+from kubectl_llmhpa.status.question import Question, read, read_with
 
 #: What is around the HPAs is read again after so many seconds: ready pods change too.
 LOOK_AGAIN_SECONDS = 5.0
@@ -84,7 +85,7 @@ def frames(
 
     `inbox` takes REDRAW: the same again.
     """
-    asked, seen = around(reader, question)
+    asked, seen = around(reader, question, read(reader, question))
     hpas = Seen({str(one["metadata"].get("uid")): one for one in asked})
     yield judged(question, asked, seen, clock())
     threading.Thread(target=_follow, args=(reader, question, inbox), name="watch", daemon=True).start()
@@ -95,7 +96,8 @@ def frames(
         if not changed or since >= LOOK_AGAIN_SECONDS or (hpas.news and since >= EVENT_SECONDS):
             hpas.news = False
             fresh = time.monotonic() >= compared + RULES_AGAIN_SECONDS
-            asked, seen = around(reader, question, list(hpas.hpas.values()), None if fresh else seen.lost)
+            known = read_with(reader, question, list(hpas.hpas.values()))
+            asked, seen = around(reader, question, known, None if fresh else seen.lost)
             looked = time.monotonic()
             compared = looked if fresh else compared
         else:

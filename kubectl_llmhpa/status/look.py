@@ -21,36 +21,15 @@ from kubectl_llmhpa.api import (
 from kubectl_llmhpa.errors import ApiError
 from kubectl_llmhpa.hpa import is_ours, scaled_objects
 from kubectl_llmhpa.status.overview import Autoscaler, by_name, cut_off, overview
+from kubectl_llmhpa.status.question import Question, Scalers
 from kubectl_llmhpa.status.scaled import Workloads
 
 _BUILTIN = (DEPLOYMENTS, STATEFUL_SETS)
+#: Discovery, which everybody may read: without this there is no adapter whose rules could be lost.
+_CUSTOM_METRICS = "/apis/custom.metrics.k8s.io"
 #: Events in which a rescale, and a query of KEDA that failed, are told.
 _RESCALED = {"involvedObject.kind": HPAS.kind, "reason": "SuccessfulRescale"}
 _FAILED = {"involvedObject.kind": SCALED_OBJECTS.kind, "reason": scaled_objects.FAILED}
-
-
-@dataclass(frozen=True)
-class Question:
-    """What was asked: a namespace (None: all of them), selectors of the HPAs as the API takes them, and names.
-
-    `named` are (kind, name) of workloads, HPAs or ScaledObjects; empty: all that scale LLM pods.
-    """
-
-    namespace: str | None
-    label_selector: str = ""
-    field_selector: str = ""
-    named: tuple[tuple[str, str], ...] = ()
-
-    def path(self) -> str:
-        """Where the HPAs are listed."""
-        selectors = {"labelSelector": self.label_selector, "fieldSelector": self.field_selector}
-        query = urlencode({key: value for key, value in selectors.items() if value})
-        return HPAS.path(self.namespace) + (f"?{query}" if query else "")
-
-    def means(self, kind: str, name: str, reference: Mapping[str, object]) -> bool:
-        """Whether an object that scales what `reference` names is asked for, by its own name or its workload's."""
-        asked = self.named
-        return not asked or (kind, name) in asked or (reference.get("kind"), reference.get("name")) in asked
 
 
 @dataclass(frozen=True)
@@ -70,28 +49,19 @@ class Around:
 
 
 def around(
-    reader: Reader,
-    question: Question,
-    hpas: Sequence[Json] | None = None,
-    lost: Mapping[str, str] | None = None,
+    reader: Reader, question: Question, scalers: Scalers, lost: Mapping[str, str] | None = None
 ) -> tuple[list[Json], Around]:
-    """The HPAs (read, unless they are given) and what is around them. Raises ApiError when HPAs cannot be read.
+    """Those HPAs that were asked for, and what is around them.
 
-    Two rounds of requests: HPAs and ScaledObjects; then a list for each kind that they scale, and their events. Then
-    KEDA and the adapter are looked at, where they serve one of these; not the adapter where `lost` is given.
+    One round of requests: a list for each kind that they scale, and their events. Then KEDA and the adapter are looked
+    at, where they serve one of these; not the adapter where `lost` is given.
     """
     unread: dict[str, str] = {}
-    paths = [SCALED_OBJECTS.path(question.namespace), *([question.path()] if hpas is None else [])]
-    scaled, *listed = reader.get_many(paths)
-    if listed and isinstance(listed[0], ApiError):
-        raise listed[0]
-    every = (
-        listed[0].get("items") or [] if listed and not isinstance(listed[0], ApiError) else list(hpas or ())
-    )
+    every = scalers.hpas
     asked = [one for one in every if question.means(HPAS.kind, one["metadata"]["name"], target(one))]
     kedas = [
         one
-        for one in _scaled_objects(scaled, question, every, unread)
+        for one in _scaled_objects(scalers.scaled_objects, question, every, unread)
         if question.means(SCALED_OBJECTS.kind, one["metadata"]["name"], scaled_objects.scale_target(one))
     ]
     asked += _of(kedas, every, asked)
@@ -103,18 +73,19 @@ def around(
         lists["events of ScaledObjects"] = EVENTS, _events(question.namespace, _FAILED)
     workloads: dict[tuple[str, str, str], Json] = {}
     events: list[Json] = []
-    for (name, (resource, _)), answer in zip(
-        lists.items(), reader.get_many([path for _, path in lists.values()]), strict=True
-    ):
+    rules = lost is None and any(map(is_ours, asked))
+    paths = [path for _, path in lists.values()]
+    answers = reader.get_many([*paths, *([_CUSTOM_METRICS] if rules else [])])
+    for (name, (resource, _)), answer in zip(lists.items(), answers, strict=False):
         items = _items(answer, f"list {name}", unread)
         if resource is EVENTS:
             events += items
         else:
             workloads |= by_name(resource.kind, items)
     keda = _keda_problem(reader) if any(scaled_objects.of_hpa(one) for one in asked) else ""
-    if lost is None:
-        lost = _lost_rules(reader) if any(map(is_ours, asked)) else {}
-    return asked, Around(kedas, workloads, events, keda, lost, tuple(unread.items()))
+    if rules and not isinstance(answers[-1], ApiError):
+        lost = _lost_rules(reader)
+    return asked, Around(kedas, workloads, events, keda, lost or {}, tuple(unread.items()))
 
 
 def judged(question: Question, hpas: Sequence[Json], seen: Around, now: datetime) -> list[Autoscaler]:

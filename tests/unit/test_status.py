@@ -199,8 +199,8 @@ def test_the_number_of_requests_does_not_grow_with_the_autoscalers(
     reader = Recorded(horizontalpodautoscalers=many, statefulsets=[stateful_set(3)])
     assert len(run(reader, monkeypatch=monkeypatch).stdout.splitlines()) == count + 1
     assert reader.asked == [
-        "/apis/keda.sh/v1alpha1/namespaces/llm/scaledobjects",
         "/apis/autoscaling/v2/namespaces/llm/horizontalpodautoscalers",
+        "/apis/keda.sh/v1alpha1/namespaces/llm/scaledobjects",
         "/apis/apps/v1/namespaces/llm/statefulsets",
         "/api/v1/namespaces/llm/events?fieldSelector="
         "involvedObject.kind=HorizontalPodAutoscaler,reason=SuccessfulRescale",

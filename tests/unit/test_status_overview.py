@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from kubectl_llmhpa.api import MANAGED_BY, MANAGER, Json
-from kubectl_llmhpa.status import drift, overview, scaled
-from kubectl_llmhpa.status.overview import by_name
+from kubectl_llmhpa.status import drift, scaled
+from kubectl_llmhpa.status.overview import by_name, overview
 from tests.unit.hpa_objects import W, average, hpa, pods, reported
 from tests.unit.test_hpa_objects import LABELS, event
 

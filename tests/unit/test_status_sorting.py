@@ -8,9 +8,9 @@ import pytest
 
 from kubectl_llmhpa.api import Json, WatchEvent
 from kubectl_llmhpa.errors import LlmHpaError
-from kubectl_llmhpa.status import overview, sorting
+from kubectl_llmhpa.status import sorting
 from kubectl_llmhpa.status.following import Seen, resized
-from kubectl_llmhpa.status.overview import Autoscaler, Resized
+from kubectl_llmhpa.status.overview import Autoscaler, Resized, overview
 from tests.unit.hpa_objects import W, failed, hpa, limited, reported
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=timezone.utc)
