@@ -90,6 +90,10 @@ _FAMILIES = {
         spec_decode_num_draft_tokens_total spec_decode_num_drafts_total spec_decode_per_position_accept_rate
         time_per_output_token_seconds time_to_first_token_seconds
     """,
+    "trtllm:": """
+        e2e_request_latency_seconds gpu_cache_usage_perc inter_token_latency_seconds kv_cache_usage_perc
+        num_preemptions_total num_requests_running num_requests_waiting time_to_first_token_seconds
+    """,
     "trtllm_": """
         avg_decoded_tokens_per_iter cpu_memory_usage_bytes e2e_request_latency_seconds
         e2e_request_latency_seconds_created generation_tokens_created generation_tokens_total

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
-from kubectl_llmhpa.api import Json
+from kubectl_llmhpa.api import MANAGED_BY, MANAGER, Json
 from kubectl_llmhpa.engines import Kind
 from kubectl_llmhpa.lint import names, scalers
 from kubectl_llmhpa.lint.documents import Document
@@ -74,7 +74,8 @@ def _ratio(scaler: Document, metric: Metric) -> Iterator[Located]:
     kind, scale = metric.kind, 1.0
     if metric.query:
         shape = metric.shape
-        kind, scale = (shape.kind, shape.scale) if shape else (None, 1.0)
+        known = shape is not None and shape.combined != "ratio"  # waiting / running may be any number
+        kind, scale = (shape.kind, shape.scale) if shape and known else (None, 1.0)
     if kind is not Kind.RATIO or metric.target is None or metric.target < Decimal(str(scale)):
         return
     if metric.query and metric.form == "Value" and metric.shape and metric.shape.combined == "sum":
@@ -131,8 +132,9 @@ def _grows(metric: Metric) -> bool:
 
 def _name(bundle: Bundle, scaler: Document, metric: Metric, engine: PodEngine | None) -> Iterator[Located]:
     """Names that no engine has, that this version has not, and that newer ones have not. A rule among the manifests
-    that serves the name settles it."""
-    if bundle.served(metric.name):
+    that serves the name settles it, and `enable` has seen to one for what it wrote."""
+    ours = scaler.at("metadata", "labels", MANAGED_BY) == MANAGER
+    if ours or bundle.served(metric.name):
         return
     path = _name_path(metric)
     if meant := names.mistake(metric.name):

@@ -82,10 +82,12 @@ def mistake(name: str, *, exact: bool = False) -> str:
     if name in _MISTAKEN:
         return _MISTAKEN[name]
     base = _SUFFIX.sub("", name)
+    if {name, base} & _EVERY:
+        return ""
     own = _own_spelling(base) or _own_spelling(name)
     if own:
         colon_added = ":" in name and ":" not in own
-        return own if name != own and base != own and (exact or colon_added) else ""
+        return own if exact or colon_added else ""
     prefix = next((one for one in _PREFIXES if name.startswith((one, plain(one)))), "")
     if not prefix or (not exact and ":" not in name):
         return ""
@@ -148,6 +150,7 @@ _METRICS = tuple(
         for metric in (*signal.names, signal.api_name)
     )
 )
+_EVERY = {*FAMILIES, *_METRICS}
 _BY_PLAIN = {plain(_SUFFIX.sub("", one)): _SUFFIX.sub("", one) for one in FAMILIES}
 _BY_PLAIN |= {plain(one): one for one in (*FAMILIES, *_METRICS)}
 _SIGNALS = {plain(one): one for one in _METRICS}

@@ -11,7 +11,17 @@ from kubectl_llmhpa.lint import names
 from kubectl_llmhpa.lint.families import FAMILIES
 from tests.loading import ROOT
 
-PREFIXES = ("vllm:", "sglang:", "tgi_", "lmdeploy:", "trtllm_", "llamacpp:", "nv_trt_llm_", "dynamo_")
+PREFIXES = (
+    "vllm:",
+    "sglang:",
+    "tgi_",
+    "lmdeploy:",
+    "trtllm_",
+    "trtllm:",
+    "llamacpp:",
+    "nv_trt_llm_",
+    "dynamo_",
+)
 
 
 def test_the_list_of_families_holds_what_the_recorded_bodies_have() -> None:
