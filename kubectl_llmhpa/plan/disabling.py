@@ -60,8 +60,14 @@ def disable(
     rules = _rules(writer, workload, leaving, say, helm) if book.metrics else None
     if rules is not None:
         journal.save(writer, workload, replace(book, leaving=True))
+    sleeps = any(_lets_sleep(writer, workload, one) for one in _scalers(book))
     for one in _scalers(book):
         _drop_scaler(writer, workload, book, one, report)
+    if sleeps:
+        say(
+            f"{workload.reference} keeps the replicas that it has; where those are 0, nothing wakes it any more: "
+            f"kubectl -n {workload.namespace} scale {workload.reference.lower()} --replicas=1"
+        )
     _drop_rules(writer, rules, leaving, report, say)
     for one in _others(book):
         drop(writer, one.resource, workload.namespace, one.name, report)
@@ -70,6 +76,14 @@ def disable(
             report(_copy_goes(one, workload.namespace, copy))
     journal.delete(writer, workload)
     return True
+
+
+def _lets_sleep(reader: Reader, workload: Workload, scaler: Owned) -> bool:
+    """Whether it is a ScaledObject that takes the workload to zero replicas."""
+    if scaler.resource != SCALED_OBJECTS:
+        return False
+    live = objects.read(reader, SCALED_OBJECTS, workload.namespace, scaler.name)
+    return live is not None and live["spec"].get("minReplicaCount", 0) == 0
 
 
 def disable_rules(

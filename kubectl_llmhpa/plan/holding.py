@@ -199,7 +199,8 @@ def _targets(addon: Json, workload: Workload) -> bool:
 
 
 def _lives(pod: Json) -> bool:
-    return (pod.get("status") or {}).get("phase") not in ("Failed", "Succeeded")
+    ended = (pod.get("status") or {}).get("phase") in ("Failed", "Succeeded")
+    return not ended and "deletionTimestamp" not in pod["metadata"]
 
 
 def _items(answer: Json | ApiError) -> list[Json]:

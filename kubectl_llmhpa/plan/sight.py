@@ -89,10 +89,11 @@ def engine_of(reader: Reader, workload: Workload, hint: str = "") -> EngineSight
     attempted = f"detect the engine of {workload.reference} in namespace {workload.namespace!r}"
     if not ready:
         states = f"none of its pods is ready ({len(found)} there)" if found else "it has no pods"
-        raise LlmHpaError(
-            attempted, states,
-            f"wait until one is, see: kubectl -n {workload.namespace} get pods -l {workload.selector}",
-        )  # fmt: skip
+        remedy = f"wait until one is, see: kubectl -n {workload.namespace} get pods -l {workload.selector}"
+        if not found and workload.replicas == 0:
+            states = "it is at 0 replicas, and an engine is known by a pod that is ready"
+            remedy = "send it a request where that wakes it, or scale it to 1"
+        raise LlmHpaError(attempted, states, remedy)
     look = Looker(reader, hint=hint).look(ready[0])
     if look.sight is not None and look.sight.facts.signals:
         return look.sight

@@ -167,6 +167,16 @@ class TestScaledObject:
             plan(wishes)
 
 
+def test_a_scaled_object_of_a_controller_is_not_taken_over() -> None:
+    """KEDA's HTTP add-on makes one for an HTTPScaledObject."""
+    theirs = stored(plan().scaler.object, ours=False)
+    theirs["metadata"]["ownerReferences"] = [
+        {"kind": "HTTPScaledObject", "name": "web", "controller": True, "uid": "1"}
+    ]
+    with pytest.raises(LlmHpaError, match="belongs to HTTPScaledObject web, whose controller writes it anew"):
+        plan(replace(ZERO, adopt=True), live=theirs)
+
+
 class TestPlainHpa:
     """Metrics of pods bring nothing back from zero."""
 
