@@ -5,6 +5,7 @@ Facts: pkg/naming and pkg/custom-provider of v0.12.0, and what was seen of it on
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Generator, Iterator, Mapping
 from typing import Any
@@ -172,7 +173,7 @@ def _api_names(one: AdapterRule) -> list[str]:
     try:
         selectors = promql.read(str(one.rule.get("seriesQuery") or "")).selectors
         found = [adapter_rules.named(one.rule, name) for each in selectors for name in each.names]
-    except (NotPromQL, ValueError):
+    except (NotPromQL, re.error):
         return []
     return [name for name in found if name]
 

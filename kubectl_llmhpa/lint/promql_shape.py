@@ -236,8 +236,7 @@ def _divided(node: promql_parser.BinaryExpr, left: Shape, right: Shape) -> Shape
         return Shape(kind=kind, combined="mean", scale=scale, not_a_number=poison)
     if left.combined == "sum" and right.combined in ("mean", "max", "min"):
         return Shape(combined="sum", scale=scale, not_a_number=poison)  # a load by what one pod can take
-    both_counts = left.kind is Kind.COUNT and right.kind is Kind.COUNT
-    return Shape(kind=Kind.RATIO if both_counts else None, combined="ratio", scale=scale, not_a_number=poison)
+    return Shape(combined="ratio", scale=scale, not_a_number=poison)
 
 
 def _named(node: Any, suffix: str) -> bool:
