@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 import click
@@ -18,6 +19,8 @@ from kubectl_llmhpa.output.terminal import escape
 SHOWN = 8
 #: What is named on one line.
 _NAMES = 4
+#: What the controller prints of a metric's selector, in every message about it.
+_SELECTOR = re.compile(r"\(&LabelSelector\{[^)]*\}\)|\(nil\)")
 _RATES = ("ScaleUpLimit", "ScaleDownLimit")
 _ENDS = ("TooManyReplicas", "TooFewReplicas")
 
@@ -106,7 +109,7 @@ def _numbers(one: Explained, all_: Explanation) -> Iterator[tuple[str, str]]:
     if vote is None:
         return
     pods = one.answer.kind == "pods"
-    if one.level is not None and metric.form != "Value":
+    if one.level is not None and metric.form != "Value" and not (pods and one.named.per_pod):
         yield "total", number(one.level)
     if pods:
         yield "average", f"{number(vote.usage)} per pod, over {_count(one.counted, 'pod')} with a sample"
@@ -286,7 +289,8 @@ def _said(one: Explanation) -> Iterator[tuple[str, str]]:
     for why in said.why:
         yield "", why
     for condition in said.conditions:
-        yield condition.type, f"{condition.status} {condition.reason}: {condition.message}"
+        message = _SELECTOR.sub("", condition.message)
+        yield condition.type, f"{condition.status} {condition.reason}: {message}"
 
 
 def _changes(one: Explanation, outcome: Outcome) -> list[str]:

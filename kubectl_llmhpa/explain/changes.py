@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
+from kubectl_llmhpa.engines import Kind as Signals
 from kubectl_llmhpa.explain.inputs import Inputs
 from kubectl_llmhpa.explain.memory import Estimate
 from kubectl_llmhpa.explain.words import Named, number, unit
@@ -24,6 +25,8 @@ _LONGEST = 3600 + 1800 + 60
 #: No level is looked for beyond this, in milli-units.
 _HIGHEST = 10**15
 _NO_LIMIT = 10**6
+#: A ratio does not go beyond 1.
+_FULL = 1000
 
 
 @dataclass(frozen=True)
@@ -127,7 +130,9 @@ def _level(
         replicas = at(steps).settled().replicas
         return replicas > beyond if up else replicas < beyond
 
-    steps = _least(is_beyond, (_HIGHEST - start if up else start) // step)
+    highest = _FULL * (1 if metric.source == "Pods" else inputs.status_replicas)
+    room = (highest if name.kind is Signals.RATIO and metric.form == "AverageValue" else _HIGHEST) - start
+    steps = _least(is_beyond, (room if up else start) // step)
     if steps is None:
         return None
     replicas, by, to = at(steps).settled().replicas, steps * step, start + sign * steps

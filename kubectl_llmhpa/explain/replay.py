@@ -91,7 +91,7 @@ def replay(facts: Facts, *, before: Facts | None = None, what_if: str = "") -> E
     inputs = looked.of_facts(facts)
     real = inputs if before is None else looked.of_facts(before)
     if inputs is None or real is None:
-        metrics = tuple(map(Explained, names, views, facts.answers))
+        metrics = tuple(map(_not_calculated, _entries(facts), names, views, facts.answers))
         return Explanation(facts, metrics, _said(facts, None), stops=_stops(facts), what_if=what_if)
     memory = memories.estimate(before or facts, real)
     outcome = inputs.sync(memory.latest)
@@ -108,6 +108,10 @@ def replay(facts: Facts, *, before: Facts | None = None, what_if: str = "") -> E
         stops=_stopped(facts),
         what_if=what_if,
     )
+
+
+def _entries(facts: Facts) -> Sequence[Json]:
+    return (facts.hpa.get("spec") or {}).get("metrics") or ()
 
 
 def _metrics(
@@ -139,6 +143,11 @@ def _metrics(
             )
         )
     return tuple(found)
+
+
+def _not_calculated(entry: Json, name: Named, view: MetricView, answer: Answer) -> Explained:
+    notes = () if entry.get("type") in looked.CALCULATED else (_not_here(view),)
+    return Explained(name, view, answer, notes=notes)
 
 
 def _not_here(view: MetricView) -> str:

@@ -72,6 +72,16 @@ def test_known_cases(seen: Facts, sentences: list[str]) -> None:
     assert [one.sentence for one in replay(seen).changes] == sentences
 
 
+def test_a_ratio_is_not_asked_for_more_than_there_is() -> None:
+    """From 1 of 2 pods at 0.5, four would need more than 1 of each."""
+    half = facts(2, by_pod("500m", "500m"), metrics=[pods(KV, average("900m"))])
+    assert [one.sentence for one in replay(half).changes] == [
+        "0.491 more kv-cache (0.991 per pod) would give 3", "0.05 less kv-cache (0.45 per pod) would give 1"
+    ]  # fmt: skip
+    full = replay(facts(2, by_pod("500m", "500m"), metrics=[pods(KV, average("950m"))]))
+    assert [one.kind for one in full.changes] == ["less"]
+
+
 def test_less_is_of_no_use_where_another_metric_asks_for_as_much() -> None:
     two = [pods(W, average("5")), pods(RUNNING, average("5"))]
     kinds = [one.kind for one in replay(facts(2, by_pod(5, 5), by_pod(5, 5), metrics=two)).changes]
@@ -142,7 +152,12 @@ RULES = st.builds(
 SAID = st.builds(
     lambda held, active, limit: [
         {"type": "AbleToScale", "status": "True", "reason": held, "message": ""},
-        {"type": "ScalingActive", "status": active, "reason": "15 fewer waiting (0 in all) would give 3", "message": ""},
+        {
+            "type": "ScalingActive",
+            "status": active,
+            "reason": "15 fewer waiting (0 in all) would give 3",
+            "message": "",
+        },
         {
             "type": "ScalingLimited",
             "status": str(limit != "DesiredWithinRange"),
