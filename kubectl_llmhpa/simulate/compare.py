@@ -89,7 +89,17 @@ def compare(
     fixed, lines = _fixed(question, most)
     rows = _judged(rows, fixed)
     recommended, reason = _recommended(question, candidates, rows, fixed, tell)
+    if (
+        fixed is not None
+        and recommended
+        and _of(rows, recommended).figures.gpu_hours > lines[0].figures.gpu_hours
+    ):
+        reason += f"; {fixed} fixed replicas do it with {lines[0].figures.gpu_hours:.4g}"
     notes = [f"{one.name}: {text}" for one in candidates for text in one.assumed]
+    if question.service.assumed:
+        chosen = next((one for one in candidates if one.name == recommended), candidates[0])
+        tell("a slower and a faster pod")
+        notes.append(_worth(question, chosen))
     if alone:
         notes.append(f"{alone:.2%} of the requests miss the SLO even on an idle pod")
     return Comparison(question, (*rows, *lines), fixed, recommended, reason, tuple(notes))
@@ -192,6 +202,24 @@ def _recommended(
     return best.name, (
         f"no candidate meets the SLO for {goal} as it is; {best.name} comes closest, and does with --min {high}: "
         f"{found.figures.attainment:.2%} at {found.figures.gpu_hours:.3g} GPU-hours"
+    )
+
+
+def _of(rows: Sequence[Row], name: str) -> Row:
+    return next(one for one in rows if one.name == name)
+
+
+def _worth(question: Question, candidate: Candidate) -> str:
+    """How much rests on a service curve that nobody gave."""
+    parts = []
+    for word, speed in (("slower", 0.8), ("faster", 1.25)):
+        found = simulate(replace(question, service=question.service.at_speed(speed)), candidate).figures
+        parts.append(
+            f"{found.attainment:.2%} at {found.gpu_hours:.4g} GPU-hours if pods are {word} by a quarter"
+        )
+    return (
+        f"the service curve is a default ({question.service.origin}): {candidate.name} meets the SLO for "
+        f"{' and for '.join(parts)}; give your own with --service"
     )
 
 

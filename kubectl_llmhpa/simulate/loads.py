@@ -93,10 +93,12 @@ def load(text: str, *, seed: int = 0) -> Requests:
     for key, value in texts.items():
         if not value:
             raise LlmHpaError(attempted, f"{key} is missing", f"for example {name}:{key}=20")
-    numbers = {key: _number(attempted, key, value) for key, value in texts.items() if not value.endswith("x")}
-    for key, value in texts.items():
-        if value.endswith("x"):
-            numbers[key] = _number(attempted, key, value[:-1]) * numbers.get("peak", math.nan)
+    share = texts["trough"][:-1] if texts.get("trough", "").endswith("x") else ""
+    numbers = {
+        key: _number(attempted, key, value) for key, value in texts.items() if not share or key != "trough"
+    }
+    if share:
+        numbers["trough"] = _number(attempted, "trough", share) * numbers["peak"]
     _check(attempted, numbers)
     shown = ", ".join(f"{key} {texts[key]}" for key in (*shape.defaults, "prompt", "output"))
     made = _drawn(shape, numbers, random.Random(f"load {seed}"), attempted)

@@ -73,7 +73,9 @@ def of_hpa(hpa: Json, name: str, *, scaled_object: Json | None = None) -> Candid
                 found.append(Measure(queries.signal(metric), "sum"))
                 assumed.append(f"{metric} is taken for the sum over pods")
             else:
-                raise queries.Unknown(f"it is a {kind or 'nameless'} metric, and the model has no such thing")
+                raise queries.Unknown(
+                    f"the model knows only what engines say, and no {kind or 'nameless'} metrics"
+                )
         except queries.Unknown as error:
             raise LlmHpaError(
                 attempted,
@@ -130,6 +132,18 @@ def facts_for(candidates: Sequence[Candidate], seats: int, evidence: str) -> Eng
     engine = next((found for metric in names if (found := engine_of(metric))), _USUAL_ENGINE)
     facts = assume(clues(), engine)
     return replace(facts, seats=Seats(seats, evidence, proved=True), source=Source.USER)
+
+
+def told_apart(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The same with a number behind a name that was there before."""
+    found: list[Candidate] = []
+    for one in candidates:
+        names = {other.name for other in found}
+        name, number = one.name, 2
+        while name in names:
+            name, number = f"{one.name} ({number})", number + 1
+        found.append(replace(one, name=name))
+    return found
 
 
 def _of_targets(policy: Policy, *, least: int, most: int, external: bool) -> Scaling:

@@ -21,7 +21,8 @@ class Service:
     `seats` requests run at once; `step` and `per_request` are one engine step without and for each running request;
     `prefill` is tokens of prompts per second; `chunk` the most tokens of prompts in one step
     (`--max-num-batched-tokens`); `kv_tokens` what the KV cache holds; `overhead` what a request spends outside of the
-    engine (HTTP, tokens to text), without keeping others waiting. `origin` says where the numbers come from.
+    engine (HTTP, tokens to text), without keeping others waiting. `origin` says where the numbers come from, `assumed`
+    that some are our default.
     """
 
     seats: int
@@ -32,6 +33,16 @@ class Service:
     kv_tokens: int
     overhead: float
     origin: str
+    assumed: bool = False
+
+    def at_speed(self, factor: float) -> Service:
+        """The same pod that does everything so many times as fast."""
+        return replace(
+            self,
+            step=self.step / factor,
+            per_request=self.per_request / factor,
+            prefill=self.prefill * factor,
+        )
 
     def step_time(self, running: int) -> float:
         """Seconds of one step with so many requests running."""
@@ -60,7 +71,8 @@ DEFAULT = Service(
     chunk=8192,
     kv_tokens=250_000,
     overhead=0.005,
-    origin="default curve (a mid-size model on one data-centre GPU)",
+    origin="a mid-size model on one data-centre GPU",
+    assumed=True,
 )
 
 #: Word of the command line -> (field, unit): a duration, a rate or a count.
@@ -97,7 +109,7 @@ def service(settings: Mapping[str, str], *, seats: int | None = None) -> Service
     told = {field for field, _ in _WORDS.values()} - {"overhead", "chunk"} <= changed.keys()
     given = ", ".join(word for word, (field, _) in _WORDS.items() if field in changed)
     origin = "given" if told else f"{DEFAULT.origin}, with {given} as given"
-    made: Service = replace(DEFAULT, origin=origin, **changed)  # type: ignore[arg-type]
+    made: Service = replace(DEFAULT, origin=origin, assumed=not told, **changed)  # type: ignore[arg-type]
     return made
 
 

@@ -21,6 +21,8 @@ from kubectl_llmhpa.simulate.requests import Requests
 
 #: No engine takes a request of more tokens: a longer one is a broken row.
 MOST_TOKENS = 10_000_000
+#: No load pauses for so long: a later row has a broken time.
+LONGEST_GAP_S = 7 * 86400.0
 _AZURE = ("TIMESTAMP", "ContextTokens", "GeneratedTokens")
 _MOONCAKE = ("timestamp", "input_length", "output_length")
 _ZONE = re.compile(r"(?:Z|[+-]\d\d:?\d\d)$")
@@ -72,6 +74,8 @@ def _read(lines: Iterator[tuple[int, str]], attempted: str, skip_bad: bool) -> T
                 raise _BadRow(
                     f"it comes {last - when:g} s before the row above it, and rows must be in order"
                 )
+            if when - last > LONGEST_GAP_S:
+                raise _BadRow(f"it comes {(when - last) / 86400:.0f} days after the row above it")
             if not 0 < prompt <= MOST_TOKENS or not 0 < output <= MOST_TOKENS:
                 which, tokens = ("prompt", prompt) if not 0 < prompt <= MOST_TOKENS else ("answer", output)
                 raise _BadRow(f"{which} of {tokens} tokens")

@@ -1,0 +1,269 @@
+"""`simulate`: an autoscaler beside others on the same load, by the controller's own arithmetic."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kubectl_llmhpa.cli.connection import connect, connection_options
+from kubectl_llmhpa.cli.workload_argument import workload_argument
+
+if TYPE_CHECKING:
+    from kubectl_llmhpa.engines import EngineFacts
+    from kubectl_llmhpa.kube import Connection
+    from kubectl_llmhpa.simulate import Comparison, World
+    from kubectl_llmhpa.simulate.scalers import Candidate
+    from kubectl_llmhpa.simulate.service import Service
+
+_BALANCES = ("random", "round-robin", "least-loaded")
+_FILES = (".yaml", ".yml", ".json")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is there already: its autoscalers, and what the cluster says of its pods (None, empty: nothing)."""
+
+    candidates: tuple[Candidate, ...] = ()
+    engine: EngineFacts | None = None
+    start_up: tuple[float, ...] = ()
+    gpus: int = 1
+    notes: tuple[str, ...] = ()
+
+
+# fmt: off
+@click.command()
+@workload_argument(required=False)
+@click.option(
+    "-f", "--filename", default="", metavar="PATH|-",
+    help="Take HPAs and ScaledObjects from a file; no cluster is asked",
+)
+@click.option(
+    "--trace", type=click.Path(path_type=Path),
+    help="Requests of a trace file: Azure LLM inference (CSV) or Mooncake (JSON lines)",
+)
+@click.option("--skip-bad", is_flag=True, help="Leave out and count rows of the trace that cannot be right")
+@click.option(
+    "--load", default="", metavar="SHAPE:KEY=VALUE,...",
+    help="Made-up requests: constant:rate=5, ramp:to=20, step:high=20, day:peak=40, bursty:peak=20",
+)
+@click.option(
+    "--slo", default="ttft=2s", show_default=True, metavar="KEY=TIME,...",
+    help="What a request must keep: ttft, tpot (time per token after the first), e2e",
+)
+@click.option(
+    "--goal", type=click.FloatRange(1, 100), default=99.0, show_default=True, metavar="PERCENT",
+    help="How many of the requests are to keep it",
+)
+@click.option(
+    "--policy", default="load,vendor", show_default=True, metavar="A,B,...",
+    help="What to compare with: policies of enable, and files with an HPA or a ScaledObject",
+)
+@click.option(
+    "--min", "least", type=click.IntRange(1),
+    help="Fewest replicas of a policy (default: as the autoscaler has it, or 1)",
+)
+@click.option(
+    "--max", "most", type=click.IntRange(1, 1000),
+    help="Most replicas of a policy (default: as the autoscaler has it, or 10)",
+)
+@click.option("--replicas", type=click.IntRange(1), help="Ready pods at the start (default: the fewest)")
+@click.option(
+    "--seats", type=click.IntRange(1, 100_000),
+    help="Requests that one pod runs at once (default: what the engine says, or 64)",
+)
+@click.option(
+    "--service", default="", metavar="KEY=VALUE,...",
+    help="How fast a pod is: step, per-request, overhead (times), prefill (tokens per second), chunk, kv (tokens)",
+)
+@click.option(
+    "--start-up", default="", metavar="TIME,...",
+    help="From a replica asked for to a ready pod; of several one is drawn (default: as the pods took, or 120s)",
+)
+@click.option(
+    "--grace", default="30s", show_default=True, metavar="TIME",
+    help="How long a pod that is taken away may go on with its requests",
+)
+@click.option(
+    "--scrape-interval", default="15s", show_default=True, metavar="TIME", help="How often Prometheus scrapes"
+)
+@click.option(
+    "--sync-period", default="15s", show_default=True, metavar="TIME", help="How often the HPA controller looks"
+)
+@click.option(
+    "--balance", type=click.Choice(_BALANCES), default="random", show_default=True,
+    help="How requests are spread over pods",
+)
+@click.option(
+    "--gpus", type=click.IntRange(1, 1000), help="GPUs of one pod (default: what the pods ask for, or 1)"
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same run")
+@click.option("--html", type=click.Path(path_type=Path), help="Write a page with the timelines to this file")
+@click.option("-o", "--output", type=click.Choice(["json", "yaml"]), help="Output format")
+@connection_options
+def simulate(
+    connection: Connection, workload: tuple[str, ...], filename: str, trace: Path | None, skip_bad: bool, load: str,
+    slo: str, goal: float, policy: str, least: int | None, most: int | None, replicas: int | None, seats: int | None,
+    service: str, start_up: str, grace: str, scrape_interval: str, sync_period: str, balance: str, gpus: int | None,
+    seed: int, html: Path | None, output: str | None,
+) -> None:
+    # fmt: on
+    """Simulate an autoscaler on a load, beside other policies and beside fixed replicas.
+
+    The autoscaler of TYPE/NAME is taken from the cluster, or that of -f from a file; without either only the policies
+    are compared. Pods are a model, the HPA's arithmetic is the controller's own. Nothing is changed.
+
+    \b
+    Examples:
+      # What is in the cluster against what enable would write, on a day's load
+      kubectl llm-hpa simulate sts/vllm --load day:peak=20
+      # A file against a trace, without a cluster
+      kubectl llm-hpa simulate -f hpa.yaml --trace trace.csv --slo ttft=2s,tpot=80ms
+      # Two policies for a pod that takes five minutes to start
+      kubectl llm-hpa simulate --load step:high=30 --start-up 5m --seats 64 --max 8
+    """
+    if workload and filename:
+        raise click.UsageError("-f reads no cluster: leave out TYPE/NAME")
+    if bool(trace) == bool(load):
+        raise click.UsageError("give one of --trace FILE and --load SHAPE, for example --load day:peak=20")
+    if skip_bad and not trace:
+        raise click.UsageError("--skip-bad is for --trace")
+    from kubectl_llmhpa.simulate import Question, Slo, World, compare, loads, traces
+    from kubectl_llmhpa.simulate.words import pairs, seconds
+
+    wanted = Slo.parse(slo)
+    curve = pairs("--service", service)
+    given_starts = tuple(seconds("--start-up", one.strip()) for one in start_up.split(",") if one.strip())
+    world = World(
+        start_up=given_starts or (120.0,), grace=seconds("--grace", grace),
+        scrape=_above_zero("--scrape-interval", scrape_interval), sync=_above_zero("--sync-period", sync_period),
+        balance=balance, seed=seed,  # type: ignore[arg-type]
+    )  # fmt: skip
+    notes: list[str] = []
+    if trace:
+        read = traces.read(trace, skip_bad=skip_bad)
+        requests = read.requests
+        if read.skipped:
+            notes.append(f"{read.skipped} rows of the trace are left out, the first for {read.fault}")
+    else:
+        requests = loads.load(load, seed=seed)
+    subject = _subject(connection, workload, filename)
+    notes += subject.notes
+    pod = _pod(curve, seats, subject, notes)
+    if not given_starts:
+        world = _measured(world, subject, notes)
+    candidates = _candidates(subject, policy, least, most, pod.seats, f"{pod.seats} seats")
+    question = Question(
+        requests, pod, world, wanted, goal=goal / 100, gpus=gpus or subject.gpus, replicas=replicas
+    )
+    found = compare(question, candidates, _progress())
+    _show(found, notes, html, output)
+
+
+def _above_zero(option: str, text: str) -> float:
+    from kubectl_llmhpa.simulate.words import seconds
+
+    value = seconds(option, text)
+    if value < 0.1:
+        raise click.UsageError(f"{option} must be at least 100ms")
+    return value
+
+
+def _subject(connection: Connection, workload: tuple[str, ...], filename: str) -> Subject:
+    """The autoscaler that is there, from a file or from the cluster."""
+    if filename:
+        from kubectl_llmhpa.simulate import files
+
+        return Subject(tuple(files.read(filename)))
+    if not workload:
+        return Subject()
+    from kubectl_llmhpa.workloads import parse
+
+    parse(workload)  # bad usage is told before anything is connected to
+    with connect(connection, read_only=True) as cluster:
+        from kubectl_llmhpa.simulate import live
+
+        seen = live.look(cluster, workload, cluster.namespace)
+    return Subject(seen.candidates, seen.engine, seen.start_up, seen.gpus, seen.notes)
+
+
+def _pod(curve: dict[str, str], seats: int | None, subject: Subject, notes: list[str]) -> Service:
+    from kubectl_llmhpa.simulate import service_of
+
+    told = subject.engine.seats if subject.engine is not None else None
+    if seats is None and "seats" not in curve and told is not None:
+        seats = told.value
+        notes.append(f"{told.value} seats: {told.evidence}")
+    return service_of(curve, seats=seats)
+
+
+def _measured(world: World, subject: Subject, notes: list[str]) -> World:
+    from dataclasses import replace
+
+    if not subject.start_up:
+        notes.append("pods are assumed to be ready 120s after they are asked for: give --start-up")
+        return world
+    times = subject.start_up
+    notes.append(f"start-up is drawn from what {len(times)} pods took, {times[0]:.0f}s to {times[-1]:.0f}s")
+    return replace(world, start_up=times)
+
+
+def _candidates(
+    subject: Subject, policy: str, least: int | None, most: int | None, seats: int, evidence: str
+) -> list[Candidate]:
+    """What is there first, then every policy in the order given."""
+    from dataclasses import replace
+
+    from kubectl_llmhpa.engines import Seats
+    from kubectl_llmhpa.simulate import files, scalers
+
+    found = list(subject.candidates)
+    spec = found[0].scaling.spec if found else None
+    low = least or (spec.min_replicas if spec else 1)
+    high = most or (max(spec.max_replicas, low) if spec else max(10, low))
+    if high < low:
+        raise click.UsageError(f"--max {high} is below --min {low}")
+    external = bool(found) and found[0].external
+    facts = subject.engine or scalers.facts_for(found, seats, evidence)
+    facts = replace(facts, seats=Seats(seats, evidence, proved=True))
+    for word in filter(None, (one.strip() for one in policy.split(","))):
+        if word.endswith(_FILES) or "/" in word:
+            found += files.read(word)
+        else:
+            found.append(scalers.of_policy(word, facts, least=low, most=high, external=external))
+    if not found:
+        raise click.UsageError("nothing to simulate: give TYPE/NAME, -f FILE or --policy")
+    return scalers.told_apart(found)
+
+
+def _progress() -> Callable[[str], None]:
+    """Who is told what is being simulated: a person at a terminal."""
+    if not sys.stderr.isatty():
+        return lambda _: None
+    from kubectl_llmhpa.cli.main import printable
+
+    return lambda what: click.echo(f"simulating {printable(what)} ...", err=True)
+
+
+def _show(found: Comparison, notes: list[str], html: Path | None, output: str | None) -> None:
+    from kubectl_llmhpa.cli import simulate_text
+    from kubectl_llmhpa.errors import LlmHpaError
+    from kubectl_llmhpa.output import documents
+
+    told = [*notes, *found.notes]
+    if html is not None:
+        from kubectl_llmhpa.cli import simulate_html
+
+        page = simulate_html.page(found, told)
+        try:
+            html.write_text(page, encoding="utf-8")
+        except OSError as error:
+            raise LlmHpaError(f"write {html}", error.strerror or str(error)) from error
+    if output:
+        click.echo(documents.dump(simulate_text.document(found, told), output), nl=False)
+    else:
+        click.echo(simulate_text.text(found, told))
