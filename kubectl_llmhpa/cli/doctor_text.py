@@ -37,11 +37,12 @@ def block(broken: Judged) -> list[str]:
     """The broken hop: what was asked, what came back, the cause and the fix."""
     verdict, finding = broken.verdict, broken.verdict.finding
     assert finding is not None
+    cause = finding.why if finding.seen == verdict.answer else f"{finding.seen}; {finding.why}"
     return [
         printable(f"Broken:     {broken.hop}"),
         printable(f"Asked:      {verdict.asked}"),
         printable(f"Came back:  {verdict.answer}"),
-        printable(f"Cause:      {finding.seen}; {finding.why} [{finding.code}]"),
+        printable(f"Cause:      {cause} [{finding.code}]"),
         printable(f"Fix:        {finding.fix}"),
     ]
 

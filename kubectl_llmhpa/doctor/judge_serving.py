@@ -8,7 +8,7 @@ from kubectl_llmhpa.backends import prometheus_adapter, providers
 from kubectl_llmhpa.doctor import asks
 from kubectl_llmhpa.doctor.asks import Ask
 from kubectl_llmhpa.doctor.facts import AdapterFacts, Facts, ProviderFacts
-from kubectl_llmhpa.doctor.model import Verdict, broken, ok, skipped, told, unknown
+from kubectl_llmhpa.doctor.model import Mark, Verdict, broken, ok, skipped, told, unknown
 from kubectl_llmhpa.doctor.serving import live_name
 from kubectl_llmhpa.findings import Finding, found
 from kubectl_llmhpa.monitoring import durations, selects
@@ -28,16 +28,27 @@ def judge_api(facts: Facts) -> Verdict:
         verdicts.append(
             _api(facts, "external", prometheus_adapter.EXTERNAL_GROUP, facts.serving.external, external)
         )
-    return worst(verdicts)
+    return all_of(verdicts)
 
 
 def worst(verdicts: Sequence[Verdict]) -> Verdict:
     """The first broken one, else the first that is unknown, else the first."""
-    for mark in ("broken", "unknown"):
+    for mark in (Mark.BROKEN, Mark.UNKNOWN):
         for one in verdicts:
-            if one.mark.value == mark:
+            if one.mark is mark:
                 return one
     return verdicts[0]
+
+
+def all_of(verdicts: Sequence[Verdict]) -> Verdict:
+    """The worst one, or where all are well what all of them say."""
+    told_ = worst(verdicts)
+    if told_.mark is not Mark.OK:
+        return told_
+    notes = tuple(note for one in verdicts for note in one.notes)
+    answers = ", ".join(dict.fromkeys(one.answer for one in verdicts))
+    asked = "; ".join(dict.fromkeys(one.asked for one in verdicts))
+    return Verdict(Mark.OK, asked, answers, None, notes, any(one.armed for one in verdicts))
 
 
 def _nothing(facts: Facts) -> str:

@@ -14,8 +14,8 @@ from kubectl_llmhpa.api import API_SERVICES, NETWORK_POLICIES, PROMETHEUSES, Jso
 from kubectl_llmhpa.backends import keda as keda_backend
 from kubectl_llmhpa.doctor.engine import finite
 from kubectl_llmhpa.doctor.facts import Facts, KedaFacts, TriggerFacts, ValueFacts
-from kubectl_llmhpa.doctor.judge_serving import worst
-from kubectl_llmhpa.doctor.model import Verdict, broken, ok, unknown
+from kubectl_llmhpa.doctor.judge_serving import all_of
+from kubectl_llmhpa.doctor.model import Verdict, broken, ok, told, unknown
 from kubectl_llmhpa.doctor.seeing import Seeing, problem
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.findings import Finding, found
@@ -64,6 +64,7 @@ def look(
     if keda is None and scaled is None:
         return None
     spec = (scaled or {}).get("spec") or {}
+    _read_ahead(seeing, spec.get("triggers") or [], keda.namespace if keda else "")
     triggers = [
         _trigger(seeing, index, one, namespace, keda.namespace if keda else "")
         for index, one in enumerate(spec.get("triggers") or [])
@@ -76,6 +77,17 @@ def look(
         keda.namespace if keda else "", keda.version if keda else "", keda.problem if keda else "", tuple(triggers),
         policies,
     )  # fmt: skip
+
+
+def _read_ahead(seeing: Seeing, triggers: Sequence[Json], home: str) -> None:
+    """Ask all the queries at once."""
+    given = [one.get("metadata") or {} for one in triggers]
+    places = [
+        (prometheus.server_of(str(one.get("serverAddress", "")), home), one.get("query", "")) for one in given
+    ]
+    seeing.get_many(
+        [prometheus.query_path(server, str(query)) for server, query in places if server is not None]
+    )
 
 
 def _trigger(seeing: Seeing, index: int, trigger: Json, namespace: str, home: str) -> TriggerFacts:
@@ -145,7 +157,7 @@ def judge_value(facts: Facts) -> Verdict:
             seen = f"KEDA's fallback is active: {cause or 'its queries fail'}"
             return broken(asked, seen, _by_cause(facts, cause, seen) or found("keda-fallback", about, seen))
     triggers = {one.metric: one for one in facts.keda.triggers} if facts.keda else {}
-    return worst([_one(facts, one, triggers.get(one.metric)) for one in facts.values])
+    return all_of([_one(facts, one, triggers.get(one.metric)) for one in facts.values])
 
 
 def _one(facts: Facts, value: ValueFacts, trigger: TriggerFacts | None) -> Verdict:
@@ -194,7 +206,8 @@ def _by_cause(facts: Facts, cause: str, seen: str) -> Finding | None:
     if code == "keda-unreachable" and facts.keda is not None and facts.keda.policies:
         return facts.keda.policies[0]
     address = facts.keda.triggers[0].address if facts.keda and facts.keda.triggers else "the address"
-    return found(code, facts.target.reference, seen, address=address, effect="")
+    more = "make one number of the query with sum(...)"
+    return found(code, facts.target.reference, seen, address=address, effect="", fix=more)
 
 
 def _query(facts: Facts, one: TriggerFacts, path: str) -> Verdict | None:
@@ -207,7 +220,9 @@ def _query(facts: Facts, one: TriggerFacts, path: str) -> Verdict | None:
         return None
     if one.elements > 1:
         seen = f"the query of {one.metric} gives {one.elements} elements ({', '.join(one.values)})"
-        return broken(path, seen, found("query-many-elements", about, seen))
+        return broken(
+            path, seen, told("query-many-elements", about, seen, f"make one number of it: sum({one.query})")
+        )
     if one.elements == 0 or (one.bare == 0 and one.elements == 1):
         if facts.engine is not None and facts.engine.armed:
             return ok(path, f"{one.metric}: no sample before the first request (armed)", armed=True)

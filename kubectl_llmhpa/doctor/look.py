@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timezone
 
@@ -30,9 +31,9 @@ from kubectl_llmhpa.doctor import (
     target,
     values,
 )
-from kubectl_llmhpa.doctor.facts import Facts, ScalerFacts
+from kubectl_llmhpa.doctor.facts import Facts, Problem, ScalerFacts
 from kubectl_llmhpa.doctor.seeing import Seeing
-from kubectl_llmhpa.errors import LlmHpaError
+from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.monitoring import address, prometheus, prometheus_operator
 from kubectl_llmhpa.monitoring.prometheus import Server
 from kubectl_llmhpa.plan.sight import EngineSight
@@ -54,34 +55,40 @@ def look(
     facts = Facts("/".join(words), namespace, at, __version__, goal, scaler)
     if workload is None:
         return codec.cleaned(replace(facts, pods=None, unseen=seeing.unseen))
-    pods, live = target.look_pods(seeing, workload)
-    seen, sight = engine.look(seeing, live, hint)
-    scaler = replace(
-        scaler, findings=scaling.look_findings(scaler.hpa, sight.facts if sight else None, goal.reference)
-    )
-    asked = asks.of(scaler.hpa)
     by_keda = scaler.scaled_object is not None
-    adapter, why = (None, None) if by_keda else serving.look_adapter(seeing)
+    with ThreadPoolExecutor(2, thread_name_prefix="doctor") as beside:
+        adapting = beside.submit(_adapter, seeing, by_keda)
+        calculating = beside.submit(scaling.look_arithmetic, seeing, scaler.hpa, at)
+        pods, live = target.look_pods(seeing, workload)
+        seen, sight = engine.look(seeing, live, hint)
+        adapter, why = adapting.result()
+        arithmetic = calculating.result()
+    findings = scaling.look_findings(scaler.hpa, sight.facts if sight else None, goal.reference)
+    asked = asks.of(scaler.hpa)
     server = _server(seeing, namespace, adapter, scaler, wanted)
     found = samples.look(seeing, server, namespace, live, _metrics(scaler, sight))
-    scraped = bool(found.series) or not live
-    served = serving.look(seeing, adapter, why, asked, seen)
+    served = serving.look(seeing, adapter, why, asked, seen, listing=not by_keda)
     numbers = values.look(seeing, asked, workload, served)
     return codec.cleaned(
         replace(
             facts,
-            scaler=scaler,
+            scaler=replace(scaler, findings=findings),
             pods=pods,
             engine=seen,
             samples=found,
-            scraping=scraping.look(seeing, workload, scraped=scraped),
+            scraping=scraping.look(seeing, workload, scraped=bool(found.series) or not live),
             serving=served,
             values=numbers,
             keda=keda.look(seeing, scaler.scaled_object, namespace, numbers) if _external(scaler) else None,
-            arithmetic=scaling.look_arithmetic(seeing, scaler.hpa, at),
+            arithmetic=arithmetic,
             unseen=seeing.unseen,
         )
     )
+
+
+def _adapter(seeing: Seeing, by_keda: bool) -> tuple[Adapter | None, Problem | None]:
+    """The adapter of the custom metrics API, which KEDA's HPAs do not ask."""
+    return (None, None) if by_keda else serving.look_adapter(seeing)
 
 
 def _external(scaler: ScalerFacts) -> bool:
@@ -114,9 +121,18 @@ def _server(
             else (keda.address_of(scaler.scaled_object), "")
         )
         server = prometheus.server_of(url, home) if url else None
-        if server is not None and prometheus.reachable(seeing, server) is None:
+        if server is not None and not _down(seeing, server):
             return server
     return _operated(seeing, namespace, wanted) or (server if not wanted else None)
+
+
+def _down(seeing: Seeing, server: Server) -> bool:
+    """Whether no Prometheus runs there, by a question whose answer counts for nothing else."""
+    try:
+        seeing.get(SERVICES.path(server.namespace, server.service))
+    except ApiError as error:
+        return error.not_found
+    return False
 
 
 def _operated(seeing: Seeing, namespace: str, wanted: str) -> Server | None:

@@ -96,5 +96,5 @@ def skipped(asked: str, answer: str) -> Verdict:
 
 def told(code: str, about: str, seen: str, fix: str = "", **values: object) -> Finding:
     """A finding of the registry, with a fix that is exact for this cluster where there is one."""
-    made = found(code, about, seen, **values)
+    made = found(code, about, seen, fix=fix, **values)
     return replace(made, fix=fix) if fix else made

@@ -45,7 +45,9 @@ def look(
     place = f"{server.namespace}/{server.service}:{server.port}"
     try:
         series = _series(seeing, server, namespace, pods, metrics)
-        strays = _strays(seeing, server, pods, metrics) if metrics and not _of(series, metrics) else ()
+        strays = (
+            _strays(seeing, server, namespace, pods, metrics) if metrics and not _of(series, metrics) else ()
+        )
         ages = _ages(seeing, server, namespace, pods, metrics)
         up = {one.labels.get("pod", "") for one in series if _name(one) == "up" and one.value == "1"}
         down = [one for one in pods if one["metadata"]["name"] not in up]
@@ -65,13 +67,15 @@ def _series(
 
 
 def _strays(
-    seeing: Seeing, server: Server, pods: Sequence[Json], metrics: Sequence[str]
+    seeing: Seeing, server: Server, namespace: str, pods: Sequence[Json], metrics: Sequence[str]
 ) -> tuple[Series, ...]:
-    """Series of the metrics that name a pod by another label than `pod`, or in another namespace's name."""
+    """Series of the metrics that name a pod by other labels than `namespace` and `pod`, or by its address only."""
     if not pods:
         return ()
-    labels = dict.fromkeys(pair.pod for pair in PAIRS)
-    each = [f'{{__name__=~"{_any(metrics)}",{label}=~"{_names(pods)}"}}' for label in labels]
+    each = [
+        f'{{__name__=~"{_any(metrics)}",{pair.pod}=~"{_names(pods)}",{pair.namespace}="{namespace}"}}'
+        for pair in PAIRS[1:]
+    ]
     addresses = "|".join(
         re.escape(str(ip)) for one in pods[:_PODS] if (ip := (one.get("status") or {}).get("podIP"))
     )

@@ -100,7 +100,7 @@ def _by_state(facts: Facts, asked: str, view: HpaView, notes: Sequence[Finding])
         return broken(asked, text, told("stuck-at-zero", about, view.why, fix))
     if view.state == "Degraded":
         return broken(asked, text, found("one-metric-invalid", about, view.why, **values))
-    if view.state.startswith("Broken"):
+    if view.state.startswith("Broken") and view.state != "Broken: effect":  # that is the next hop but one
         if any(one.reason == "AmbiguousSelector" and one.status == "False" for one in view.conditions):
             return broken(asked, text, told("two-scalers", about, view.why))
         return broken(asked, text, found("hpa-cannot-compute", about, view.why, **values))

@@ -64,6 +64,10 @@ class Seeing(Once):
             self._refused[f"{verb} {kind}" + (f' in namespace "{namespace}"' if namespace else "")] = None
         return allowed
 
+    def know(self, path: str, answer: Json) -> None:
+        """What a path would give, where a list has told it already."""
+        self._answers.setdefault((path, "application/json"), answer)
+
     def items(self, path: str) -> list[Json] | None:
         """The items of a list; none where the kind does not exist, None where they could not be read."""
         try:

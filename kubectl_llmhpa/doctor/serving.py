@@ -43,18 +43,21 @@ def look(
     why: Problem | None,
     asked: Sequence[Ask],
     engine: EngineSeen | None,
+    *,
+    listing: bool,
 ) -> ServingFacts:
-    """Who serves what is asked for."""
+    """Who serves what is asked for; the custom metrics API's list only with `listing`."""
     services = seeing.items(API_SERVICES.path())
     custom = _providers(services, prometheus_adapter.GROUP, adapter)
     external = _providers(services, prometheus_adapter.EXTERNAL_GROUP, None)
     names = [one.name for one in asked if one.type != asks.EXTERNAL]
     root = f"/apis/{prometheus_adapter.GROUP}/{custom[0].version if custom else prometheus_adapter.DEFAULT_VERSION}"
-    listing: Json | None = None
+    answer: Json | None = None
     listed, failed = None, None
     try:
-        listing = seeing.get(root)
-        listed = [str(one["name"]) for one in listing.get("resources") or []]
+        if listing:
+            answer = seeing.get(root)
+            listed = [str(one["name"]) for one in answer.get("resources") or []]
     except ApiError as error:
         failed = problem(error)
     known = sorted({one.partition("/")[2] for one in listed or ()})
@@ -62,9 +65,7 @@ def look(
     near = {one: nearest(one, known) for one in names if one not in known}
     facts = None
     if adapter is not None:
-        facts = _adapter(
-            seeing, adapter, asked, listing, missing=len(served) < len(names), empty=listed == []
-        )
+        facts = _adapter(seeing, adapter, asked, answer, missing=len(served) < len(names), empty=listed == [])
     live = [one.api_name for one in engine.signals] if engine else []
     return ServingFacts(
         custom, external, facts, why, None if listed is None else len(known), failed,

@@ -116,6 +116,8 @@ def _scaler(
         hpa = next((one for one in hpas or [] if one["metadata"]["name"] in own), None)
     if hpa is None and scaled is None:
         hpa = targeting[0] if targeting else None
+    if scaled is not None:
+        seeing.know(SCALED_OBJECTS.path(namespace, scaled["metadata"]["name"]), scaled)
     rivals = [f"hpa/{one['metadata']['name']}" for one in targeting if one is not hpa and not _is(one, hpa)]
     rivals += [f"scaledobject/{one['metadata']['name']}" for one in by_keda if not _is(one, scaled)]
     return ScalerFacts(

@@ -11,7 +11,7 @@ from kubectl_llmhpa.backends import prometheus_adapter
 from kubectl_llmhpa.doctor import asks, keda
 from kubectl_llmhpa.doctor.asks import Ask
 from kubectl_llmhpa.doctor.facts import Facts, PodFacts, Series, ServingFacts, ValueFacts
-from kubectl_llmhpa.doctor.judge_serving import worst
+from kubectl_llmhpa.doctor.judge_serving import all_of
 from kubectl_llmhpa.doctor.model import Verdict, broken, ok, skipped, unknown
 from kubectl_llmhpa.doctor.samples import running
 from kubectl_llmhpa.doctor.seeing import Seeing, problem
@@ -60,7 +60,7 @@ def judge(facts: Facts) -> Verdict:
         return unknown(asked, "it was not made")
     if asks.by_keda(facts):
         return keda.judge_value(facts)
-    return worst([_one(facts, one) for one in facts.values])
+    return all_of([_one(facts, one) for one in facts.values])
 
 
 def _one(facts: Facts, one: ValueFacts) -> Verdict:

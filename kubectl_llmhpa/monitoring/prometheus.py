@@ -60,13 +60,17 @@ def server_of(url: str, own_namespace: str) -> Server | None:
     return Server(namespace, words[0], port, parts.path, parts.scheme)
 
 
+def query_path(server: Server, expression: str) -> str:
+    """The API path that `query` reads."""
+    return f"{server.proxy_path}/api/v1/query?{urllib.parse.urlencode({'query': expression})}"
+
+
 def query(reader: Reader, server: Server, expression: str) -> list[Sample]:
     """The instant vector of a PromQL expression.
 
     Raises ApiError when the proxy refuses, LlmHpaError when Prometheus refuses the expression.
     """
-    path = f"{server.proxy_path}/api/v1/query?{urllib.parse.urlencode({'query': expression})}"
-    answer: Json = reader.get(path)
+    answer: Json = reader.get(query_path(server, expression))
     if answer.get("status") != "success":
         raise LlmHpaError(
             f"ask Prometheus {server.namespace}/{server.service}", str(answer.get("error", "no success"))

@@ -1,0 +1,184 @@
+"""Every finding of `doctor`: a recorded healthy chain does not give it, and one change of that does."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from kubectl_llmhpa.doctor import HOPS, Facts, Mark, codec, diagnose
+from kubectl_llmhpa.doctor.facts import Problem
+from kubectl_llmhpa.findings import chain
+from tests.unit.doctor_cases import CASES, Case
+from tests.unit.doctor_changes import (
+    ADAPTER,
+    KEDA,
+    Change,
+    both,
+    engine_is,
+    on,
+    recorded,
+    top,
+    unscraped,
+    values,
+)
+
+#: Codes that are no cause of their own: notes, and what other commands say.
+_NOTES = {"two-targets", "not-checked", "pods-starting", "at-maximum"}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.code} {case.name}".strip())
+def test_the_first_broken_hop_and_its_cause(case: Case) -> None:
+    found = diagnose(case.change(case.base))
+    assert found.broken is not None
+    finding = found.broken.verdict.finding
+    assert finding is not None
+    assert (found.broken.hop, finding.code) == (case.hop, case.code)
+    assert finding.seen
+    assert finding.why
+    assert finding.fix
+    assert "{" not in finding.why
+    behind = [one.verdict.mark for one in found.hops[[one.hop for one in found.hops].index(case.hop) + 1 :]]
+    assert set(behind) <= {Mark.UNKNOWN}
+
+
+@pytest.mark.parametrize("name", ["adapter", "keda"])
+def test_a_healthy_chain_has_no_broken_hop(name: str) -> None:
+    found = diagnose(recorded(name))
+    assert found.broken is None
+    assert [one.hop for one in found.hops] == [one.name for one in HOPS]
+    assert {one.verdict.mark for one in found.hops} == {Mark.OK}
+    assert not [note for one in found.hops for note in one.verdict.notes]
+
+
+def test_every_code_of_the_chain_is_a_case() -> None:
+    assert {rule.code for rule in chain.ROWS} - {case.code for case in CASES} - _NOTES == set()
+
+
+def test_every_failure_mode_is_a_case() -> None:
+    named = {mode for case in CASES for mode in case.modes}
+    # 17 is lint's (`value-on-count`), 18 is no fault: pods that start
+    assert set(range(1, 31)) - named == {17, 18}
+
+
+def test_an_armed_engine_is_no_fault() -> None:
+    armed = both(
+        engine_is(armed=True, signals=()),
+        values(items=()),
+        lambda facts: replace(
+            facts,
+            samples=replace(
+                facts.samples,
+                ages={},
+                series=tuple(one for one in facts.samples.series if one.labels["__name__"] == "up"),
+            ),
+        ),
+    )
+    found = diagnose(armed(ADAPTER))
+    assert found.broken is None
+    assert found.armed
+
+
+def test_pods_that_start_are_no_fault() -> None:
+    starting = replace(
+        ADAPTER,
+        pods=tuple(replace(one, ready=False) for one in ADAPTER.pods or ()),
+        engine=None,
+        values=tuple(replace(one, items=()) for one in ADAPTER.values),
+    )
+    found = diagnose(starting)
+    assert found.broken is None
+    notes = [note.code for one in found.hops for note in one.verdict.notes]
+    assert "pods-starting" in notes
+
+
+@pytest.mark.parametrize(
+    ("change", "hop"),
+    [
+        (top(pods=None), "engine"),
+        (on("samples", server="", series=(), ages={}), "sample"),
+        (on("samples", blind=Problem("no", forbidden=True), series=(), ages={}), "scrape target"),
+        (on("serving", custom=None, external=None, adapter=None, listed=None, served=()), "name"),
+        (
+            both(unscraped, on("scraping", monitors=None, prometheuses=None), on("samples", server="")),
+            "selection",
+        ),
+        (values(items=(), problem=Problem("no", code=403, forbidden=True)), "value"),
+        (on("scaler", seen=False, hpa=None, scaled_object=None), "autoscaler"),
+        (top(unseen=("list pods",)), "access"),
+    ],
+    ids=["pods", "server", "prometheus", "apiservices", "monitors", "values", "hpas", "access"],
+)
+def test_what_may_not_be_seen_is_unknown_and_stops_nothing(change: Change, hop: str) -> None:
+    found = diagnose(change(ADAPTER))
+    assert found.broken is None
+    assert hop in [one.hop for one in found.hops if one.verdict.mark is Mark.UNKNOWN]
+
+
+@pytest.mark.parametrize("facts", [ADAPTER, KEDA, *(case.change(case.base) for case in CASES)])
+def test_facts_go_into_a_file_and_come_back(facts: Facts) -> None:
+    assert codec.load(codec.dump(facts), "x") == codec.cleaned(facts) == facts
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("vllm serve x --api-key sk-123abc --port 8000", "vllm serve x --api-key <hidden> --port 8000"),
+        ("--api-key=sk-123abc", "--api-key=<hidden>"),
+        ("http://admin:hunter2@prometheus:9090/x", "http://<hidden>@prometheus:9090/x"),
+        ("Authorization: Bearer eyJhbGciOi.x.y", "Authorization: Bearer <hidden>"),
+        ("https://host/q?access_token=abc&x=1", "https://host/q?access_token=<hidden>&x=1"),
+        ("sum(vllm:num_requests_waiting{pod=~\"a|b\"})", "sum(vllm:num_requests_waiting{pod=~\"a|b\"})"),
+        ("vllm:generation_tokens_total 5", "vllm:generation_tokens_total 5"),
+    ],
+)  # fmt: skip
+def test_secrets_stay_out(text: str, left: str) -> None:
+    assert codec.secrets_out({"a": [text]}) == {"a": [left]}
+    assert codec.secrets_out(left) == left
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        '{"kind": "DoctorFacts", "version": 99}',
+        '{"kind": "DoctorFacts", "version": 1, "facts": {"asked": 1}}',
+    ],
+)
+def test_another_file_is_refused_in_one_sentence(text: str) -> None:
+    from kubectl_llmhpa.errors import ExitCode, LlmHpaError
+
+    with pytest.raises(LlmHpaError) as raised:
+        codec.load(text, "x.json")
+    assert raised.value.exit_code == ExitCode.COULD_NOT_LOOK
+    assert "x.json" in str(raised.value)
+
+
+def test_a_diagnosis_is_text_and_a_document() -> None:
+    from kubectl_llmhpa.cli import doctor_text
+    from kubectl_llmhpa.output import documents
+
+    broken = diagnose(CASES[0].change(CASES[0].base))
+    text = doctor_text.text(broken)
+    assert "broken   target" in text
+    assert "Fix:" in text
+    assert "\x1b" not in text
+    assert "✗" in doctor_text.text(broken, live=True)
+    document = json.loads(
+        documents.dump(documents.document("Diagnosis", doctor_text.content(broken)), "json")
+    )
+    assert (document["healthy"], document["broken"], len(document["hops"])) == (False, "target", len(HOPS))
+    assert doctor_text.text(diagnose(ADAPTER)).endswith("\nhealthy")
+
+
+def test_hostile_text_is_escaped() -> None:
+    from kubectl_llmhpa.cli import doctor_text
+
+    hostile = on("target", fault="absent", problem=Problem("\x1b[2Jgone\nfake: line"))
+    text = doctor_text.text(diagnose(hostile(ADAPTER)))
+    assert "\x1b" not in text
+    assert "\\x1b[2Jgone" in text
+    assert not any(line.startswith("fake:") for line in text.splitlines())
