@@ -116,7 +116,7 @@ def _of_mapping(path: FieldPath, loaded: Mapping[str, Any], *, inside: bool = Fa
         AdapterRule((*path, key, index) if inside else path, rule, key == "externalRules", index + 1)
         for key in ("rules", "externalRules")
         for index, rule in enumerate(loaded.get(key) or [])
-        if isinstance(rule, dict)
+        if isinstance(rule, dict) and _well_formed(rule)
     )
     refused = ""
     if inside:
@@ -127,6 +127,15 @@ def _of_mapping(path: FieldPath, loaded: Mapping[str, Any], *, inside: bool = Fa
     if not refused:
         refused = next((f"{one.shown}: {why}" for one in rules if (why := refusal(one.rule))), "")
     return RuleFile(path, rules, refused)
+
+
+def _well_formed(rule: Mapping[str, Any]) -> bool:
+    """Whether the parts of a rule are of the types that they should be; the loader says so where they are not."""
+    shapes = (("name", dict), ("resources", dict), ("seriesFilters", list))
+    filters = rule.get("seriesFilters") or []
+    return all(isinstance(rule.get(key) or kind(), kind) for key, kind in shapes) and all(
+        isinstance(one, dict) for one in filters
+    )
 
 
 def refusal(rule: Mapping[str, Any]) -> str:
