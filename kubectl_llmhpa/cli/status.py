@@ -172,7 +172,7 @@ def _show(question: Question, form: Form, found: list[Autoscaler]) -> None:
             name = f"{HPAS.full_name}/{one.view.name}"
             click.echo(escape(name if one.exists else f"{SCALED_OBJECTS.full_name}/{one.scaled_object}"))
     elif not found:
-        _nothing(question)
+        _nothing(question, form)
     elif len(question.named) == 1 and not form.wide:
         click.echo("\n\n".join(block(one, _now()) for one in found))
     else:
@@ -221,10 +221,11 @@ def _warn(form: Form, unread: Iterable[tuple[str, str]], lost: Iterable[str]) ->
             click.echo(f"warning: {printable(line)}", err=True)
 
 
-def _nothing(question: Question) -> None:
-    if not question.named:
+def _nothing(question: Question, form: Form) -> None:
+    if not question.named or form.states:
         where = "any namespace" if question.namespace is None else f"{question.namespace} namespace"
-        click.echo(f"No LLM autoscalers found in {where}.", err=True)
+        state = f" in state {form.states}" if form.states else ""
+        click.echo(f"No LLM autoscalers{state} found in {where}.", err=True)
 
 
 def _missing(question: Question, found: Sequence[Autoscaler]) -> None:

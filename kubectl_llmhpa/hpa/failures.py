@@ -42,6 +42,24 @@ _ROWS: tuple[tuple[str, str, str, bool], ...] = (
         False,
     ),
     (
+        r"unable to fetch metrics from resource metrics API: the server (could not find|is currently unable)",
+        "metrics API",
+        "nothing answers for CPU and memory: metrics-server, behind metrics.k8s.io, is not installed or not Available",
+        False,
+    ),
+    (
+        r"missing request for (?P<metric>\S+) in container (?P<container>\S+)",
+        "target",
+        "container {container} requests no {metric}, so there is nothing to take a percentage of",
+        False,
+    ),
+    (
+        r"metrics for resource (?P<metric>\S+): no metrics returned from resource metrics API",
+        "sample",
+        "metrics-server has no {metric} of any pod of the workload yet",
+        True,
+    ),
+    (
         r"could not find the metric (?P<metric>\S+) for",
         "name",
         "the metrics API does not know {metric}: the adapter has no rule for it, Prometheus has no sample of it, or "
@@ -102,9 +120,8 @@ def explain(message: str) -> Failure:
         if match := re.search(pattern, message, re.DOTALL):
             groups = match.groupdict()
             metric = groups.get("metric") or _metric(message) or "the metric"
-            return Failure(
-                hop, sentence.format(metric=metric, api=groups.get("api") or "", message=message), waits
-            )
+            words = {"api": "", "container": "", **groups, "metric": metric, "message": message}
+            return Failure(hop, sentence.format(**words), waits)
     return Failure("value", message or "the metric cannot be computed")
 
 

@@ -186,6 +186,7 @@ ROWS = (
     Row(CLUSTER, "pods", "list", _WRITE, "whether the accelerators for --max are free", need=OPTIONAL),
     Row(WORKLOAD, "deployments.apps", "list", (STATUS,), "ready replicas", need=OPTIONAL),
     Row(WORKLOAD, "statefulsets.apps", "list", (STATUS,), "ready replicas", need=OPTIONAL),
+    Row(WORKLOAD, _TYPE, "list", (STATUS,), "ready replicas", need=OPTIONAL),
     Row(WORKLOAD, "events", "list", (STATUS, BENCH), "past rescales, and why", need=OPTIONAL),
     Row(WORKLOAD, "events", "watch", (BENCH,), "rescales as they happen", need=OPTIONAL),
     Row(WORKLOAD, _TYPE, "list watch", (BENCH,), "ready replicas as they come", need=OPTIONAL),
