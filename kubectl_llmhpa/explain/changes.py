@@ -84,7 +84,8 @@ def changes(inputs: Inputs, names: tuple[Named, ...], memory: Estimate) -> tuple
 def wait(inputs: Inputs, memory: Estimate, replicas: int) -> Wait | None:
     """How long until a sync gives so many replicas, if nothing changes; None where it never does."""
     latest = _first(lambda after: inputs.sync(memory.latest, after).replicas == replicas)
-    earliest = _first(lambda after: inputs.sync(memory.earliest, after).replicas == replicas)
+    proved = memory.earliest(inputs.replicas, replicas)
+    earliest = _first(lambda after: inputs.sync(proved, after).replicas == replicas)
     return None if latest is None or earliest is None else Wait(min(earliest, latest), latest)
 
 
@@ -95,7 +96,8 @@ def _wait(inputs: Inputs, memory: Estimate) -> Change | None:
     if not later:
         return None
     replicas = inputs.sync(memory.latest, later).replicas
-    earliest = _first(lambda after: inputs.sync(memory.earliest, after).replicas != now)
+    proved = memory.earliest(now, replicas)
+    earliest = _first(lambda after: inputs.sync(proved, after).replicas != now)
     when = Wait(later if earliest is None else min(earliest, later), later)
     way = "up" if replicas > now else "down"
     return Change("wait", replicas, f"may go {way} to {replicas} {when}", wait=when)

@@ -1,7 +1,8 @@
 """What the controller remembers, as far as the HPA's status and its events tell: its memory itself cannot be read.
 
-Two bounds come out. In `latest` everything remembered is as young as it can be, so every wait is as long as it can be;
-in `earliest` it is as old as it can be. Where a window is 0 they are the same. Why a bound holds stands at each rule.
+Bounds come out. In `latest` everything remembered is as young as it can be, so every wait is as long as it can be; in
+the earliest ones it is as old as is proved, one for each way to go, since it takes a high recommendation to hold the
+way down and a low one to hold the way up. Why a bound holds stands at each rule.
 """
 
 from __future__ import annotations
@@ -13,21 +14,29 @@ from kubectl_llmhpa.explain.inputs import Inputs
 from kubectl_llmhpa.hpa import of_hpa, rescales
 from kubectl_llmhpa.hpa.arithmetic import Memory, Recommendation
 from kubectl_llmhpa.hpa.arithmetic.limits import Change
+from kubectl_llmhpa.hpa.arithmetic.sync import ALL_BELOW
 
 #: `--horizontal-pod-autoscaler-sync-period` in seconds: its default, since the flag cannot be read.
 SYNC = 15
 #: The last sync was before now, by at least so much.
 _JUST_NOW = 0.001
-HELD = ("ScaleDownStabilized", "ScaleUpStabilized")
+_NEVER = float("-inf")
+_UP_LIMITS = ("ScaleUpLimit", "TooManyReplicas")
+_DOWN_LIMITS = ("ScaleDownLimit", "TooFewReplicas")
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """The two bounds, and a sentence for everything in them that is not known but estimated."""
+    """The bounds, and a sentence for everything in them that is not known but estimated."""
 
     latest: Memory
-    earliest: Memory
+    earliest_down: Memory
+    earliest_up: Memory
     sentences: tuple[str, ...]
+
+    def earliest(self, before: int, replicas: int) -> Memory:
+        """The bound for a way from so many replicas to so many."""
+        return self.earliest_down if replicas < before else self.earliest_up
 
 
 def estimate(facts: Facts, inputs: Inputs) -> Estimate:
@@ -37,50 +46,63 @@ def estimate(facts: Facts, inputs: Inputs) -> Estimate:
     ups, downs, sentences = _changes(facts, inputs)
     if not said:  # it has not looked yet; then it begins with the replicas that it finds
         fresh = Memory((), ups, downs, inputs.scaled_to_zero)
-        return Estimate(fresh, fresh, tuple(sentences))
-    held = (said.get("AbleToScale") or {}).get("reason") in HELD
+        return Estimate(fresh, fresh, fresh, tuple(sentences))
     limited = said.get("ScalingLimited") or {}
-    level = _level(inputs, int(status.get("desiredReplicas") or 0), _limit(limited), held=held)
+    limit = str(limited.get("reason")) if limited.get("status") == "True" else ""
+    level = _level(inputs, int(status.get("desiredReplicas") or 0), limit)
     newest = inputs.now - _JUST_NOW
-    up = _last_up(facts, inputs, level)
-    known = not held and (said.get("ScalingActive") or {}).get("status") == "True"
-    oldest = max(up, inputs.now - SYNC if known else float("-inf"))
-    window = _window(inputs)
-    if window:
-        sentences.insert(0, _about(level, inputs.now - oldest, window, since=up))
-    return Estimate(
-        Memory((Recommendation(level, newest),), ups, downs, inputs.scaled_to_zero),
-        Memory((Recommendation(level, min(oldest, newest)),), ups, downs, inputs.scaled_to_zero),
-        tuple(sentences),
-    )
+    high, low = _last_rescale(facts, inputs, level)
+    if (said.get("ScalingActive") or {}).get("status") == "True":
+        at_least, at_most = _last_sync(str((said.get("AbleToScale") or {}).get("reason")), limit)
+        high = max(high, inputs.now - SYNC if at_least else _NEVER)
+        low = max(low, inputs.now - SYNC if at_most else _NEVER)
+    if _windows(inputs):
+        sentences.insert(0, _about(level, inputs.now, high, low))
+
+    def remembered(at: float) -> Memory:
+        return Memory((Recommendation(level, min(at, newest)),), ups, downs, inputs.scaled_to_zero)
+
+    return Estimate(remembered(newest), remembered(high), remembered(low), tuple(sentences))
 
 
-def _limit(condition: dict[str, str]) -> str:
-    return str(condition.get("reason")) if condition.get("status") == "True" else ""
+def _last_sync(reason: str, limit: str) -> tuple[bool, bool]:
+    """Whether the last sync asked for at least, and for at most, what it came to.
+
+    `reason` is that of AbleToScale, which tells what a window held; a rescale hides that.
+    """
+    match reason:
+        case "ScaleDownStabilized":
+            return False, True
+        case "ScaleUpStabilized":
+            return True, False
+        case "ReadyForNewScale":
+            return limit not in _DOWN_LIMITS, limit not in _UP_LIMITS
+        case _:
+            return False, False
 
 
-def _level(inputs: Inputs, desired: int, limit: str, *, held: bool) -> int:
+def _level(inputs: Inputs, desired: int, limit: str) -> int:
     """A recommendation that has the effect of those that the controller remembers.
 
-    The last sync came to `desired` by way of what it remembered. Where nothing held it back and it was cut by a limit,
-    all that it remembered lay beyond that limit, so nothing of it holds the next step in that direction. Else the
-    number itself was recommended, or what held it lay on its other side, where `desired` has the same effect.
+    The last sync came to `desired` by way of what it remembered. Where it was cut by a limit, all that it remembered
+    lay beyond that limit, so nothing of it holds the next step in that direction. Else the number itself was
+    recommended, or what held it lay on its other side, where `desired` has the same effect.
     """
     ballot = inputs.settled().ballot
     asked = ballot.replicas if ballot is not None and ballot.replicas is not None else desired
-    if not held and limit in ("ScaleUpLimit", "TooManyReplicas"):
+    if limit in _UP_LIMITS:
         return max(desired, asked)
-    if not held and limit in ("ScaleDownLimit", "TooFewReplicas"):
-        return min(desired, asked)
-    return desired
+    return min(desired, asked) if limit in _DOWN_LIMITS else desired
 
 
-def _last_up(facts: Facts, inputs: Inputs, level: int) -> float:
-    """When the controller last scaled up to what it has now: then it recommended at least that much."""
+def _last_rescale(facts: Facts, inputs: Inputs, level: int) -> tuple[float, float]:
+    """When it is sure that at least, and that at most, the level was recommended: at a rescale up or down to it."""
     found = rescales(of_hpa(facts.hpa, facts.events))
-    if not found or found[-1].size < level or not found[-1].reason.endswith("above target"):
-        return float("-inf")
-    return min(seconds(found[-1].time), inputs.now)
+    if not found:
+        return _NEVER, _NEVER
+    at, last = min(seconds(found[-1].time), inputs.now), found[-1]
+    up, down = last.reason.endswith("above target"), last.reason == ALL_BELOW
+    return at if up and last.size >= level else _NEVER, at if down and last.size <= level else _NEVER
 
 
 def _changes(facts: Facts, inputs: Inputs) -> tuple[tuple[Change, ...], tuple[Change, ...], list[str]]:
@@ -106,15 +128,17 @@ def _changes(facts: Facts, inputs: Inputs) -> tuple[tuple[Change, ...], tuple[Ch
     return tuple(ups), tuple(downs), unsure
 
 
-def _window(inputs: Inputs) -> bool:
+def _windows(inputs: Inputs) -> bool:
     spec = inputs.spec
     if spec.up is None or spec.down is None:
         return spec.controller.downscale_window > 0
     return spec.up.window > 0 or spec.down.window > 0
 
 
-def _about(level: int, oldest: float, window: bool, *, since: float) -> str:
-    if oldest == float("inf"):
-        return f"recent recommendations: taken for {level}, made at most a moment ago"
-    why = "the last scale-up" if since > float("-inf") else "the last sync"
-    return f"recent recommendations: taken for {level}, at the oldest {oldest:.0f} s ago ({why})"
+def _about(level: int, now: float, high: float, low: float) -> str:
+    sure = [
+        f"{bound} {level} for sure {now - at:.0f} s ago"
+        for bound, at in (("at least", high), ("at most", low))
+        if at > _NEVER
+    ]
+    return f"recent recommendations: taken for {level}" + "".join(f"; {one}" for one in sure)

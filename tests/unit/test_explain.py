@@ -234,9 +234,8 @@ def test_a_window_holds_as_long_as_the_last_scale_up_tells() -> None:
     assert wait.wait is not None
     assert (wait.wait.earliest, wait.wait.latest, wait.replicas) == (212, 300, 1)
     assert wait.sentence == "may go down to 1 in 212 to 300 s"
-    assert (
-        found.estimates[0]
-        == "recent recommendations: taken for 3, at the oldest 88 s ago (the last scale-up)"
+    assert found.estimates[0] == (
+        "recent recommendations: taken for 3; at least 3 for sure 88 s ago; at most 3 for sure 15 s ago"
     )
 
 

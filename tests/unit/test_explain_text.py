@@ -78,7 +78,7 @@ What would change it:
   - 0.47 more kv-cache (0.72 per pod) would keep 3
 
 Not known, but estimated:
-  - recent recommendations: taken for 3, at the oldest 88 s ago (the last scale-up)
+  - recent recommendations: taken for 3; at least 3 for sure 88 s ago; at most 3 for sure 15 s ago
   - tolerance: a controller flag, taken for its default of 0.1"""
     )
 
