@@ -207,6 +207,10 @@ def _as_keda_says(
     why = judged.why
     for metric, signal in signals.items():
         why = re.sub(rf"\b{re.escape(metric)}\b", signal, why)
+    if not scaled_object["spec"].get("minReplicaCount"):  # the HPA's own minimum is 1 then
+        judged = replace(judged, min=0)
+        if judged.state == "Disabled":
+            return _asleep(judged, state.fault, scaled_object, events)
     if state.fallback:
         return replace(judged, state="Degraded", why=_with_cause(state.fault, scaled_object, events))
     if judged.state in ("Broken: value", "Degraded"):
@@ -214,6 +218,16 @@ def _as_keda_says(
     elif state.held:
         why = f"{why}; an annotation of the ScaledObject keeps it from {state.held}"
     return replace(judged, why=why)
+
+
+def _asleep(judged: HpaView, fault: str, scaled_object: Json, events: Sequence[Json]) -> HpaView:
+    """At zero replicas, to which KEDA may take the workload: its own loop wakes it, and the HPA is no part of that."""
+    if fault:
+        why = "asleep at zero replicas, and KEDA cannot read what would wake it"
+        return replace(judged, state="Broken: ScaledObject", why=_with_cause(why, scaled_object, events))
+    return replace(
+        judged, state="Steady", why="asleep at zero replicas; KEDA wakes it when a trigger is active"
+    )
 
 
 def _with_cause(text: str, scaled_object: Json, events: Sequence[Json]) -> str:

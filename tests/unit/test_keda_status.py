@@ -158,6 +158,23 @@ def test_a_paused_one_has_no_hpa_and_is_shown(
     assert run(reader, "-o", "name", monkeypatch=monkeypatch).stdout == "scaledobject.keda.sh/vllm\n"
 
 
+@pytest.mark.parametrize(
+    ("ready", "state", "why"),
+    [
+        ("True", "Steady", "asleep at zero replicas; KEDA wakes it when a trigger is active"),
+        ("False", "Broken: ScaledObject", "asleep at zero replicas, and KEDA cannot read what would wake it"),
+    ],
+)
+def test_asleep_at_zero_replicas(ready: str, state: str, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    disabled = "scaling is disabled since the replica count of the target is zero"
+    asleep = kedas(conditions=inactive("ScalingDisabled", disabled))
+    asleep["status"] |= {"currentReplicas": 0, "desiredReplicas": 0}
+    found = scaled({"type": "Ready", "status": ready, "reason": "x", "message": "queries fail"})
+    found["spec"]["minReplicaCount"] = 0
+    item = shown(recorded([asleep], [found]), monkeypatch, "sts/vllm")
+    assert (item["state"], item["why"], item["min"]) == (state, why, 0)
+
+
 def test_one_that_keda_cannot_work_with_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     refused = {
         "type": "Ready",
