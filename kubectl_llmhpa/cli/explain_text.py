@@ -21,8 +21,9 @@ SHOWN = 8
 _NAMES = 4
 #: What the controller prints of a metric's selector, in every message about it.
 _SELECTOR = re.compile(r"\(&LabelSelector\{[^)]*\}\)|\(nil\)")
-_RATES = ("ScaleUpLimit", "ScaleDownLimit")
-_ENDS = ("TooManyReplicas", "TooFewReplicas")
+_RATES = {"ScaleUpLimit": "the scale-up policies", "ScaleDownLimit": "the scale-down policies"}
+_ENDS = {"TooManyReplicas": "the maximum", "TooFewReplicas": "the minimum"}
+_CUT_BY = {**_RATES, **_ENDS}
 
 
 def block(one: Explanation, *, colour: bool = False) -> str:
@@ -66,7 +67,32 @@ def _head(one: Explanation) -> str:
         pairs.append(("Replicas", f"unknown, {limits}"))
     if one.what_if:
         pairs.append(("What if", one.what_if))
+    if one.inputs is not None and one.outcome is not None:
+        pairs.append(("In short", _short(one, one.inputs.spec, one.outcome)))
     return fields(pairs)
+
+
+def _short(one: Explanation, spec: Spec, outcome: Outcome) -> str:
+    """The result in one sentence: what is asked for, what is taken away from it, what comes out."""
+    size = f"{outcome.before} -> {outcome.replicas}" if outcome.rescaled else f"stays {outcome.replicas}"
+    if outcome.path == "disabled":
+        return "stays 0: an HPA does nothing for a workload without replicas"
+    if outcome.ballot is None:
+        return f"{size}: outside of {spec.min_replicas}..{spec.max_replicas}"
+    unread = " and ".join(metric.named.word for metric in one.metrics if isinstance(metric.vote, Invalid))
+    if outcome.ballot.replicas is None:
+        return f"{size}: {unread} cannot be read"
+    word = next((metric.named.word for metric in one.metrics if metric.wins), "nothing")
+    parts = [f"{size}: {word} asks for {outcome.asked}"]
+    if outcome.stabilized is not None and outcome.stabilized.replicas != outcome.asked:
+        way = "down" if outcome.stabilized.replicas > outcome.asked else "up"
+        parts.append(f"held at {outcome.stabilized.replicas} by the scale-{way} window")
+    if outcome.limited is not None and (by := _CUT_BY.get(outcome.limited.reason)):
+        parts.append(f"cut to {outcome.limited.replicas} by {by}")
+    parts += [change.sentence for change in one.changes if change.kind == "wait"]
+    if one.said.agrees is False:
+        parts.append(f"the controller last came to {one.said.desired}")
+    return ", ".join(parts)
 
 
 def _pods(one: Explanation) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from kubectl_llmhpa.api import Json
+from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.explain.facts import Facts, reading
 from kubectl_llmhpa.hpa import arithmetic
 from kubectl_llmhpa.hpa.arithmetic import (
@@ -100,17 +101,26 @@ class Inputs:
 
 
 def of_facts(facts: Facts) -> Inputs | None:
-    """The inputs; None where there is nothing to calculate with: no scale, or no metric but CPU and memory."""
+    """The inputs; None where there is nothing to calculate with: no scale, or no metric but CPU and memory.
+
+    Raises LlmHpaError for an HPA that no API server would hold.
+    """
     metrics = (facts.hpa.get("spec") or {}).get("metrics") or ()
     places = tuple(index for index, one in enumerate(metrics) if one.get("type") in CALCULATED)
     if facts.scale is None or not places:
         return None
     low, high = MINORS
     controller = Controller(minor=min(max(facts.minor or high, low), high))
-    spec = readings.spec(_with(facts.hpa, [metrics[index] for index in places]), controller)
+    try:
+        spec = readings.spec(_with(facts.hpa, [metrics[index] for index in places]), controller)
+        numbers = tuple(reading(facts.answers[index]) for index in places)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise LlmHpaError(
+            "calculate the HPA", f"its spec or its numbers are none of an API server ({error})"
+        ) from error
     return Inputs(
         spec=spec,
-        readings=tuple(reading(facts.answers[index]) for index in places),
+        readings=numbers,
         pods=facts.pods,
         replicas=facts.scale.replicas,
         status_replicas=facts.scale.status_replicas,

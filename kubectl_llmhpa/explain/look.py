@@ -18,7 +18,7 @@ from kubectl_llmhpa.explain.facts import Answer, Facts, Scale
 from kubectl_llmhpa.hpa import arithmetic, scaled_objects
 from kubectl_llmhpa.hpa.arithmetic import reading as readings
 from kubectl_llmhpa.hpa.arithmetic.go import milli
-from kubectl_llmhpa.workloads import identify, parse
+from kubectl_llmhpa.workloads import Workload, identify, parse
 from kubectl_llmhpa.workloads.discovery import Types
 
 CUSTOM = "/apis/custom.metrics.k8s.io"
@@ -44,12 +44,13 @@ def find(reader: Reader, words: tuple[str, ...], namespace: str) -> list[Json]:
     if kind in _SCALED_WORDS:
         scaled = _read(reader, SCALED_OBJECTS, namespace, name)
         return [_of_scaled_object(reader, scaled, namespace)]
-    workload = identify(reader, words, namespace)
-    found = [
-        hpa
-        for hpa in reader.get(HPAS.path(namespace)).get("items") or []
-        if _scales(hpa, workload.resource, workload.name)
-    ]
+    return _of_workload(reader, identify(reader, words, namespace))
+
+
+def _of_workload(reader: Reader, workload: Workload) -> list[Json]:
+    namespace = workload.namespace
+    everything = reader.get(HPAS.path(namespace)).get("items") or []
+    found = [hpa for hpa in everything if _scales(hpa, workload.resource, workload.name)]
     if not found:
         short = _SHORT.get(workload.resource.kind, workload.resource.kind.lower())
         raise LlmHpaError(
@@ -60,8 +61,12 @@ def find(reader: Reader, words: tuple[str, ...], namespace: str) -> list[Json]:
     return found
 
 
-def look(reader: Reader, hpa: Json, *, now: datetime | None = None) -> Facts:
-    """Everything that the controller reads for one HPA, as it stands now. What cannot be read is noted, not raised."""
+def look(reader: Reader, about: Json | Workload, *, now: datetime | None = None) -> Facts:
+    """Everything that the controller reads for one HPA, or the first of a workload's, as it stands now.
+
+    What cannot be read is noted, not raised. Raises LlmHpaError for a workload without an HPA.
+    """
+    hpa = _of_workload(reader, about)[0] if isinstance(about, Workload) else about
     namespace = str((hpa.get("metadata") or {}).get("namespace") or reader.namespace)
     types = Types(reader)
     metrics = (hpa.get("spec") or {}).get("metrics") or ()

@@ -163,6 +163,8 @@ def _notes(view: MetricView, answer: Answer) -> list[str]:
     notes = list(view.notes)
     if any(map(quantities.is_garbage, answer.texts)):
         notes.append("a value is NaN or infinite at its source, and the controller takes it for 0")
+    if answer.kind == "failed" and "forbidden" in answer.message:
+        notes.append("that is the answer to you; the controller may read it all the same")
     return notes
 
 
@@ -212,6 +214,8 @@ def _assumed(facts: Facts, inputs: Inputs) -> list[str]:
         found.append("CPU and memory are left out, so the controller may come to more than is said here")
     if "pods" in facts.unread:
         found.append(f"the pods could not be read ({facts.unread['pods']}): calculated as if there were none")
+    if "events" in facts.unread:
+        found.append(f"events could not be read ({facts.unread['events']}): past rescales are not known")
     return found
 
 

@@ -298,6 +298,22 @@ def test_facts_come_back_from_a_file() -> None:
     assert Facts.from_json(json.loads(json.dumps(bare.as_json()))) == bare
 
 
+def test_an_hpa_that_no_server_holds_is_one_sentence() -> None:
+    for broken in (
+        facts(1, by_pod("lots")),
+        facts(1, by_pod(1), metrics=[pods(W, average("lots"))]),
+        facts(1),
+    ):
+        with pytest.raises(LlmHpaError, match="none of an API server"):
+            replay(broken)
+
+
+def test_a_right_of_ones_own_is_told_from_the_controllers() -> None:
+    forbidden = Answer("failed", message='unable to fetch: pods "*" is forbidden: User "x" cannot get')
+    (metric,) = replay(facts(1, forbidden)).metrics
+    assert metric.notes == ("that is the answer to you; the controller may read it all the same",)
+
+
 @pytest.mark.parametrize("found", [{}, {"hpa": {}}, {"hpa": {}, "now": NOW, "scale": 3}])
 def test_other_json_is_refused(found: dict[str, object]) -> None:
     with pytest.raises(LlmHpaError, match="not as they were written"):

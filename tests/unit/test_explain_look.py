@@ -9,11 +9,12 @@ from urllib.parse import unquote_plus
 
 import pytest
 
-from kubectl_llmhpa.api import Json
+from kubectl_llmhpa.api import STATEFUL_SETS, Json
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.explain import Answer, Facts, Scale, find, look
 from kubectl_llmhpa.explain.look import selector_text
 from kubectl_llmhpa.hpa.arithmetic import Pod
+from kubectl_llmhpa.workloads import Workload
 from tests.unit.explain_facts import external, of_namespace
 from tests.unit.hpa_objects import KV, W, average, hpa, pods
 
@@ -59,16 +60,19 @@ class Answers:
         raise AssertionError(name)
 
 
+def seen_answers(answers: dict[str, Json | ApiError]) -> dict[str, Json | ApiError]:
+    """These and what every look finds."""
+    return {
+        "/version": VERSION,
+        CUSTOM: {"preferredVersion": {"version": "v1beta2"}},
+        "/apis/apps/v1/namespaces/llm/statefulsets/vllm/scale": SCALE,
+        "/api/v1/namespaces/llm/pods?labelSelector=app=vllm": {"items": [POD]},
+        **answers,
+    }
+
+
 def seen(metrics: list[Json], answers: dict[str, Json | ApiError]) -> tuple[Facts, list[list[str]]]:
-    reader: Any = Answers(
-        {
-            "/version": VERSION,
-            CUSTOM: {"preferredVersion": {"version": "v1beta2"}},
-            "/apis/apps/v1/namespaces/llm/statefulsets/vllm/scale": SCALE,
-            "/api/v1/namespaces/llm/pods?labelSelector=app=vllm": {"items": [POD]},
-            **answers,
-        }
-    )
+    reader: Any = Answers(seen_answers(answers))
     return look(reader, hpa(metrics=metrics), now=NOW), reader.rounds
 
 
@@ -170,6 +174,11 @@ def test_the_ways_to_name_one(words: tuple[str, ...], rounds: list[str]) -> None
     )
     assert [one["metadata"]["name"] for one in find(reader, words, "llm")] == ["vllm"]
     assert [path for one in reader.rounds for path in one] == rounds
+
+
+def test_a_workload_that_is_known_already() -> None:
+    reader: Any = Answers({BASE: {"items": [hpa()]}})
+    assert look(reader, Workload(STATEFUL_SETS, "llm", "vllm", {}, 1, ""), now=NOW).hpa == hpa()
 
 
 def test_the_scaled_object_of_an_hpa_names_its_signals() -> None:

@@ -40,6 +40,7 @@ Namespace:   llm
 Workload:    StatefulSet/vllm
 Replicas:    3, limits 1..6
 Pods:        3 match, 2 ready, 1 pending; selector app=vllm
+In short:    stays 3: waiting asks for 1, held at 3 by the scale-down window, may go down to 2 in 212 to 300 s
 
 waiting  (vllm:num_requests_waiting, Pods AverageValue, target 5)
   p1          1
@@ -191,6 +192,29 @@ CPU = {
 def test_lines(seen: Facts, lines: list[str]) -> None:
     text = block(replay(seen))
     assert [line for line in lines if line not in text.splitlines()] == [], text
+
+
+@pytest.mark.parametrize(
+    ("seen", "short"),
+    [
+        (facts(1, by_pod(11)), "1 -> 3: waiting asks for 3, the controller last came to 1"),
+        (facts(3, by_pod(5, 5, 5)), "stays 3: waiting asks for 3"),
+        (facts(3, by_pod(50, 50, 50), told=(3, 6)), "3 -> 6: waiting asks for 30, cut to 6 by the maximum"),
+        (facts(3, Answer("pods")), "stays 3: waiting cannot be read"),
+        (facts(9, by_pod(*[0] * 9), told=(9, 6)), "9 -> 6: outside of 1..6"),
+        (facts(0, Answer("pods")), "stays 0: an HPA does nothing for a workload without replicas"),
+        (
+            facts(3, by_pod(9, 9, 9), shape=behavior(), limits=(1, 40), told=(3, 6)),
+            "3 -> 6: waiting asks for 6",
+        ),
+        (
+            facts(3, by_pod(90, 90, 90), shape=behavior(), limits=(1, 40), told=(3, 6)),
+            "3 -> 6: waiting asks for 54, cut to 6 by the scale-up policies",
+        ),
+    ],
+)
+def test_the_result_in_short(seen: Facts, short: str) -> None:
+    assert f"In short:    {short}" in block(replay(seen)).splitlines()
 
 
 def test_what_if_is_on_the_page_and_nothing_is_compared() -> None:
