@@ -29,7 +29,7 @@ def changed(obj: Json, what: str) -> list[Drift]:
     """Fields of the spec of an object of ours that somebody else wrote after us; `what` is what the object is called.
 
     A field that we own too is as we want it. What another manager owned before our last write was there when we took
-    the object over.
+    the object over. An operator that writes an object of its kind back adds empty fields, which change nothing.
     """
     entries = [
         one for one in (obj.get("metadata") or {}).get("managedFields") or () if not one.get("subresource")
@@ -42,7 +42,8 @@ def changed(obj: Json, what: str) -> list[Drift]:
     ours = set().union(*(_leaves(one) for one in mine))
     drifts = []
     for one in later:
-        if theirs := sorted(_leaves(one) - ours):
+        theirs = sorted(path for path in _leaves(one) - ours if not _empty(obj, path))
+        if theirs:
             drifts.append(
                 Drift(CHANGED, f"{_listed(theirs)} of {what} changed by {one.get('manager') or 'somebody'}")
             )
@@ -74,6 +75,16 @@ def _leaves(entry: Json) -> set[str]:
             name = key.removeprefix("f:")
             stack.append((f"{path}.{name}" if key.startswith("f:") else f"{path}[{name[2:]}]", one))
     return found
+
+
+def _empty(obj: Json, path: str) -> bool:
+    """Whether a field is there and empty; one that is gone, or is in a list, counts as something."""
+    value: object = obj
+    for name in path.split("."):
+        if not isinstance(value, dict) or name not in value:
+            return False
+        value = value[name]
+    return value in ({}, [], "", None, False)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -157,6 +157,7 @@ def test_the_loop_closes_and_keda_is_quiet(
     (item,) = json.loads(status.stdout)["items"]
     assert [one["signal"] for one in item["metrics"]] == list(TARGETS)
     assert (item["ours"], item["engine"], item["scaledObject"]) == (True, "vllm", NAME)
+    assert item["drift"] == []  # what KEDA writes is none
     kubectl.run("rollout", "status", f"sts/{NAME}", "-n", stub.namespace, "--timeout=60s")
     before = writes(cluster, stub)
     deadline = time.monotonic() + QUIET_SECONDS

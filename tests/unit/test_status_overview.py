@@ -163,6 +163,15 @@ def test_what_others_changed(entries: list[Json], said: list[str]) -> None:
     assert [one.text for one in drift.changed({"metadata": {"managedFields": entries}}, "X")] == said
 
 
+def test_an_empty_field_that_an_operator_adds_is_no_change() -> None:
+    theirs = managed("keda", {"f:advanced": {"f:scalingModifiers": {}}, "f:maxReplicaCount": {}}, LATER)
+    obj: Json = {
+        "metadata": {"managedFields": [MINE, theirs]},
+        "spec": {"advanced": {"scalingModifiers": {}}},
+    }
+    assert [one.text for one in drift.changed(obj, "X")] == ["spec.maxReplicaCount of X changed by keda"]
+
+
 def test_drift_of_a_row() -> None:
     entries = [MINE, managed("kubectl-edit", {"f:maxReplicas": {}}, LATER)]
     mine = hpa(labels={MANAGED_BY: MANAGER}, managedFields=entries)
