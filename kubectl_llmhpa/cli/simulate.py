@@ -32,6 +32,7 @@ class Subject:
     engine: EngineFacts | None = None
     start_up: tuple[float, ...] = ()
     gpus: int = 1
+    ordered: bool = False
     notes: tuple[str, ...] = ()
 
 
@@ -85,6 +86,10 @@ class Subject:
     help="From a replica asked for to a ready pod; of several one is drawn (default: as the pods took, or 120s)",
 )
 @click.option(
+    "--in-order/--all-at-once", "ordered", default=None,
+    help="Whether pods start one after the other (default: as a StatefulSet's do, unless it is Parallel)",
+)
+@click.option(
     "--grace", default="30s", show_default=True, metavar="TIME",
     help="How long a pod that is taken away may go on with its requests",
 )
@@ -108,8 +113,8 @@ class Subject:
 def simulate(
     connection: Connection, workload: tuple[str, ...], filename: str, trace: Path | None, skip_bad: bool, load: str,
     slo: str, goal: float, policy: str, least: int | None, most: int | None, replicas: int | None, seats: int | None,
-    service: str, start_up: str, grace: str, scrape_interval: str, sync_period: str, balance: str, gpus: int | None,
-    seed: int, html: Path | None, output: str | None,
+    service: str, start_up: str, ordered: bool | None, grace: str, scrape_interval: str, sync_period: str, balance: str,
+    gpus: int | None, seed: int, html: Path | None, output: str | None,
 ) -> None:
     # fmt: on
     """Simulate an autoscaler on a load, beside other policies and beside fixed replicas.
@@ -132,6 +137,8 @@ def simulate(
         raise click.UsageError("give one of --trace FILE and --load SHAPE, for example --load day:peak=20")
     if skip_bad and not trace:
         raise click.UsageError("--skip-bad is for --trace")
+    from dataclasses import replace
+
     from kubectl_llmhpa.simulate import Question, Slo, World, compare, loads, traces
     from kubectl_llmhpa.simulate.words import pairs, seconds
 
@@ -154,6 +161,7 @@ def simulate(
     subject = _subject(connection, workload, filename)
     notes += subject.notes
     pod = _pod(curve, seats, subject, notes)
+    world = replace(world, ordered=subject.ordered if ordered is None else ordered)
     if not given_starts:
         world = _measured(world, subject, notes)
     candidates = _candidates(subject, policy, least, most, pod.seats, f"{pod.seats} seats")
@@ -178,7 +186,8 @@ def _subject(connection: Connection, workload: tuple[str, ...], filename: str) -
     if filename:
         from kubectl_llmhpa.simulate import files
 
-        return Subject(tuple(files.read(filename)))
+        candidates, ordered = files.read(filename)
+        return Subject(tuple(candidates), ordered=ordered)
     if not workload:
         return Subject()
     from kubectl_llmhpa.workloads import parse
@@ -188,7 +197,7 @@ def _subject(connection: Connection, workload: tuple[str, ...], filename: str) -
         from kubectl_llmhpa.simulate import live
 
         seen = live.look(cluster, workload, cluster.namespace)
-    return Subject(seen.candidates, seen.engine, seen.start_up, seen.gpus, seen.notes)
+    return Subject(seen.candidates, seen.engine, seen.start_up, seen.gpus, seen.ordered, seen.notes)
 
 
 def _pod(curve: dict[str, str], seats: int | None, subject: Subject, notes: list[str]) -> Service:
@@ -232,7 +241,7 @@ def _candidates(
     facts = replace(facts, seats=Seats(seats, evidence, proved=True))
     for word in filter(None, (one.strip() for one in policy.split(","))):
         if word.endswith(_FILES) or "/" in word:
-            found += files.read(word)
+            found += files.read(word)[0]
         else:
             found.append(scalers.of_policy(word, facts, least=low, most=high, external=external))
     if not found:

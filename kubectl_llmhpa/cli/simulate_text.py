@@ -39,7 +39,7 @@ def given(question: Question) -> list[tuple[str, str]]:
             f"prefill {pod.prefill:g} tokens/s, KV cache {pod.kv_tokens:,} tokens"
             + (f" (default: {pod.origin})" if pod.assumed else ""),
         ),
-        ("Start-up", ready),
+        ("Start-up", f"{ready}, {'one pod after the other' if world.ordered else 'all at once'}"),
         (
             "Control",
             f"scrape {duration(world.scrape)}, sync {duration(world.sync)}, {world.balance} balancing",

@@ -15,9 +15,7 @@ from heapq import heappop, heappush
 from operator import attrgetter
 from typing import Literal, TypeAlias
 
-from kubectl_llmhpa.hpa import arithmetic
-from kubectl_llmhpa.simulate import measures
-from kubectl_llmhpa.simulate.measures import Measure
+from kubectl_llmhpa.simulate.control import Control, Scaling
 from kubectl_llmhpa.simulate.pod import Pod
 from kubectl_llmhpa.simulate.requests import Requests, Served
 from kubectl_llmhpa.simulate.service import Service
@@ -36,6 +34,7 @@ class World:
     it is fixed), the first `pending` of which the pod does not run yet. A pod that is taken away gets no more requests
     and ends with its last one, or after `grace`. `scrape` is Prometheus' interval, at a moment of its own for each
     pod; `sync` the controller's. `polling`: KEDA hands out numbers that old (`useCachedMetrics`), 0: asked each time.
+    `ordered`: pods start and end one after the other, as a StatefulSet's do unless `podManagementPolicy` is Parallel.
     """
 
     start_up: tuple[float, ...] = (120.0,)
@@ -45,15 +44,8 @@ class World:
     sync: float = 15.0
     polling: float = 0.0
     balance: Balance = "random"
+    ordered: bool = False
     seed: int = 0
-
-
-@dataclass(frozen=True)
-class Scaling:
-    """What the HPA asks for, and what each of its metrics measures (in the same order)."""
-
-    spec: arithmetic.Spec
-    measures: tuple[Measure, ...]
 
 
 @dataclass(frozen=True)
@@ -100,7 +92,7 @@ class _Fleet:
     def __init__(
         self, requests: Requests, service: Service, world: World, scaling: Scaling | None, replicas: int
     ) -> None:
-        self.requests, self.service, self.world, self.scaling = requests, service, world, scaling
+        self.requests, self.service, self.world = requests, service, world
         self.run_ = Run(Served.of(len(requests)))
         self.pods: list[Pod] = []
         self.alive: list[Pod] = []
@@ -110,22 +102,24 @@ class _Fleet:
         self.appointments = 0
         self.outside: list[int] = []
         self.replicas = replicas
-        self.memory = arithmetic.Memory()
-        self.samples: dict[str, measures.Sample] = {}
-        self.past: list[list[tuple[float, float]]] = [[] for _ in (scaling.measures if scaling else ())]
-        self.polled: tuple[float, list[arithmetic.Reading]] = (-_NEVER, [])
+        self.control = (
+            Control(scaling, requests, self.run_.served, polling=world.polling, pending=world.pending)
+            if scaling
+            else None
+        )
+        self.arrived = 0
         self.left = len(requests)
         self.balancing = random.Random(f"balance {world.seed}")
         self.scraping = random.Random(f"scrape {world.seed}")
         self.starting = random.Random(f"start {world.seed}")
+        self.at(self.scraping.random() * world.sync, self._sync)
         for _ in range(replicas):
             self._becomes_ready(self._new(0.0), 0.0)
-        self.first_sync = self.scraping.random() * world.sync
-        self.at(self.first_sync, self._sync)
 
     def run(self) -> Run:
         self._note(0.0)
         self._serve()
+        self.arrived = len(self.requests)
         self._until(_NEVER)
         made = self.run_
         length = self.requests.length
@@ -141,6 +135,7 @@ class _Fleet:
         draw = self.balancing.random
         for index, at in enumerate(self.requests.at):
             if events and events[0][0] <= at:
+                self.arrived = index
                 self._until(at)
             count = len(ready)
             if count == 1:
@@ -195,6 +190,23 @@ class _Fleet:
         self.alive.append(pod)
         return pod
 
+    def _reconcile(self, now: float) -> None:
+        """As many pods as are asked for: all at once, or one after the other where the workload keeps an order.
+
+        Ordered (a StatefulSet with `podManagementPolicy: OrderedReady`): the next pod is made when all are ready, and
+        the next is taken away when the one before is gone.
+        """
+        while True:
+            staying = [pod for pod in self.alive if pod.deleted == _NEVER]
+            starting = [pod for pod in staying if pod.ready_at > now]
+            if len(staying) < self.replicas and not (self.world.ordered and starting):
+                self._start(now)
+            elif len(staying) > self.replicas and not (self.world.ordered and len(self.alive) > len(staying)):
+                self._take_away(starting or staying, now)
+            else:
+                break
+        self._note(now)
+
     def _start(self, now: float) -> None:
         pod = self._new(now)
         times = self.world.start_up
@@ -207,7 +219,7 @@ class _Fleet:
         pod.ready_at = now
         self.ready.append(pod)
         phase = self.scraping.random() * self.world.scrape
-        if self.scaling is not None:
+        if self.control is not None:
             self.at(now + phase, lambda when: self._scrape(pod, when))
         self._note(now)
         waiting, self.outside = self.outside, []
@@ -216,12 +228,12 @@ class _Fleet:
                 self._refuse()
         if pod.next < _NEVER:
             heappush(self.events, (pod.next, pod.number))
+        if self.world.ordered:
+            self._reconcile(now)
 
-    def _take_away(self, now: float) -> None:
-        """One pod less: one that is not ready if there is one, else the youngest."""
-        staying = [pod for pod in self.alive if pod.deleted == _NEVER]
-        starting = [pod for pod in staying if pod.ready_at > now]
-        pod = max(starting or staying, key=lambda one: (one.started, one.number))
+    def _take_away(self, among: list[Pod], now: float) -> None:
+        """One pod less: the youngest of those (which are not ready, if any is not)."""
+        pod = max(among, key=lambda one: one.number)
         pod.deleted = now
         if pod in self.ready:
             self.ready.remove(pod)
@@ -240,7 +252,10 @@ class _Fleet:
     def _gone(self, pod: Pod, now: float) -> None:
         pod.gone = now
         self.alive.remove(pod)
-        self.samples.pop(pod.name, None)
+        if self.control is not None:
+            self.control.forget(pod)
+        if self.world.ordered:
+            self._reconcile(now)
 
     def _refuse(self) -> None:
         self.run_.refused += 1
@@ -252,11 +267,9 @@ class _Fleet:
     # The control loop
 
     def _scrape(self, pod: Pod, now: float) -> None:
-        if pod.gone < _NEVER:
-            return
-        pod.settle(now)
-        self.samples[pod.name] = (pod.running, pod.waiting, pod.kv / pod.kv_limit)
-        self.at(now + self.world.scrape, lambda when: self._scrape(pod, when))
+        if self.control is not None and pod.gone == _NEVER:
+            self.control.scrape(pod, now)
+            self.at(now + self.world.scrape, lambda when: self._scrape(pod, when))
 
     def _sync(self, now: float) -> None:
         self.at(now + self.world.sync, self._sync)
@@ -264,44 +277,18 @@ class _Fleet:
         for pod in self.alive:
             running += pod.running
             waiting += pod.waiting
-        self.run_.flight.append((now, running, waiting))
-        if self.scaling is None:
+        self.run_.flight.append((now, running, waiting + len(self.outside)))
+        if self.control is None:
             return
-        outcome = arithmetic.sync(
-            self.scaling.spec,
-            self.memory,
-            self._readings(self.scaling, now),
-            [self._seen(pod, now) for pod in self.alive],
+        outcome = self.control.sync(
+            self.alive,
             replicas=self.replicas,
+            # A StatefulSet's status counts pods that are leaving, a Deployment's does not.
+            status_replicas=len(self.alive) if self.world.ordered else self.replicas,
+            arrived=self.arrived,
             now=now,
         )
-        self.memory = outcome.memory
         if outcome.rescaled:
             self.run_.rescales.append(Rescale(now, outcome.before, outcome.replicas, outcome.reason))
-            for _ in range(outcome.replicas - outcome.before):
-                self._start(now)
-            for _ in range(outcome.before - outcome.replicas):
-                self._take_away(now)
             self.replicas = outcome.replicas
-            self._note(now)
-
-    def _readings(self, scaling: Scaling, now: float) -> list[arithmetic.Reading]:
-        if now - self.polled[0] < self.world.polling:
-            return self.polled[1]
-        found = []
-        for measure, past in zip(scaling.measures, self.past, strict=True):
-            if measure.over != "last" and self.samples:
-                past.append((now, measures.combined(measure, self.samples)))
-                while past[0][0] <= now - measure.window:
-                    past.pop(0)
-            found.append(measures.reading(measure, self.samples, past))
-        self.polled = (now, found)
-        return found
-
-    def _seen(self, pod: Pod, now: float) -> arithmetic.Pod:
-        """A pod as the controller's list has it."""
-        pending = pod.ready_at > now and now - pod.started < self.world.pending
-        ready = pod.ready_at <= now and pod.deleted == _NEVER
-        return arithmetic.Pod(
-            pod.name, "Pending" if pending else "Running", ready, deleting=pod.deleted < _NEVER
-        )
+            self._reconcile(now)

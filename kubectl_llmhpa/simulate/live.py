@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from kubectl_llmhpa.api import HPAS, SCALED_OBJECTS, Json, Reader, Resource
+from kubectl_llmhpa.api import HPAS, SCALED_OBJECTS, STATEFUL_SETS, Json, Reader, Resource
 from kubectl_llmhpa.engines import EngineFacts
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.hpa import scaled_objects
 from kubectl_llmhpa.plan import sight
 from kubectl_llmhpa.simulate import scalers
+from kubectl_llmhpa.simulate.files import in_order
 from kubectl_llmhpa.simulate.scalers import Candidate
 from kubectl_llmhpa.workloads import identify, pods
 from kubectl_llmhpa.workloads.pods import engine_container, gpu_requests
@@ -22,12 +23,16 @@ LONGEST_START_S = 3600.0
 
 @dataclass(frozen=True)
 class Live:
-    """`engine` is None, and `start_up` empty, where the cluster does not tell; `notes` are sentences."""
+    """`engine` is None, and `start_up` empty, where the cluster does not tell; `notes` are sentences.
+
+    `ordered`: its pods start one after the other.
+    """
 
     candidates: tuple[Candidate, ...]
     engine: EngineFacts | None
     start_up: tuple[float, ...]
     gpus: int
+    ordered: bool
     notes: tuple[str, ...]
 
 
@@ -50,7 +55,10 @@ def look(reader: Reader, words: tuple[str, ...], namespace: str) -> Live:
         notes.append(f"seats are not read from a pod: {error.problem}")
     asked = [gpu_requests(engine_container(pod)) for pod in own]
     gpus = max((int(sum(one.values())) for one in asked), default=0)
-    return Live(candidates, engine, start_times(own), max(1, gpus), tuple(notes))
+    ordered = workload.resource.kind == STATEFUL_SETS.kind and in_order(
+        reader.get(workload.resource.path(namespace, workload.name))
+    )
+    return Live(candidates, engine, start_times(own), max(1, gpus), ordered, tuple(notes))
 
 
 def start_times(found: Sequence[Json]) -> tuple[float, ...]:

@@ -10,13 +10,14 @@ from kubectl_llmhpa.hpa.arithmetic import Failed, Reading
 
 #: One scrape of a pod: running and waiting requests, and the used part of the KV cache (0..1).
 Sample: TypeAlias = tuple[int, int, float]
-#: `pods`: each pod its own number (a Pods metric); else one number of all pods.
-Combine: TypeAlias = Literal["pods", "sum", "mean", "max"]
+#: `pods`: each pod its own number (a Pods metric); else one number of all pods (`quantile`: a latency's, of requests).
+Combine: TypeAlias = Literal["pods", "sum", "mean", "max", "quantile"]
 #: `last`: as it is; over a window: its mean, its maximum, or the line through it drawn on to `ahead` seconds from now,
 #: never below the present number.
 Over: TypeAlias = Literal["last", "mean", "max", "forecast"]
 
 SIGNALS = ("running", "waiting", "in-flight", "kv-cache")
+LATENCIES = ("ttft", "e2e")
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,9 @@ class Measure:
     """One metric: the signal, how pods combine, what is done over time (`window` and `ahead` in seconds, by the
     numbers at the controller's syncs).
 
-    `when_empty` is what no answer counts as (KEDA's `ignoreNullValues`), None: the metric cannot be read.
+    A latency is the `share` quantile of the requests that the window saw, exactly: Prometheus would interpolate between
+    the bounds of buckets. `when_empty` is what no answer counts as (KEDA's `ignoreNullValues`), None: the metric cannot
+    be read.
     """
 
     signal: str
@@ -32,6 +35,7 @@ class Measure:
     over: Over = "last"
     window: float = 0.0
     ahead: float = 0.0
+    share: float = 0.0
     when_empty: int | None = None
 
 
@@ -55,6 +59,14 @@ def reading(measure: Measure, samples: Mapping[str, Sample], past: Sequence[tupl
     if measure.over != "last" and past:
         number = over_time(measure, past)
     return (_milli(number),)
+
+
+def latency(measure: Measure, seen: Sequence[float]) -> Reading:
+    """The quantile of the latencies of a window, in milli-seconds (the milli-units of a second)."""
+    if not seen:
+        return Failed("no requests") if measure.when_empty is None else (measure.when_empty,)
+    ordered = sorted(seen)
+    return (_milli(ordered[min(len(ordered) - 1, int(measure.share * len(ordered)))]),)
 
 
 def combined(measure: Measure, samples: Mapping[str, Sample]) -> float:

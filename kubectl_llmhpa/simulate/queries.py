@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from kubectl_llmhpa.engines import SIGNALS, signal_of
+from kubectl_llmhpa.engines import signal_of
 from kubectl_llmhpa.lint import promql
-from kubectl_llmhpa.simulate.measures import SIGNALS as MODELLED
-from kubectl_llmhpa.simulate.measures import Combine, Measure, Over
+from kubectl_llmhpa.lint.promql_selectors import selectors_of
+from kubectl_llmhpa.simulate.measures import LATENCIES, SIGNALS, Combine, Measure, Over
 
 _COMBINES: dict[str, Combine] = {"sum": "sum", "avg": "mean", "max": "max"}
 _OVERS: dict[str, Over] = {"avg_over_time": "mean", "max_over_time": "max"}
+_POD_LABELS = {"pod", "instance"}
+_BUCKETS = "_bucket"
+_NOT_ONE = "its query is not one that the model can evaluate (a sum, mean or maximum over pods)"
 
 
 class Unknown(ValueError):
@@ -24,92 +27,151 @@ def signal(name: str) -> str:
     if found is None:
         raise Unknown(f"{name} is no metric of an engine's queue or cache, and the model knows nothing else")
     word = found[1].name
-    if word not in MODELLED:
-        raise Unknown(f"{name} says {word}, which the model does not have (it has {', '.join(MODELLED)})")
+    if word not in SIGNALS:
+        raise Unknown(f"{name} says {word}, which the model does not have (it has {', '.join(SIGNALS)})")
     return word
 
 
 def measure(text: str, *, name: str = "") -> Measure:
-    """What a query gives, where it is one number of all pods made of sums, means, maxima and `*_over_time`.
+    """What a query gives, where it is one number of all pods.
 
-    `name` is the trigger's, which says `in-flight` where two metrics are added up. Raises Unknown for every other.
+    It may be a sum, mean or maximum over pods, `*_over_time` or `predict_linear` of such, or the quantile of a latency.
+    `name` is the trigger's: our word where the query puts one signal together from several metrics, as `enable` does.
+    Raises Unknown for every other query.
     """
-    try:
-        query = promql.read(text)
-    except promql.NotPromQL as error:
-        raise Unknown(f"its query is no PromQL: {error}") from error
-    names = {each for selector in query.selectors for each in selector.names}
-    if not names:
-        raise Unknown("its query does not name a metric")
-    words = {signal(each) for each in sorted(names)}
-    if words == {"running", "waiting"}:
-        words = {"in-flight"}
-    elif len(words) > 1 and name in words and name in SIGNALS:
-        words = {name}
-    if len(words) > 1:
-        raise Unknown(f"its query mixes {' and '.join(sorted(words))}")
     import promql_parser
 
-    return replace(_read(promql_parser.parse(text), adds=words == {"in-flight"}), signal=words.pop())
+    try:
+        promql.read(text)
+    except promql.NotPromQL as error:
+        raise Unknown(f"its query is no PromQL: {error}") from error
+    return _Reader(name if name in SIGNALS else "").read(promql_parser.parse(text))
 
 
-def _read(node: Any, *, adds: bool) -> Measure:
-    """The outermost steps of a query; `adds`: a plus between two sums is what it is for."""
-    import promql_parser as ast
+@dataclass(frozen=True)
+class _Reader:
+    """Reads a query from outside in; `name` is what a sum of several metrics is, "" where nobody says."""
 
-    if isinstance(node, ast.ParenExpr):
-        return _read(node.expr, adds=adds)
-    if isinstance(node, ast.AggregateExpr) and str(node.op) in _COMBINES:
-        return _aggregated(node)
-    if isinstance(node, ast.Call) and node.func.name in _OVERS:
+    name: str
+
+    def read(self, node: Any) -> Measure:
+        import promql_parser as ast
+
+        node = _bare(node)
+        if isinstance(node, ast.AggregateExpr) and str(node.op) in _COMBINES:
+            return self._aggregated(node)
+        if isinstance(node, ast.Call):
+            return self._called(node)
+        if isinstance(node, ast.BinaryExpr):
+            return self._binary(node)
+        raise Unknown(_NOT_ONE)
+
+    def _aggregated(self, node: Any) -> Measure:
+        import promql_parser as ast
+
+        inner, combine = _bare(node.expr), _COMBINES[str(node.op)]
+        if isinstance(inner, ast.Call) and inner.func.name == "avg_over_time" and combine != "max":
+            ranged = inner.args[0]
+            if isinstance(ranged, ast.MatrixSelector) and ranged.range is not None:
+                return Measure(self._signal(inner), combine, "mean", ranged.range.total_seconds())
+        if self.name and combine == "sum":
+            return Measure(self.name, "sum")
+        if _is_per_pod(inner):
+            return Measure(self._signal(inner), combine)
+        self._signal(inner)  # a metric that is not known says more than a query that is not
+        raise Unknown("its query does more to each pod's number than the model can follow")
+
+    def _signal(self, node: Any) -> str:
+        """What the selectors below a node measure."""
+        names = {each for selector in selectors_of(node) for each in selector.names}
+        words = {signal(each) for each in sorted(names)}
+        if not words:
+            raise Unknown("its query does not name a metric")
+        if words == {"running", "waiting"}:
+            return "in-flight"
+        if len(words) > 1:
+            raise Unknown(f"its query mixes {' and '.join(sorted(words))}")
+        return words.pop()
+
+    def _called(self, node: Any) -> Measure:
+        import promql_parser as ast
+
+        function = node.func.name
+        if function == "histogram_quantile":
+            return _latency(node)
+        if function not in (*_OVERS, "predict_linear"):
+            raise Unknown(_NOT_ONE)
         inner = node.args[0]
-        if isinstance(inner, ast.SubqueryExpr) and inner.range is not None:
-            made = _read(inner.expr, adds=adds)
-            return replace(made, over=_OVERS[node.func.name], window=inner.range.total_seconds())
-    if isinstance(node, ast.BinaryExpr):
-        word = str(node.op)
-        if word == "or" and _is_zero(node.rhs):
-            return replace(_read(node.lhs, adds=adds), when_empty=0)
-        if word == "+" and adds:
-            left, right = _read(node.lhs, adds=adds), _read(node.rhs, adds=adds)
-            if left == right:
-                return left
-    raise Unknown("its query is not one that the model can evaluate (a sum, mean or maximum over pods)")
+        if not isinstance(inner, ast.SubqueryExpr) or inner.range is None:
+            raise Unknown(f"its {function} is not over a window of one number of all pods")
+        made = self.read(inner.expr)
+        window = inner.range.total_seconds()
+        if function in _OVERS:
+            return replace(made, over=_OVERS[function], window=window)
+        ahead = node.args[1]
+        if not isinstance(ahead, ast.NumberLiteral):
+            raise Unknown("its forecast is not for a fixed time")
+        return replace(made, over="forecast", window=window, ahead=ahead.val)
+
+    def _binary(self, node: Any) -> Measure:
+        import promql_parser as ast
+
+        word, left, right = str(node.op), _bare(node.lhs), _bare(node.rhs)
+        if word == "+":
+            one, other = self.read(left), self.read(right)
+            if {one.signal, other.signal} == {"running", "waiting"} and replace(
+                one, signal=other.signal
+            ) == other:
+                return replace(one, signal="in-flight")
+        elif word == "or" and _is_zero(right):
+            return replace(self.read(left), when_empty=0)
+        elif word == "or" and isinstance(left, ast.BinaryExpr) and str(left.op) in (">", ">="):
+            first, bound = self.read(left.lhs), _bare(left.rhs)
+            if first.combine == "quantile" and isinstance(bound, ast.NumberLiteral):
+                return replace(first, when_empty=0)  # no request is 0, as `enable` writes it
+            now = self.read(bound)
+            same = replace(first, over=now.over, window=now.window, ahead=now.ahead) == now
+            if first.over == "forecast" and same and self.read(right) == now:
+                return first  # the higher of a forecast and the number now, which is what a forecast is here
+        raise Unknown(_NOT_ONE)
 
 
-def _aggregated(node: Any) -> Measure:
+def _latency(node: Any) -> Measure:
+    """`histogram_quantile(0.95, sum by (le) (rate(x_bucket[1m])))`."""
     import promql_parser as ast
 
-    inner = node.expr
-    while isinstance(inner, ast.ParenExpr):
-        inner = inner.expr
-    combine = _COMBINES[str(node.op)]
-    if isinstance(inner, ast.Call) and inner.func.name == "avg_over_time" and combine != "max":
-        ranged = inner.args[0]
-        if isinstance(ranged, ast.MatrixSelector) and ranged.range is not None:
-            return Measure("", combine, "mean", ranged.range.total_seconds())
-    if _is_per_pod(inner):
-        return Measure("", combine)
-    raise Unknown("its query does more to each pod's number than the model can follow")
+    names = {each for selector in selectors_of(node) for each in selector.names}
+    words = {found[1].name if (found := signal_of(one.removesuffix(_BUCKETS))) else one for one in names}
+    if missing := sorted(words - {*LATENCIES}):
+        raise Unknown(f"the model has no latency {missing[0]} (it has {', '.join(LATENCIES)})")
+    share, total = node.args
+    rate = _bare(total.expr) if isinstance(total, ast.AggregateExpr) and str(total.op) == "sum" else None
+    while isinstance(rate, ast.BinaryExpr) and str(rate.op) == "or":
+        rate = _bare(rate.lhs)  # the same under the names of several versions
+    if (
+        len(words) == 1
+        and isinstance(share, ast.NumberLiteral)
+        and isinstance(rate, ast.Call)
+        and rate.func.name == "rate"
+        and isinstance(rate.args[0], ast.MatrixSelector)
+        and rate.args[0].range is not None
+    ):
+        return Measure(words.pop(), "quantile", window=rate.args[0].range.total_seconds(), share=share.val)
+    raise Unknown("its query is not a quantile of all requests that the model can evaluate")
 
 
 def _is_per_pod(node: Any) -> bool:
     """Whether it is each pod's own number: a selector, the same seen twice, ranks added up, one name or another."""
     import promql_parser as ast
 
+    node = _bare(node)
     if isinstance(node, ast.VectorSelector):
         return True
-    if isinstance(node, ast.ParenExpr):
-        return _is_per_pod(node.expr)
     if isinstance(node, ast.AggregateExpr):
-        labels = getattr(node.modifier, "labels", None) or []
-        by = str(getattr(node.modifier, "type", "")).endswith("By")
-        return (
-            str(node.op) in ("sum", "max")
-            and by
-            and bool({"pod", "instance"} & {*labels})
-            and _is_per_pod(node.expr)
-        )
+        kept = node.modifier
+        if kept is None or not str(kept.type).endswith("By") or not _POD_LABELS & {*kept.labels}:
+            return False
+        return str(node.op) in ("sum", "max") and _is_per_pod(node.expr)
     if isinstance(node, ast.BinaryExpr):
         return str(node.op) == "or" and _is_per_pod(node.lhs) and _is_per_pod(node.rhs)
     return False
@@ -118,9 +180,15 @@ def _is_per_pod(node: Any) -> bool:
 def _is_zero(node: Any) -> bool:
     import promql_parser as ast
 
-    return (
-        isinstance(node, ast.Call)
-        and node.func.name == "vector"
-        and isinstance(node.args[0], ast.NumberLiteral)
-        and not node.args[0].val
-    )
+    if not isinstance(node, ast.Call) or node.func.name != "vector":
+        return False
+    return isinstance(node.args[0], ast.NumberLiteral) and not node.args[0].val
+
+
+def _bare(node: Any) -> Any:
+    """Without the parentheses around it."""
+    import promql_parser as ast
+
+    while isinstance(node, ast.ParenExpr):
+        node = node.expr
+    return node

@@ -13,7 +13,7 @@ from kubectl_llmhpa.hpa import arithmetic, scaled_objects
 from kubectl_llmhpa.hpa.arithmetic import reading as readings
 from kubectl_llmhpa.policy import PRESETS, Policy, decide
 from kubectl_llmhpa.simulate import queries
-from kubectl_llmhpa.simulate.fleet import Scaling
+from kubectl_llmhpa.simulate.control import Scaling
 from kubectl_llmhpa.simulate.measures import Measure
 
 #: The triggers that the model follows, and what KEDA does without `ignoreNullValues: "false"`.

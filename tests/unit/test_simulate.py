@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 from typing import Literal
 
 import pytest
@@ -13,7 +14,8 @@ from hypothesis import strategies as st
 from kubectl_llmhpa.hpa.arithmetic import Metric, ScalingPolicy, ScalingRules, Spec
 from kubectl_llmhpa.simulate import sweep
 from kubectl_llmhpa.simulate.closed import point
-from kubectl_llmhpa.simulate.fleet import Run, Scaling, World, run
+from kubectl_llmhpa.simulate.control import Scaling
+from kubectl_llmhpa.simulate.fleet import Run, World, run
 from kubectl_llmhpa.simulate.loads import load
 from kubectl_llmhpa.simulate.measures import Measure, Sample, over_time, reading
 from kubectl_llmhpa.simulate.requests import Requests
@@ -144,6 +146,33 @@ def test_a_pod_serves_nothing_before_it_is_ready() -> None:
     assert more[0] is not None
     assert more[1] is not None
     assert more[0] - more[1] == pytest.approx(95.0, abs=1.0)
+
+
+def test_pods_in_order_start_one_after_the_other() -> None:
+    requests = load("step:low=0.1,high=9,at=1m,for=8m,duration=10m,spread=0,prompt=100,output=40")
+    together, ordered = (
+        run(requests, POD, World(start_up=(30.0,), ordered=one), scaling=scaling(), replicas=1)
+        for one in (False, True)
+    )
+    starts = [
+        at
+        for (at, _, ready), (_, _, before) in zip(ordered.ready[1:], ordered.ready, strict=False)
+        if ready > before
+    ]
+    assert min(after - one for one, after in pairwise(starts[1:])) >= 30.0
+    full = [max(ready for at, _, ready in one.ready if at < 180) for one in (together, ordered)]
+    assert full[0] > full[1]
+    assert ordered.pod_seconds < together.pod_seconds, "a pod that is not made yet costs nothing"
+
+
+def test_a_latency_of_the_last_minute_can_guard() -> None:
+    spec = Spec((Metric("External", "ttft", "Value", 500),), 1, 8, UP, DOWN)
+    measure = Measure("ttft", "quantile", window=60, share=0.95, when_empty=0)
+    requests = load("step:low=0.1,high=6,at=2m,for=3m,duration=12m,spread=0,prompt=100,output=40")
+    made = run(requests, POD, World(start_up=(10.0,)), scaling=Scaling(spec, (measure,)))
+    assert made.rescales[0].at > 120, "an idle pod is fast"
+    assert made.rescales[0].after > 1
+    assert made.ready[-1][1] == 1
 
 
 def test_a_pod_that_leaves_ends_its_requests_or_is_cut_off() -> None:

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from kubectl_llmhpa.engines import ENGINES, over_all
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.simulate import files, loads, scalers, traces
 from kubectl_llmhpa.simulate.live import start_times
-from kubectl_llmhpa.simulate.measures import Measure
+from kubectl_llmhpa.simulate.measures import LATENCIES, SIGNALS, Measure
 from kubectl_llmhpa.simulate.queries import Unknown, measure
 from kubectl_llmhpa.simulate.results import Slo, duration
 from kubectl_llmhpa.simulate.service import DEFAULT, service
@@ -249,6 +251,22 @@ def test_a_curve_that_no_pod_can_have(text: str) -> None:
 # Autoscalers
 
 
+WRITTEN = sorted(
+    {(signal.name, over_all(signal, matchers='x="y"')) for one in ENGINES for signal in one.signals}
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "query"), WRITTEN, ids=[f"{at} {name}" for at, (name, _) in enumerate(WRITTEN)]
+)
+def test_what_enable_writes_for_keda_can_be_simulated(name: str, query: str) -> None:
+    if name in (*SIGNALS, *LATENCIES):
+        assert measure(query, name=name).signal == name
+    else:
+        with pytest.raises(Unknown):
+            measure(query, name=name)
+
+
 RUNNING = 'vllm:num_requests_running{namespace="a"}'
 WAITING = 'vllm:num_requests_waiting{namespace="a"}'
 
@@ -266,6 +284,14 @@ WAITING = 'vllm:num_requests_waiting{namespace="a"}'
         (f"sum(avg_over_time({RUNNING}[1m]))", Measure("running", "sum", "mean", 60)),
         (f"max_over_time(sum({RUNNING})[2m:15s])", Measure("running", "sum", "max", 120)),
         (f"sum({RUNNING}) or vector(0)", Measure("running", "sum", when_empty=0)),
+        (
+            f"(predict_linear(sum({RUNNING})[3m:15s], 120) > sum({RUNNING})) or sum({RUNNING})",
+            Measure("running", "sum", "forecast", 180, ahead=120),
+        ),
+        (
+            "histogram_quantile(0.95, sum by (le) (rate(vllm:time_to_first_token_seconds_bucket[2m])))",
+            Measure("ttft", "quantile", window=120, share=0.95),
+        ),
     ],
 )
 def test_queries_that_the_model_follows(query: str, expected: Measure) -> None:
@@ -276,18 +302,36 @@ def test_queries_that_the_model_follows(query: str, expected: Measure) -> None:
     ("query", "said"),
     [
         ("sum(", "no PromQL"),
-        ("vector(1)", "does not name a metric"),
+        ("vector(1)", "not one that the model"),
         ("sum(DCGM_FI_DEV_GPU_UTIL)", "no metric of an engine's queue"),
         ("sum(rate(vllm:generation_tokens_total[1m]))", "says generation-tokens"),
         (f"sum({RUNNING}) / count({RUNNING})", "not one that the model can evaluate"),
         (f"sum(max_over_time({RUNNING}[1m]))", "more to each pod's number"),
         (RUNNING, "not one that the model can evaluate"),
+        (
+            f"(predict_linear(sum({RUNNING})[3m:], 120) > sum({WAITING})) or sum({WAITING})",
+            "not one that the model",
+        ),
+        (f"predict_linear({RUNNING}[3m], 120)", "not over a window of one"),
+        (
+            "histogram_quantile(0.9, rate(vllm:time_to_first_token_seconds_bucket[2m]))",
+            "not a quantile of all",
+        ),
+        (
+            "histogram_quantile(0.9, sum by (le) (rate(vllm:inter_token_latency_seconds_bucket[2m])))",
+            "no latency itl",
+        ),
+        (
+            'sum({__name__=~"vllm:num_requests_running|vllm:kv_cache_usage_perc"})',
+            "mixes kv-cache and running",
+        ),
+        ("sum({job='x'})", "does not name a metric"),
         (f"sum({RUNNING}) * 2", "not one that the model can evaluate"),
-        (f"sum({RUNNING}) + sum(vllm:kv_cache_usage_perc)", "mixes kv-cache and running"),
+        (f"sum({RUNNING}) + sum(vllm:kv_cache_usage_perc)", "not one that the model"),
     ],
 )
 def test_queries_that_it_does_not(query: str, said: str) -> None:
-    with pytest.raises(Unknown, match=said.replace("(", r"\(")):
+    with pytest.raises(Unknown, match=said):
         measure(query)
 
 
@@ -395,6 +439,21 @@ def test_files_with_autoscalers_and_without(tmp_path: Path) -> None:
         files.read(str(path))
     with pytest.raises(LlmHpaError, match="No such file"):
         files.read(str(tmp_path / "absent.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "policy", "ordered"),
+    [("Deployment", "", False), ("StatefulSet", "", True), ("StatefulSet", "Parallel", False)],
+)
+def test_pods_of_a_stateful_set_start_in_order(tmp_path: Path, kind: str, policy: str, ordered: bool) -> None:
+    scaler = hpa(pods_metric("vllm:num_requests_running"), scaleTargetRef={"kind": kind, "name": "v"})
+    scaled = {"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": "v"}, "spec": {}}
+    if policy:
+        scaled["spec"] = {"podManagementPolicy": policy}
+    (tmp_path / "all.yaml").write_text(yaml.safe_dump_all([scaler, scaled]))
+    candidates, found = files.read(str(tmp_path / "all.yaml"))
+    assert [one.name for one in candidates] == ["hpa/x"]
+    assert found is ordered
 
 
 # Start-up
