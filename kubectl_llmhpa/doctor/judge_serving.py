@@ -209,8 +209,20 @@ def _lists_nothing(facts: Facts, adapter: AdapterFacts) -> Finding:
             "adapter-rule-refused", about, seen, config=f"{adapter.namespace}/{adapter.config_map}",
             namespace=adapter.namespace, name=adapter.name,
         )  # fmt: skip
+    if old := _older_file(about, adapter):
+        return old
     seen = f"{where} lists no metric at all"
     return found("adapter-lists-nothing", about, seen, namespace=adapter.namespace, name=adapter.name)
+
+
+def _older_file(about: str, adapter: AdapterFacts) -> Finding | None:
+    """Where the file was written after the adapter had read it."""
+    if not (adapter.changed and adapter.started and adapter.changed > adapter.started):
+        return None
+    where = f"{adapter.namespace}/{adapter.name}"
+    seen = f"configmap {adapter.config_map} was written at {adapter.changed}, and {where} started at {adapter.started}"
+    fix = f"kubectl -n {adapter.namespace} rollout restart deployment/{adapter.name}"
+    return told("adapter-not-restarted", about, seen, fix)
 
 
 def _missing(facts: Facts, asked: str, one: Ask) -> Verdict:
@@ -238,13 +250,8 @@ def _missing(facts: Facts, asked: str, one: Ask) -> Verdict:
             return broken(asked, answer, found("renamed-metric", about, seen, now=live))
         seen = f"{answer}: no rule of {where} serves it"
         return broken(asked, answer, found("metric-unknown", about, seen, near=_hint(near)))
-    if adapter.changed and adapter.started and adapter.changed > adapter.started:
-        seen = (
-            f"configmap {adapter.config_map} was written at {adapter.changed}, and {where} started at "
-            f"{adapter.started}"
-        )
-        fix = f"kubectl -n {adapter.namespace} rollout restart deployment/{adapter.name}"
-        return broken(asked, answer, found("adapter-not-restarted", about, seen, fix=fix))
+    if old := _older_file(about, adapter):
+        return broken(asked, answer, old)
     if (seconds := interval(facts)) and adapter.max_age < seconds:
         seen = (
             f"{adapter.name} forgets a series after {adapter.max_age:g} s (--metrics-max-age), and it is scraped every "

@@ -24,6 +24,7 @@ from kubectl_llmhpa.monitoring import network_policies, prometheus, prometheus_o
 
 _NAME = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
 _ZERO = re.compile(r"\s+or\s+(on\s*\(\s*\)\s*)?vector\s*\(\s*0(\.0*)?\s*\)", re.IGNORECASE)
+_EQUALS = re.compile(r'([A-Za-z_][A-Za-z0-9_]*)\s*=\s*"([^"]*)"')
 _MATCHERS = re.compile(r"\{([^{}]*)\}")
 #: What KEDA says of a query that failed, and the finding that it means; the first that fits counts.
 _CAUSES = (
@@ -32,7 +33,8 @@ _CAUSES = (
     (r"returns? NaN|infinity|Inf\b", "not-a-number"),
     (r"\b401\b|\b403\b|[Uu]nauthorized|[Ff]orbidden", "keda-unauthorized"),
     (r"x509|certificate|tls:", "keda-unauthorized"),
-    (r"no such host|connection refused|no route to host|i/o timeout|deadline exceeded|connect:", "keda-unreachable"),
+    (r"no such host|lookup |server misbehaving|connection refused|no route to host", "keda-unreachable"),
+    (r"i/o timeout|deadline exceeded|connect:", "keda-unreachable"),
     (r"parse error|bad_data|\b400\b|\b422\b", "query-unreadable"),
 )  # fmt: skip
 
@@ -146,6 +148,18 @@ def _policies(seeing: Seeing, keda: keda_backend.Keda, namespace: str) -> tuple[
     return tuple(result)
 
 
+def _unmatched(facts: Facts, query: str) -> str:
+    """The first label in a query with a value that no series of its metrics has, and those that they have."""
+    names = set(_NAME.findall(query))
+    series = [one.labels for one in facts.samples.series if one.labels.get("__name__") in names]
+    for label, wanted in _EQUALS.findall(query):
+        values = {labels.get(label, "") for labels in series}
+        if series and wanted not in values:
+            shown = ", ".join(sorted(f'"{value}"' for value in values if value)) or "no such label"
+            return f': {label}="{wanted}" fits no series of the pods, which have {shown}'
+    return ""
+
+
 def judge_value(facts: Facts) -> Verdict:
     """What KEDA's numbers are."""
     about, scaled = facts.target.reference, facts.scaler.scaled_object
@@ -230,7 +244,7 @@ def _query(facts: Facts, one: TriggerFacts, path: str) -> Verdict | None:
             return unknown(path, f"{one.metric}: the query gives nothing, and no pod is ready")
     if one.elements == 0:
         code = "silent-zero" if one.ignore_null else "keda-empty"
-        seen = f"the query of {one.metric} gives nothing"
+        seen = f"the query of {one.metric} gives nothing{_unmatched(facts, one.query)}"
         return broken(path, seen, found(code, about, seen))
     if one.bare == 0:
         seen = f"without `or vector(0)` the query of {one.metric} gives nothing"

@@ -6,12 +6,14 @@ A caller who may do everything is asked for that once; for others each right is 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from urllib.parse import unquote
 
 from kubectl_llmhpa.api import Json, Reader
 from kubectl_llmhpa.doctor.facts import Problem
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.plan.once import Once
-from kubectl_llmhpa.plan.permitted import Permitted, needed
+from kubectl_llmhpa.plan.permitted import Permitted, Right, needed
 
 
 class Seeing(Once):
@@ -58,10 +60,8 @@ class Seeing(Once):
         if self._everything:
             return True
         allowed = super().may(verb, group, resource, subresource, namespace, name)
-        if not allowed and not name:
-            kind = f"{resource}/{subresource}" if subresource else resource
-            kind += f".{group}" if group else ""
-            self._refused[f"{verb} {kind}" + (f' in namespace "{namespace}"' if namespace else "")] = None
+        if not allowed:
+            self._refuse(Right(verb, group, resource, subresource, namespace))
         return allowed
 
     def know(self, path: str, answer: Json) -> None:
@@ -80,7 +80,11 @@ class Seeing(Once):
     def _note(self, path: str, error: ApiError) -> None:
         if error.forbidden:
             right = needed(path)
-            self._refused[str(right) if right is not None else f"get {path.partition('?')[0]}"] = None
+            if right is not None:
+                self._refuse(right)
+
+    def _refuse(self, right: Right) -> None:
+        self._refused[str(replace(right, name="", subresource=unquote(right.subresource)))] = None
 
 
 def problem(error: LlmHpaError) -> Problem:

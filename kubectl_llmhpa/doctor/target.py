@@ -14,7 +14,7 @@ from kubectl_llmhpa.doctor.model import Verdict, broken, ok, told, unknown
 from kubectl_llmhpa.doctor.seeing import Seeing, problem
 from kubectl_llmhpa.errors import ApiError, ExitCode, LlmHpaError
 from kubectl_llmhpa.findings import Finding, found
-from kubectl_llmhpa.hpa import scaled_objects
+from kubectl_llmhpa.hpa import is_ours, scaled_objects
 from kubectl_llmhpa.workloads import Workload
 
 #: The words for an autoscaler, as kubectl takes them.
@@ -104,6 +104,7 @@ def _scaler(
     hpas, objects = seeing.items(HPAS.path(namespace)), seeing.items(SCALED_OBJECTS.path(namespace))
     if workload is not None:
         targeting = [one for one in hpas or [] if workload.is_target_of(one["spec"]["scaleTargetRef"])]
+        targeting.sort(key=lambda one: (not is_ours(one), str(one["metadata"].get("creationTimestamp"))))
         by_keda = [one for one in objects or [] if workload.is_target_of(scaled_objects.scale_target(one))]
     else:
         targeting, by_keda = [one for one in (hpa,) if one], [one for one in (scaled,) if one]
