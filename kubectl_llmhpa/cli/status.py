@@ -262,11 +262,13 @@ def _watch(reader: Reader, question: Question, form: Form) -> None:
     if screen is not None and hasattr(signal, "SIGWINCH"):
         signal.signal(signal.SIGWINCH, lambda *_: inbox.put(REDRAW))
     lines = Lines(headers(namespaces=everywhere, wide=form.wide), header=form.header)
-    for found in frames(reader, question, _now, inbox):
+    for found, seen in frames(reader, question, _now, inbox):
         chosen, now = _chosen(form, found), _now()
         if screen is not None:
-            click.echo(screen.drawn(chosen, now), nl=False)
+            notes = [f"could not {attempted}: {why}" for attempted, why in seen.unread]
+            click.echo(screen.drawn(chosen, now, notes), nl=False)
             continue
+        _warn(form, seen.unread, seen.lost.values())
         for one in chosen:
             cells = row(one, now, namespaces=everywhere, wide=form.wide)
             for line in lines.after((one.view.namespace, one.view.name), cells, str(one.view.last_scale)):

@@ -153,8 +153,11 @@ class Screen:
         self._wide = wide
         self._begun = False
 
-    def drawn(self, found: Sequence[Autoscaler], now: datetime) -> str:
-        """What to send: every line over the old one and then erased to its end, so that nothing flickers."""
+    def drawn(self, found: Sequence[Autoscaler], now: datetime, notes: Sequence[str] = ()) -> str:
+        """What to send: every line over the old one and then erased to its end, so that nothing flickers.
+
+        `notes` stand below.
+        """
         columns, height = shutil.get_terminal_size()
         if len(self._question.named) == 1 and not self._wide:
             text = "\n\n".join(block(one, now) for one in found)
@@ -168,6 +171,7 @@ class Screen:
             lines = [*text.splitlines(), *(cut(escape(line), columns) for line in footnotes(found))]
         if not found:
             lines = ["No LLM autoscalers found."]
+        lines += [cut(escape(line), columns) for line in notes]
         if len(lines) >= height:
             hidden = len(lines) - height + 2
             lines = [*lines[: height - 2], cut(f"... and {hidden} lines more", columns)]

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from kubectl_llmhpa.api import HPAS, Json, Reader, WatchEvent
-from kubectl_llmhpa.status.look import around, judged, target
+from kubectl_llmhpa.status.look import Around, around, judged, target
 from kubectl_llmhpa.status.overview import Autoscaler, Resized
 from kubectl_llmhpa.status.question import Question, read, read_with
 
@@ -80,14 +80,16 @@ def resized(before: Json, after: Json, now: str) -> Resized | None:
 
 def frames(
     reader: Reader, question: Question, clock: Callable[[], datetime], inbox: queue.SimpleQueue[object]
-) -> Iterator[list[Autoscaler]]:
-    """The autoscalers at once, after every change, and every LOOK_AGAIN_SECONDS. Raises what the watch raises.
+) -> Iterator[tuple[list[Autoscaler], Around]]:
+    """The autoscalers, and what is around them, at once, after every change, and every LOOK_AGAIN_SECONDS.
+
+    Raises what the watch raises.
 
     `inbox` takes REDRAW: the same again.
     """
     asked, seen = around(reader, question, read(reader, question))
     hpas = Seen({str(one["metadata"].get("uid")): one for one in asked})
-    yield judged(question, asked, seen, clock())
+    yield judged(question, asked, seen, clock()), seen
     threading.Thread(target=_follow, args=(reader, question, inbox), name="watch", daemon=True).start()
     looked = compared = time.monotonic()
     while True:
@@ -106,7 +108,7 @@ def frames(
                 for one in hpas.hpas.values()
                 if question.means(HPAS.kind, one["metadata"]["name"], target(one))
             ]
-        yield [hpas.told(one) for one in judged(question, asked, seen, clock())]
+        yield [hpas.told(one) for one in judged(question, asked, seen, clock())], seen
 
 
 def _collect(

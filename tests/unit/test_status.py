@@ -245,3 +245,10 @@ def test_a_watch_shows_a_line_and_ends_with_the_watchs_own_error(monkeypatch: py
     assert [line.split()[0] for line in done.stdout.splitlines()] == ["WORKLOAD", "statefulset/vllm"]
     assert isinstance(done.exception, ApiError)
     assert done.exception.message == "the watch ends here"
+
+
+def test_a_watch_says_once_what_it_may_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    denied = ApiError("list", 403, "Forbidden", "events is forbidden")
+    monkeypatch.setattr("kubectl_llmhpa.status.following.LOOK_AGAIN_SECONDS", 0.02)
+    done = run(Recorded(horizontalpodautoscalers=[BUSY], events=denied), "-w", monkeypatch=monkeypatch)
+    assert done.stderr == "warning: could not list events: events is forbidden\n"

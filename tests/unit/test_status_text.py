@@ -92,7 +92,8 @@ def test_a_screen_is_cleared_once_and_then_drawn_over(monkeypatch: pytest.Monkey
     assert second.count("\n") == 5
     assert "... and 17 lines more" in second
     assert second.endswith("\x1b[K\n\x1b[J")
-    assert "No LLM autoscalers found." in screen.drawn([], NOW)
+    third = screen.drawn([], NOW, ["could not list events: \x1b[2J"])
+    assert "No LLM autoscalers found.\x1b[K\ncould not list events: \\x1b[2J\x1b[K\n" in third
 
 
 @pytest.mark.parametrize("words", [[], ["-o", "wide"], ["-o", "name"], ["hpa/vllm"], ["-w"]])
