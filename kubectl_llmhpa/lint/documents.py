@@ -95,7 +95,7 @@ class Document:
     below: FieldPath = field(default=(), repr=False)
     live: bool = False
 
-    @property
+    @functools.cached_property
     def kind(self) -> str:
         kind = self.object.get("kind")
         return kind if isinstance(kind, str) and self.object.get("apiVersion") else ""
@@ -109,11 +109,11 @@ class Document:
         """The API group, empty for the core group."""
         return self.api_version.rpartition("/")[0]
 
-    @property
+    @functools.cached_property
     def name(self) -> str:
         return str(self.at("metadata", "name", default=""))
 
-    @property
+    @functools.cached_property
     def namespace(self) -> str:
         """Empty where the manifest names none."""
         return str(self.at("metadata", "namespace", default=""))

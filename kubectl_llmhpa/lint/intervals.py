@@ -26,13 +26,11 @@ def seconds(text: object) -> float:
 
 def scrape(bundle: Bundle, workload: Document | None) -> float:
     """Seconds between two scrapes of a workload, or (None) the longest of the run; 15 where the run does not say."""
-    monitors = bundle.of_kind(*MONITORS)
-    if workload is not None:
-        monitors = [
-            one
-            for one in monitors
-            if any(pods_match(bundle, one, labels) for labels in pod_labels(bundle, workload))
-        ]
+    return bundle.keep(("scrape", id(workload)), lambda: _scrape(bundle, workload))
+
+
+def _scrape(bundle: Bundle, workload: Document | None) -> float:
+    monitors = bundle.of_kind(*MONITORS) if workload is None else monitors_of(bundle, workload)
     found = [
         seconds(endpoint.get("interval"))
         for one in monitors
@@ -46,6 +44,38 @@ def scrape(bundle: Bundle, workload: Document | None) -> float:
             if seconds(one.at("spec", "scrapeInterval"))
         ]
     return max(found, default=DEFAULT_SECONDS)
+
+
+def monitors_of(bundle: Bundle, workload: Document) -> list[Document]:
+    """The scrape objects whose selector matches pods of a workload."""
+    index = bundle.keep("monitors by label", lambda: _by_label(bundle))
+    every = pod_labels(bundle, workload)
+    pairs = [f"{key}={value}" for labels in every for key, value in labels.items()]
+    near = {id(one): one for pair in ("", *pairs) for one in index.get(pair, ())}
+    return [one for one in near.values() if any(pods_match(bundle, one, labels) for labels in every)]
+
+
+def workloads_of(bundle: Bundle, monitor: Document) -> list[Document]:
+    """The workloads whose pods a scrape object's selector matches, wherever they are."""
+    matches = bundle.keep("workloads by monitor", lambda: _by_monitor(bundle))
+    return matches.get(id(monitor), [])
+
+
+def _by_monitor(bundle: Bundle) -> dict[int, list[Document]]:
+    found: dict[int, list[Document]] = {}
+    for workload in bundle.of_kind(*WORKLOADS):
+        for monitor in monitors_of(bundle, workload):
+            found.setdefault(id(monitor), []).append(workload)
+    return found
+
+
+def _by_label(bundle: Bundle) -> dict[str, list[Document]]:
+    """Scrape objects by one label that their selector asks of pods; under "" those that ask in another way."""
+    index: dict[str, list[Document]] = {}
+    for one in bundle.of_kind(*MONITORS):
+        labels = one.mapping("spec", "selector", "matchLabels") if one.kind == "PodMonitor" else {}
+        index.setdefault(next((f"{key}={value}" for key, value in labels.items()), ""), []).append(one)
+    return index
 
 
 def pod_labels(bundle: Bundle, workload: Document) -> list[Json]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from kubectl_llmhpa import engines
 from kubectl_llmhpa.api import Json
@@ -17,6 +18,7 @@ from kubectl_llmhpa.hpa import scaled_objects
 from kubectl_llmhpa.lint.documents import Document, FieldPath
 from kubectl_llmhpa.plan.places import clues_of
 
+T = TypeVar("T")
 HPA = "HorizontalPodAutoscaler"
 SCALED_OBJECT = "ScaledObject"
 #: The name under which a rule of prometheus-adapter serves, in its YAML or as JSON.
@@ -76,10 +78,18 @@ class Bundle:
     def __init__(self, documents: Sequence[Document]) -> None:
         self.documents = tuple(documents)
         self._by_kind: dict[str, list[Document]] = {}
-        self._engines: dict[int, PodEngine | None] = {}
-        self._served: set[str] | None = None
+        self._by_name: dict[tuple[str, str], list[Document]] = {}
+        self._kept: dict[object, Any] = {}
         for one in self.documents:
             self._by_kind.setdefault(one.kind, []).append(one)
+            self._by_name.setdefault((one.kind, one.name), []).append(one)
+
+    def keep(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What `make` gives, made once for a run: an index over all documents, say."""
+        if key not in self._kept:
+            self._kept[key] = make()
+        kept: T = self._kept[key]
+        return kept
 
     def of_kind(self, *kinds: str) -> list[Document]:
         """The documents of some kinds, in the order of the run."""
@@ -97,9 +107,8 @@ class Bundle:
         reference = self.scale_target(scaler)
         matching = [
             one
-            for one in self._by_kind.get(str(reference.get("kind")), ())
-            if one.name == reference.get("name")
-            and _same_namespace(one, scaler)
+            for one in self._by_name.get((str(reference.get("kind")), str(reference.get("name"))), ())
+            if _same_namespace(one, scaler)
             and str(reference.get("apiVersion", "")).rpartition("/")[0] in ("", one.group)
         ]
         return max(matching, key=lambda one: _nearness(one, scaler), default=None)
@@ -111,13 +120,12 @@ class Bundle:
 
     def served(self, metric: str) -> bool:
         """Whether a rule of an adapter among the documents serves a metric under this name (`as: NAME`)."""
-        if self._served is None:
-            texts = (
-                str(value) for one in self.of_kind("ConfigMap") for value in one.mapping("data").values()
-            )
-            rules = (json.dumps(one.object, default=str) for one in self.of_kind(""))
-            self._served = {name for text in (*texts, *rules) for name in _SERVED.findall(text)}
-        return metric in self._served
+        return metric in self.keep("served", self._served_names)
+
+    def _served_names(self) -> frozenset[str]:
+        texts = (str(value) for one in self.of_kind("ConfigMap") for value in one.mapping("data").values())
+        rules = (json.dumps(one.object, default=str) for one in self.of_kind(""))
+        return frozenset(name for text in (*texts, *rules) for name in _SERVED.findall(text))
 
     def templates(self, workload: Document) -> Iterator[tuple[FieldPath, Json]]:
         """The pod templates of a workload with their paths; of a Pod itself its own body."""
@@ -132,9 +140,7 @@ class Bundle:
         """The engine of a workload by its command line, labels and image; None when they name none, or a router."""
         if workload is None:
             return None
-        if id(workload) not in self._engines:
-            self._engines[id(workload)] = next(self._engines_of(workload), None)
-        return self._engines[id(workload)]
+        return self.keep(("engine", id(workload)), lambda: next(self._engines_of(workload), None))
 
     def _engines_of(self, workload: Document) -> Iterator[PodEngine]:
         for path, template in self.templates(workload):
@@ -149,7 +155,7 @@ class Bundle:
 
 def made_by_keda(hpa: Document) -> bool:
     """Whether a ScaledObject owns an HPA (only in a cluster)."""
-    return hpa.kind == HPA and bool(scaled_objects.of_hpa(hpa.object)) and hpa.live
+    return hpa.live and hpa.kind == HPA and bool(scaled_objects.of_hpa(hpa.object))
 
 
 def _same_namespace(one: Document, other: Document) -> bool:

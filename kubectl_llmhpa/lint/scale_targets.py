@@ -80,13 +80,12 @@ def _alone(bundle: Bundle, scaler: Document) -> Iterator[Located]:
     named): overlays name the same object again, which is no second one."""
     if made_by_keda(scaler):
         return
-    for other in bundle.of_kind(HPA, SCALED_OBJECT, POD_AUTOSCALER):
+    rivals = bundle.keep("by target", lambda: _by_target(bundle))
+    for other in rivals[_key(bundle.scale_target(scaler))]:
         same = (other.kind, other.name) == (scaler.kind, scaler.name)
         if same or made_by_keda(other) or other.namespace != scaler.namespace:
             continue
         if not scaler.namespace and PurePath(other.path).parent != PurePath(scaler.path).parent:
-            continue
-        if _key(bundle.scale_target(other)) != _key(bundle.scale_target(scaler)):
             continue
         if _takes_over(scaler, other) or _takes_over(other, scaler):
             continue
@@ -95,6 +94,14 @@ def _alone(bundle: Bundle, scaler: Document) -> Iterator[Located]:
         seen = f"{other.reference}{place} scales {target.get('kind')}/{target.get('name')} too"
         yield located(scaler, ("spec", "scaleTargetRef"), "two-scalers", seen)
         return
+
+
+def _by_target(bundle: Bundle) -> dict[tuple[str, str, str], list[Document]]:
+    """Every autoscaler of the run by what it scales."""
+    found: dict[tuple[str, str, str], list[Document]] = {}
+    for one in bundle.of_kind(HPA, SCALED_OBJECT, POD_AUTOSCALER):
+        found.setdefault(_key(bundle.scale_target(one)), []).append(one)
+    return found
 
 
 def _key(reference: Json) -> tuple[str, str, str]:

@@ -24,7 +24,7 @@ _BY_NAME = {engine.name: engine for engine in ENGINES}
 
 def judge(bundle: Bundle, monitor: Document) -> Iterator[Located]:
     """All rules over a PodMonitor or ServiceMonitor."""
-    scraped = [one for one in bundle.of_kind(*WORKLOADS) if _selects(bundle, monitor, one)]
+    scraped = intervals.workloads_of(bundle, monitor)
     for workload in scraped:
         if not _looks_into(monitor, workload):
             yield from _other_namespace(monitor, workload)
@@ -39,13 +39,6 @@ def judge(bundle: Bundle, monitor: Document) -> Iterator[Located]:
             yield from _interval(monitor, path, endpoint)
             yield from _path(monitor, path, endpoint, running[0])
     yield from _twice(bundle, monitor, seen)
-
-
-def _selects(bundle: Bundle, monitor: Document, workload: Document) -> bool:
-    """Whether the selector matches pods of a workload, wherever they are."""
-    return any(
-        intervals.pods_match(bundle, monitor, labels) for labels in intervals.pod_labels(bundle, workload)
-    )
 
 
 def _looks_into(monitor: Document, workload: Document) -> bool:
@@ -75,7 +68,7 @@ def _nothing(bundle: Bundle, monitor: Document, scraped: list[Document]) -> Iter
     for workload in bundle.of_kind(*WORKLOADS):
         if not bundle.engine(workload) or not _looks_into(monitor, workload):
             continue
-        if any(_selects(bundle, one, workload) for one in bundle.of_kind(*MONITORS)):
+        if intervals.monitors_of(bundle, workload):
             continue
         labels = _labels_to_match(bundle, monitor, workload)
         if labels is None:
@@ -223,13 +216,12 @@ def _is_port_of(endpoint: Json, running: PodEngine, number: int) -> bool:
 
 def _twice(bundle: Bundle, monitor: Document, scraped: list[Document]) -> Iterator[Located]:
     """Another object that scrapes the same port of the same engine; reported once, at the later one."""
-    every = bundle.of_kind(*MONITORS)
-    before = every[: next(index for index, one in enumerate(every) if one is monitor)]
+    place = bundle.keep("monitors", lambda: {id(one): at for at, one in enumerate(bundle.of_kind(*MONITORS))})
     for workload in scraped:
         if not bundle.engine(workload):
             continue
-        for other in before:
-            if _selects(bundle, other, workload) and _looks_into(other, workload):
+        for other in intervals.monitors_of(bundle, workload):
+            if place[id(other)] < place[id(monitor)] and _looks_into(other, workload):
                 mine, theirs = (_targets(bundle, one, workload) for one in (monitor, other))
                 if mine & theirs:
                     seen = f"{other.reference} scrapes {workload.reference} too"

@@ -81,7 +81,8 @@ def planned(body: Path, backend: str) -> list[Json] | None:
 @pytest.mark.parametrize("backend", [PROMETHEUS_ADAPTER, KEDA])
 def test_what_enable_writes_is_clean(backend: str) -> None:
     """With its rules beside it, and without: then they are in the adapter, though not among the manifests."""
-    written, found = set(), {}
+    written: set[str] = set()
+    found: dict[str, int] = {}
     for body in BODIES:
         plan = planned(body, backend)
         if plan is None:
