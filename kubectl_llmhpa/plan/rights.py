@@ -28,7 +28,8 @@ PLACES = (WORKLOAD, ADAPTER, PROMETHEUS, KEDAS, CLUSTER)
 
 DETECT, ENABLE, STATUS, BENCH, MIGRATE, DISABLE = "detect", "enable", "status", "bench", "migrate", "disable"
 EXPLAIN = "explain"
-COMMANDS = (DETECT, ENABLE, STATUS, EXPLAIN, BENCH, MIGRATE, DISABLE)
+SIMULATE = "simulate"
+COMMANDS = (DETECT, ENABLE, STATUS, EXPLAIN, BENCH, SIMULATE, MIGRATE, DISABLE)
 _WRITE = (ENABLE, MIGRATE)
 _UNDO = (ENABLE, MIGRATE, DISABLE)
 _ADAPTERS = (PROMETHEUS_ADAPTER, ACK)
@@ -67,14 +68,15 @@ _EVIDENCE = "better evidence than command lines: the engine's own page"
 _FINDING = "whether Prometheus has samples"
 
 ROWS = (
-    Row(WORKLOAD, _TYPE, "get", (DETECT, ENABLE, BENCH, MIGRATE), "the workload and what owns it"),
-    Row(WORKLOAD, f"{_TYPE}/scale", "get", (DETECT, ENABLE, BENCH, MIGRATE), "its replicas and its pods' selector"),
+    Row(WORKLOAD, _TYPE, "get", (DETECT, ENABLE, BENCH, SIMULATE, MIGRATE), "the workload and what owns it"),
+    Row(WORKLOAD, f"{_TYPE}/scale", "get", (DETECT, ENABLE, BENCH, SIMULATE, MIGRATE),
+        "its replicas and its pods' selector"),
     Row(WORKLOAD, _TYPE, "get", (STATUS, EXPLAIN, DISABLE), "a workload named by its group", need=OPTIONAL),
     Row(WORKLOAD, "replicasets.apps", "get", (DETECT,), "from a pod to its Deployment"),
     Row(WORKLOAD, "replicasets.apps", "get", (ENABLE, DISABLE), "from a pod to its Deployment", need="--selector"),
-    Row(WORKLOAD, "pods", "list", (DETECT, ENABLE, BENCH, MIGRATE), "the engine's pods"),
+    Row(WORKLOAD, "pods", "list", (DETECT, ENABLE, BENCH, SIMULATE, MIGRATE), "the engine's pods"),
     Row(WORKLOAD, "pods", "list", (DISABLE,), "workloads by their pods", need="--selector"),
-    Row(WORKLOAD, "pods/proxy", "get", (DETECT, ENABLE, BENCH, MIGRATE), _EVIDENCE, need=OPTIONAL),
+    Row(WORKLOAD, "pods/proxy", "get", (DETECT, ENABLE, BENCH, SIMULATE, MIGRATE), _EVIDENCE, need=OPTIONAL),
     Row(WORKLOAD, "pods/proxy", "create", (ENABLE,), "one token's worth of work", need="--warm"),
     Row(WORKLOAD, "namespaces", "get", _WRITE, "labels by which a Prometheus selects namespaces", need=OPTIONAL),
     Row(WORKLOAD, "resourcequotas", "list", _WRITE, "whether --max fits", need=OPTIONAL),
@@ -86,7 +88,7 @@ ROWS = (
     Row(WORKLOAD, _METRICS, "get", (EXPLAIN,), "the values that the HPA reads", backends=_ADAPTERS),
     Row(WORKLOAD, "*.external.metrics.k8s.io", "get", (EXPLAIN,), "the values that the HPA reads", backends=(KEDA,)),
     # what scales
-    Row(WORKLOAD, "horizontalpodautoscalers.autoscaling", "list", (*_WRITE, STATUS, BENCH), "what scales it"),
+    Row(WORKLOAD, "horizontalpodautoscalers.autoscaling", "list", (*_WRITE, STATUS, BENCH, SIMULATE), "what scales it"),
     Row(WORKLOAD, "horizontalpodautoscalers.autoscaling", "list", (DETECT,), "what scales it", need=OPTIONAL),
     Row(WORKLOAD, "horizontalpodautoscalers.autoscaling", "watch", (STATUS,), "every change", need="--watch"),
     Row(WORKLOAD, "horizontalpodautoscalers.autoscaling", "watch", (BENCH,), "every change", need=OPTIONAL),
@@ -97,7 +99,7 @@ ROWS = (
     Row(WORKLOAD, "horizontalpodautoscalers.autoscaling", "create patch", (MIGRATE,), "the HPA", (SCALER,)),
     Row(WORKLOAD, "horizontalpodautoscalers.autoscaling", "delete", (DISABLE,), "the HPA", (SCALER,), _ADAPTERS),
     Row(WORKLOAD, "scaledobjects.keda.sh", "list", _WRITE, "what scales it"),
-    Row(WORKLOAD, "scaledobjects.keda.sh", "list", (STATUS,), "what KEDA scales", need=OPTIONAL),
+    Row(WORKLOAD, "scaledobjects.keda.sh", "list", (STATUS, SIMULATE), "what KEDA scales", need=OPTIONAL),
     Row(WORKLOAD, "scaledobjects.keda.sh", "get create patch update delete", _WRITE, "the ScaledObject", (SCALER,),
         (KEDA,)),
     Row(WORKLOAD, "scaledobjects.keda.sh", "get delete", (DISABLE,), "the ScaledObject", (SCALER,), (KEDA,)),

@@ -200,7 +200,8 @@ def _recommended(
     if found.figures.attainment < question.goal:
         return "", f"no candidate meets the SLO for {goal}; {best.name} comes closest"
     return best.name, (
-        f"no candidate meets the SLO for {goal} as it is; {best.name} comes closest, and does with --min {high}: "
+        f"no candidate meets the SLO for {goal} as it is; {best.name} comes closest, and does with at least "
+        f"{high} replicas kept (--min {high}): "
         f"{found.figures.attainment:.2%} at {found.figures.gpu_hours:.3g} GPU-hours"
     )
 

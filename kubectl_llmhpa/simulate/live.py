@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from kubectl_llmhpa.api import HPAS, SCALED_OBJECTS, STATEFUL_SETS, Json, Reader, Resource
+from kubectl_llmhpa.api import HPAS, SCALED_OBJECTS, STATEFUL_SETS, Json, Reader
 from kubectl_llmhpa.engines import EngineFacts
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.hpa import scaled_objects
@@ -14,7 +14,7 @@ from kubectl_llmhpa.plan import sight
 from kubectl_llmhpa.simulate import scalers
 from kubectl_llmhpa.simulate.files import in_order
 from kubectl_llmhpa.simulate.scalers import Candidate
-from kubectl_llmhpa.workloads import identify, pods
+from kubectl_llmhpa.workloads import Workload, pods, resolve
 from kubectl_llmhpa.workloads.pods import engine_container, gpu_requests
 
 #: A pod that took longer has been unready for another reason than its start.
@@ -23,9 +23,10 @@ LONGEST_START_S = 3600.0
 
 @dataclass(frozen=True)
 class Live:
-    """`engine` is None, and `start_up` empty, where the cluster does not tell; `notes` are sentences.
+    """What a cluster says of a workload.
 
-    `ordered`: its pods start one after the other.
+    `engine` is None, and `start_up` (seconds) empty, where it does not tell. `gpus` are those of one replica, `ordered`
+    says whether its pods start one after the other, `notes` are sentences.
     """
 
     candidates: tuple[Candidate, ...]
@@ -38,8 +39,8 @@ class Live:
 
 def look(reader: Reader, words: tuple[str, ...], namespace: str) -> Live:
     """A workload's autoscalers and pods. Raises LlmHpaError when there is no such workload or it has no autoscaler."""
-    workload = identify(reader, words, namespace)
-    candidates = _candidates(reader, workload.resource, workload.name, namespace)
+    workload = resolve(reader, words, namespace)
+    candidates = _candidates(reader, workload)
     if not candidates:
         raise LlmHpaError(
             f"simulate {workload.reference} in namespace {namespace!r}",
@@ -53,11 +54,9 @@ def look(reader: Reader, words: tuple[str, ...], namespace: str) -> Live:
         engine = sight.engine_of(reader, workload).facts
     except LlmHpaError as error:
         notes.append(f"seats are not read from a pod: {error.problem}")
-    asked = [gpu_requests(engine_container(pod)) for pod in own]
-    gpus = max((int(sum(one.values())) for one in asked), default=0)
-    ordered = workload.resource.kind == STATEFUL_SETS.kind and in_order(
-        reader.get(workload.resource.path(namespace, workload.name))
-    )
+    asked = [sum(gpu_requests(engine_container(pod)).values()) for pod in own]
+    gpus = int(max(asked, default=0)) * workload.pods_per_replica
+    ordered = workload.resource.kind == STATEFUL_SETS.kind and in_order(workload.object)
     return Live(candidates, engine, start_times(own), max(1, gpus), ordered, tuple(notes))
 
 
@@ -77,18 +76,19 @@ def start_times(found: Sequence[Json]) -> tuple[float, ...]:
     return tuple(sorted(times))
 
 
-def _candidates(reader: Reader, resource: Resource, name: str, namespace: str) -> tuple[Candidate, ...]:
-    scaled = {str(one["metadata"]["name"]): one for one in _scaled_objects(reader, namespace)}
+def _candidates(reader: Reader, workload: Workload) -> tuple[Candidate, ...]:
+    """Its HPAs, those of KEDA with their queries, and ScaledObjects whose HPA is not there."""
+    scaled = {str(one["metadata"]["name"]): one for one in _scaled_objects(reader, workload.namespace)}
     found, taken = [], set()
-    for hpa in reader.get(HPAS.path(namespace)).get("items") or []:
-        if not _scales((hpa.get("spec") or {}).get("scaleTargetRef") or {}, resource, name):
+    for hpa in reader.get(HPAS.path(workload.namespace)).get("items") or []:
+        if not workload.is_target_of((hpa.get("spec") or {}).get("scaleTargetRef") or {}):
             continue
         owner = scaled_objects.of_hpa(hpa)
         taken.add(owner)
         title = f"hpa/{hpa['metadata']['name']}"
         found.append(scalers.of_hpa(hpa, title, scaled_object=scaled.get(owner)))
     for title, one in scaled.items():
-        if title not in taken and _scales(scaled_objects.scale_target(one), resource, name):
+        if title not in taken and workload.is_target_of(scaled_objects.scale_target(one)):
             found.append(scalers.of_scaled_object(one, f"scaledobject/{title}"))
     return tuple(found)
 
@@ -100,11 +100,6 @@ def _scaled_objects(reader: Reader, namespace: str) -> list[Json]:
         if error.not_found or error.forbidden:
             return []
         raise
-
-
-def _scales(reference: Json, resource: Resource, name: str) -> bool:
-    group = Resource(str(reference.get("apiVersion") or ""), "", "").group
-    return (group, reference.get("kind"), reference.get("name")) == (resource.group, resource.kind, name)
 
 
 def _time(text: object) -> datetime | None:

@@ -170,7 +170,7 @@ def test_where_no_policy_does_it_the_replicas_to_keep_are_told() -> None:
     found = compare(question("step:low=1,high=8,at=5m,for=5m,duration=20m"), candidates("load"))
     assert found.rows[0].figures.attainment < 0.99
     assert found.recommended == "load"
-    assert "does with --min " in found.reason
+    assert "replicas kept (--min " in found.reason
 
 
 def test_where_even_the_most_do_not_nothing_is_recommended() -> None:
