@@ -28,8 +28,8 @@ PLACES = (WORKLOAD, ADAPTER, PROMETHEUS, KEDAS, CLUSTER)
 
 DETECT, ENABLE, STATUS, BENCH, MIGRATE, DISABLE = "detect", "enable", "status", "bench", "migrate", "disable"
 EXPLAIN = "explain"
-SIMULATE = "simulate"
-COMMANDS = (DETECT, ENABLE, STATUS, EXPLAIN, BENCH, SIMULATE, MIGRATE, DISABLE)
+SIMULATE, LINT = "simulate", "lint"
+COMMANDS = (DETECT, ENABLE, STATUS, EXPLAIN, LINT, BENCH, SIMULATE, MIGRATE, DISABLE)
 _WRITE = (ENABLE, MIGRATE)
 _UNDO = (ENABLE, MIGRATE, DISABLE)
 _ADAPTERS = (PROMETHEUS_ADAPTER, ACK)
@@ -71,7 +71,7 @@ ROWS = (
     Row(WORKLOAD, _TYPE, "get", (DETECT, ENABLE, BENCH, SIMULATE, MIGRATE), "the workload and what owns it"),
     Row(WORKLOAD, f"{_TYPE}/scale", "get", (DETECT, ENABLE, BENCH, SIMULATE, MIGRATE),
         "its replicas and its pods' selector"),
-    Row(WORKLOAD, _TYPE, "get", (STATUS, EXPLAIN, DISABLE), "a workload named by its group", need=OPTIONAL),
+    Row(WORKLOAD, _TYPE, "get", (STATUS, EXPLAIN, LINT, DISABLE), "a workload named by its group", need=OPTIONAL),
     Row(WORKLOAD, "replicasets.apps", "get", (DETECT,), "from a pod to its Deployment"),
     Row(WORKLOAD, "replicasets.apps", "get", (ENABLE, DISABLE), "from a pod to its Deployment", need="--selector"),
     Row(WORKLOAD, "pods", "list", (DETECT, ENABLE, BENCH, SIMULATE, MIGRATE), "the engine's pods"),
@@ -87,8 +87,14 @@ ROWS = (
     Row(WORKLOAD, "horizontalpodautoscalers.autoscaling", "get list", (EXPLAIN,), "the HPA"),
     Row(WORKLOAD, _METRICS, "get", (EXPLAIN,), "the values that the HPA reads", backends=_ADAPTERS),
     Row(WORKLOAD, "*.external.metrics.k8s.io", "get", (EXPLAIN,), "the values that the HPA reads", backends=(KEDA,)),
+    *(
+        Row(WORKLOAD, what, "list", (LINT,), "what is judged with the autoscalers", need=OPTIONAL)
+        for what in ("deployments.apps", "statefulsets.apps", "resourcequotas", "podmonitors.monitoring.coreos.com",
+                     "servicemonitors.monitoring.coreos.com")
+    ),
     # what scales
-    Row(WORKLOAD, "horizontalpodautoscalers.autoscaling", "list", (*_WRITE, STATUS, BENCH, SIMULATE), "what scales it"),
+    Row(WORKLOAD, "horizontalpodautoscalers.autoscaling", "list", (*_WRITE, STATUS, LINT, BENCH, SIMULATE),
+        "what scales it"),
     Row(WORKLOAD, "horizontalpodautoscalers.autoscaling", "list", (DETECT,), "what scales it", need=OPTIONAL),
     Row(WORKLOAD, "horizontalpodautoscalers.autoscaling", "watch", (STATUS,), "every change", need="--watch"),
     Row(WORKLOAD, "horizontalpodautoscalers.autoscaling", "watch", (BENCH,), "every change", need=OPTIONAL),
@@ -99,7 +105,7 @@ ROWS = (
     Row(WORKLOAD, "horizontalpodautoscalers.autoscaling", "create patch", (MIGRATE,), "the HPA", (SCALER,)),
     Row(WORKLOAD, "horizontalpodautoscalers.autoscaling", "delete", (DISABLE,), "the HPA", (SCALER,), _ADAPTERS),
     Row(WORKLOAD, "scaledobjects.keda.sh", "list", _WRITE, "what scales it"),
-    Row(WORKLOAD, "scaledobjects.keda.sh", "list", (STATUS, SIMULATE), "what KEDA scales", need=OPTIONAL),
+    Row(WORKLOAD, "scaledobjects.keda.sh", "list", (STATUS, LINT, SIMULATE), "what KEDA scales", need=OPTIONAL),
     Row(WORKLOAD, "scaledobjects.keda.sh", "get create patch update delete", _WRITE, "the ScaledObject", (SCALER,),
         (KEDA,)),
     Row(WORKLOAD, "scaledobjects.keda.sh", "get delete", (DISABLE,), "the ScaledObject", (SCALER,), (KEDA,)),
@@ -118,7 +124,7 @@ ROWS = (
     Row(WORKLOAD, _MONITOR, "get create patch update delete", _WRITE, "the scrape object", (SCRAPE,)),
     Row(WORKLOAD, _MONITOR, "get delete", (DISABLE,), "the scrape object", (SCRAPE,)),
     Row(CLUSTER, "prometheuses.monitoring.coreos.com", "list", _WRITE, "which Prometheus selects it"),
-    Row(CLUSTER, "prometheuses.monitoring.coreos.com", "list", (DETECT, STATUS), "whom to ask besides", need=OPTIONAL),
+    Row(CLUSTER, "prometheuses.monitoring.coreos.com", "list", (DETECT, STATUS, LINT), "whom to ask", need=OPTIONAL),
     *(
         Row(CLUSTER, what, "list", _WRITE, "who else scrapes", need=OPTIONAL, served=True)
         for what in ("prometheusagents.monitoring.coreos.com", "vmagents.operator.victoriametrics.com",
