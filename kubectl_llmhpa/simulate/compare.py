@@ -100,6 +100,9 @@ def compare(
         chosen = next((one for one in candidates if one.name == recommended), candidates[0])
         tell("a slower and a faster pod")
         notes.append(_worth(question, chosen))
+    refused = rows[0].figures.refused
+    if refused:
+        notes.append(f"{refused} requests are longer than the KV cache, so that no pod takes them")
     if alone:
         notes.append(f"{alone:.2%} of the requests miss the SLO even on an idle pod")
     return Comparison(question, (*rows, *lines), fixed, recommended, reason, tuple(notes))

@@ -13,12 +13,10 @@ from collections import deque
 from heapq import heapify, heappop, heappush
 
 from kubectl_llmhpa.simulate.requests import Requests, Served
-from kubectl_llmhpa.simulate.service import Service
+from kubectl_llmhpa.simulate.service import KEPT_FREE, Service
 
 #: Less than this part of a token is nothing: what rounding leaves.
 _NOTHING = 1e-7
-#: Of the KV cache that is kept free when a request is let in (vLLM's watermark).
-_KEPT_FREE = 0.01
 #: Steps until a request that comes while others run is in one: the rest of the one under way, and the next, which is
 #: already scheduled (asynchronous scheduling, vLLM 0.12 and newer).
 _JOINING = 1.5
@@ -34,7 +32,7 @@ class Pod:
 
     __slots__ = (
         "_again", "_chunk", "_first", "_heap", "_last", "_now", "_output", "_per_request", "_prefill", "_prompt",
-        "_rate", "_reading", "_seats", "_step", "_tokens", "_until", "_waiting", "deleted", "gone", "kv",
+        "_rate", "_reading", "_room", "_seats", "_step", "_tokens", "_until", "_waiting", "deleted", "gone", "kv",
         "kv_limit", "load", "name", "next", "number", "preempted", "ready_at", "started",
     )  # fmt: skip
 
@@ -45,6 +43,7 @@ class Pod:
         self.load = 0
         self.kv = 0.0
         self.kv_limit = float(service.kv_tokens)
+        self._room = self.kv_limit * (1 - KEPT_FREE)
         self.preempted = 0
         self.started = now
         self.ready_at = now
@@ -77,7 +76,7 @@ class Pod:
 
     def offer(self, index: int, now: float) -> bool:
         """Take a request; False where the cache could never hold it. `next` may have changed."""
-        if self._prompt[index] + self._output[index] > self.kv_limit * (1 - _KEPT_FREE):
+        if self._prompt[index] + self._output[index] > self._room:
             return False
         self.load += 1
         self._waiting.append(index)
@@ -154,7 +153,7 @@ class Pod:
         free = self._seats - len(heap)
         if not heap:
             self.kv = 0.0  # and not what rounding leaves
-        room = self.kv_limit * (1 - _KEPT_FREE) - self.kv
+        room = self._room - self.kv
         total = 0
         while waiting and free:
             index = waiting[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from kubectl_llmhpa.engines import signal_of
+from kubectl_llmhpa.engines import ENGINES, signal_of
 from kubectl_llmhpa.lint import promql
 from kubectl_llmhpa.lint.promql_selectors import selectors_of
 from kubectl_llmhpa.simulate.measures import LATENCIES, SIGNALS, Combine, Measure, Over
@@ -74,12 +74,22 @@ class _Reader:
             ranged = inner.args[0]
             if isinstance(ranged, ast.MatrixSelector) and ranged.range is not None:
                 return Measure(self._signal(inner), combine, "mean", ranged.range.total_seconds())
-        if self.name and combine == "sum":
+        if combine == "sum" and self._is_what_it_says(inner):
             return Measure(self.name, "sum")
         if _is_per_pod(inner):
             return Measure(self._signal(inner), combine)
         self._signal(inner)  # a metric that is not known says more than a query that is not
         raise Unknown("its query does more to each pod's number than the model can follow")
+
+    def _is_what_it_says(self, node: Any) -> bool:
+        """Whether the metrics are, as they are, those that an engine's signal of that name is made of."""
+        selectors = list(selectors_of(node))
+        names = {each for selector in selectors for each in selector.names}
+        if not self.name or not names or any(selector.window is not None for selector in selectors):
+            return False
+        return any(
+            one.name == self.name and names <= {*one.names} for engine in ENGINES for one in engine.signals
+        )
 
     def _signal(self, node: Any) -> str:
         """What the selectors below a node measure."""

@@ -132,11 +132,12 @@ def first_extra(run: Run, change: float | None) -> float | None:
 
 
 def misses_alone(requests: Requests, slo: Slo, service: Service) -> float:
-    """The share of requests that miss the SLO even with an idle pod for each."""
+    """The share of requests that miss the SLO even with an idle pod for each, or that its KV cache cannot hold."""
     missed = 0
     for prompt, output in zip(requests.prompt, requests.output, strict=True):
         ttft, tpot = service.alone(prompt, output)
-        if not slo.kept(ttft, tpot if output > 1 else 0.0, ttft + tpot * (output - 1)):
+        met = slo.kept(ttft, tpot if output > 1 else 0.0, ttft + tpot * (output - 1))
+        if not met or not service.holds(prompt, output):
             missed += 1
     return missed / len(requests)
 

@@ -25,7 +25,7 @@ _USUAL_ENGINE = "vllm"
 class Candidate:
     """One autoscaler to simulate: how it is called, what it asks for in words, and what was assumed about it.
 
-    `polling` is how old a number KEDA may hand out, in seconds.
+    `polling` is how old a number KEDA may hand out, in seconds; `engine` whose metrics it asks for, "" for none known.
     """
 
     name: str
@@ -33,6 +33,7 @@ class Candidate:
     asks: str
     assumed: tuple[str, ...] = ()
     polling: float = 0.0
+    engine: str = ""
 
     @property
     def external(self) -> bool:
@@ -85,7 +86,10 @@ def of_hpa(hpa: Json, name: str, *, scaled_object: Json | None = None) -> Candid
     if not found:
         raise LlmHpaError(attempted, "it has no metrics")
     spec, more = _spec(hpa, attempted)
-    return Candidate(name, Scaling(spec, tuple(found)), _asks(spec, found), (*assumed, *more))
+    engines = (engine_of(metric.name) for metric in spec.metrics)
+    engine = scaled_objects.engine(scaled_object) if scaled_object else next(filter(None, engines), None)
+    scaling = Scaling(spec, tuple(found))
+    return Candidate(name, scaling, _asks(spec, found), (*assumed, *more), engine=engine or "")
 
 
 def of_scaled_object(found: Json, name: str) -> Candidate:
@@ -127,9 +131,8 @@ def of_policy(
 
 
 def facts_for(candidates: Sequence[Candidate], seats: int, evidence: str) -> EngineFacts:
-    """An engine as policies see it, by the metric names of an autoscaler, with seats that are known."""
-    names = (metric.name for one in candidates for metric in one.scaling.spec.metrics)
-    engine = next((found for metric in names if (found := engine_of(metric))), _USUAL_ENGINE)
+    """The engine of the candidates, vLLM where none says, as policies see it: with seats that are known."""
+    engine = next((one.engine for one in candidates if one.engine), _USUAL_ENGINE)
     facts = assume(clues(), engine)
     return replace(facts, seats=Seats(seats, evidence, proved=True), source=Source.USER)
 

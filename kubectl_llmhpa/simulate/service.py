@@ -13,6 +13,9 @@ from dataclasses import dataclass, replace
 
 from kubectl_llmhpa.errors import LlmHpaError
 
+#: Of the KV cache that is kept free when a request is let in (vLLM's watermark).
+KEPT_FREE = 0.01
+
 
 @dataclass(frozen=True)
 class Service:
@@ -55,6 +58,10 @@ class Service:
     def steps_of(self, tokens: int) -> int:
         """Steps that prompts of so many tokens take."""
         return -(-tokens // self.chunk)
+
+    def holds(self, prompt: int, output: int) -> bool:
+        """Whether the KV cache can hold a request to its end."""
+        return prompt + output <= self.kv_tokens * (1 - KEPT_FREE)
 
     def alone(self, prompt: int, output: int) -> tuple[float, float]:
         """(TTFT, seconds per further token) of a request that has a pod to itself."""

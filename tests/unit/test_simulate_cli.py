@@ -197,3 +197,13 @@ def test_a_policy_that_is_worse_in_both_is_off_the_frontier() -> None:
 def test_an_slo_that_an_idle_pod_misses_is_refused_before_anything_runs() -> None:
     with pytest.raises(LlmHpaError, match="miss it even with an idle pod"):
         compare(question("constant:rate=1,duration=5m", slo=Slo(tpot=0.001)), candidates("load"))
+
+
+def test_requests_that_no_pod_can_hold_are_counted() -> None:
+    asked = question("constant:rate=1,duration=20m,prompt=2000,spread=1")
+    found = compare(
+        replace(asked, service=replace(asked.service, kv_tokens=8000), goal=0.5), candidates("load")
+    )
+    refused = found.rows[0].figures.refused
+    assert refused > 0
+    assert any(note.startswith(f"{refused} requests are longer than the KV cache") for note in found.notes)

@@ -424,6 +424,18 @@ def test_policies_are_for_the_engine_that_is_there() -> None:
     assert {one.combine for one in outside.scaling.measures} == {"sum"}
 
 
+def test_policies_beside_a_scaled_object_are_for_its_engine() -> None:
+    there = scalers.of_object(scaled_object(query="sum(sglang:num_queue_reqs)"), "x")
+    assert scalers.facts_for([there], 20, "given").engine == "sglang"
+
+
+def test_the_name_of_a_trigger_is_no_proof() -> None:
+    with pytest.raises(Unknown):
+        measure("sum(rate(vllm:request_success_total[1m]))", name="running")
+    with pytest.raises(Unknown):
+        measure("sum(rate(vllm:num_requests_running[1m]))", name="running")
+
+
 def test_names_are_told_apart() -> None:
     one = scalers.of_object(scaled_object(), "load")
     assert [found.name for found in scalers.told_apart([one, one, one])] == ["load", "load (2)", "load (3)"]
