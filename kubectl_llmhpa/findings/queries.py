@@ -33,8 +33,8 @@ ROWS: tuple[Rule, ...] = (
         "where a scrape object among the manifests adds the label.",
     ),
     Rule(
-        "metric-misspelt", "error", "A query asks for a name that no engine exposes",
-        "the result is empty for ever",
+        "metric-misspelt", "error", "A query or an HPA asks for a name that no engine exposes",
+        "there is never a number for it",
         "write {better}",
         "vLLM and SGLang write a colon (`vllm:num_requests_waiting`), TGI and TensorRT-LLM an underscore "
         "(`tgi_queue_size`). The colon is valid in PromQL, in prometheus-adapter and in an HPA, and need not be "
@@ -59,14 +59,14 @@ ROWS: tuple[Rule, ...] = (
     Rule(
         "latency-not-additive", "error", "A latency under AverageValue",
         "seconds do not add up over pods, so dividing them by the target gives no number of pods",
-        "scale by waiting or running requests, and keep the latency as a guard with metricType: Value",
+        "scale by waiting or running requests, and keep the latency as a guard of type Value (KEDA: metricType)",
         "With a target of 5 s a p95 of 9 s asks for ceil(9 / 5) = 2 replicas, whether there are two or twenty: six "
         "pods at 9 s go down to two. Under Value the same query asks for 6 x 9 / 5 = 11.",
     ),
     Rule(
         "sum-as-value", "error", "A sum or a count under Value",
         "Value multiplies the pods that are ready, so a load that stays asks for more with every new pod",
-        "use metricType: AverageValue, with the target for one pod",
+        "use type AverageValue (KEDA: metricType), with the target for one pod",
         "Value means replicas = ceil(ready pods x query / target). 12 waiting requests and a target of 5: two pods ask "
         "for 5, five pods for 12, twelve for 29, in three syncs, though nobody sent another request. AverageValue asks "
         "for 3 and stays. A keep-alive (`count` of something that sees traffic, target 1) never lets the replicas go "

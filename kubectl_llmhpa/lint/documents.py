@@ -218,7 +218,7 @@ def parse(text: str, path: str) -> Manifests:
     """The objects of one file's text. A document that cannot be read does not keep the others from it."""
     if _TEMPLATE.search(text):
         return Manifests((), notes=(_is_template(path),))
-    if text.lstrip()[:1] == "{":
+    if text.lstrip()[:1] in ("{", "["):
         try:
             return Manifests(tuple(_objects(json.loads(text), path, 1, Source(text), 0, ())))
         except (ValueError, RecursionError):

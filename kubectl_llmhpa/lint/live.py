@@ -18,7 +18,7 @@ from kubectl_llmhpa.api import (
 )
 from kubectl_llmhpa.errors import ApiError
 from kubectl_llmhpa.lint.documents import Document
-from kubectl_llmhpa.lint.model import HPA, SCALED_OBJECT, Bundle, Located
+from kubectl_llmhpa.lint.model import HPA, SCALED_OBJECT, Bundle, Located, made_by_keda
 from kubectl_llmhpa.monitoring import selectors
 from kubectl_llmhpa.workloads import identify, parse
 from kubectl_llmhpa.workloads.discovery import Types
@@ -35,6 +35,7 @@ RESOURCES = (
 def read(reader: Reader, namespace: str | None) -> tuple[list[Document], list[str]]:
     """The objects of a namespace (None: of all) and of every Prometheus, and what may not be read (sentences).
 
+    An HPA that KEDA made is left out: its ScaledObject is judged, which it is rewritten from.
     Raises ApiError where the autoscalers cannot be read, or the API server does not answer.
     """
     wanted = [(one, one.path(namespace)) for one in RESOURCES]
@@ -44,7 +45,8 @@ def read(reader: Reader, namespace: str | None) -> tuple[list[Document], list[st
     notes = []
     for (resource, _), answer in zip(wanted, answers, strict=True):
         if not isinstance(answer, ApiError):
-            documents += [_document(resource, item) for item in answer.get("items") or ()]
+            every = [_document(resource, item) for item in answer.get("items") or ()]
+            documents += [one for one in every if not made_by_keda(one)]
         elif answer.forbidden and resource is not HPAS:
             notes.append(f"{resource.plural} may not be listed, so what depends on them was not judged")
         elif not answer.not_found:  # that kind is not installed

@@ -132,9 +132,9 @@ def _grows(metric: Metric) -> bool:
 
 def _name(bundle: Bundle, scaler: Document, metric: Metric, engine: PodEngine | None) -> Iterator[Located]:
     """Names that no engine has, that this version has not, and that newer ones have not. A rule among the manifests
-    that serves the name settles it, and `enable` has seen to one for what it wrote."""
+    that serves the name settles it, as does a live HPA with numbers; `enable` has seen to a rule for what it wrote."""
     ours = scaler.at("metadata", "labels", MANAGED_BY) == MANAGER
-    if ours or bundle.served(metric.name):
+    if ours or bundle.served(metric.name) or _active(scaler):
         return
     path = _name_path(metric)
     if meant := names.mistake(metric.name):
@@ -149,6 +149,14 @@ def _name(bundle: Bundle, scaler: Document, metric: Metric, engine: PodEngine | 
         yield located(
             scaler, path, "retired-metric", f"{metric.name} is asked for", now=retired.now, since=retired
         )
+
+
+def _active(scaler: Document) -> bool:
+    """Whether a live HPA gets its numbers."""
+    return any(
+        one.get("type") == "ScalingActive" and one.get("status") == "True"
+        for _, one in scaler.items("status", "conditions")
+    )
 
 
 def _name_path(metric: Metric) -> tuple[str | int, ...]:

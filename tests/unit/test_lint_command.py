@@ -204,6 +204,15 @@ class TestLive:
             (one,) = live.of_object(report.found, found, kind, name)
             assert one.document.name == "b"
 
+    @pytest.mark.parametrize("active", [True, False])
+    def test_a_retired_name_is_no_fault_where_the_hpa_gets_its_numbers(self, active: bool) -> None:
+        hpa: Json = yaml.safe_load(WARNED)
+        hpa["status"] = {"conditions": [{"type": "ScalingActive", "status": str(active)}]}
+        found, _ = live.read(Lists({"horizontalpodautoscalers": [hpa]}), None)
+        assert {one.finding.code for one in registry.run(found).found} == (
+            set() if active else {"retired-metric"}
+        )
+
     def test_autoscalers_that_may_not_be_listed_are_a_failure(self) -> None:
         with pytest.raises(ApiError):
             live.read(Lists({}, refused=["horizontalpodautoscalers"]), None)
@@ -221,6 +230,7 @@ class TestLive:
             "deployments": [self.deployment("a")],
         }
         found, _ = live.read(Lists(lists), "llm")
+        assert {one.kind for one in found} == {"ScaledObject", "Deployment"}
         assert "two-scalers" not in {one.finding.code for one in registry.run(found).found}
 
 
@@ -261,7 +271,7 @@ PATTERNS = [
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_no_shape_of_an_object_ends_the_run(data: st.DataObject) -> None:
     spoiled = [spoilt(data.draw, one) for one in data.draw(st.lists(st.sampled_from(PATTERNS), max_size=4))]
     text = json.dumps({"apiVersion": "v1", "kind": "List", "items": spoiled})
