@@ -13,11 +13,12 @@ from typing import Any
 from kubectl_llmhpa.backends import adapter_rules
 from kubectl_llmhpa.backends.series_labels import PAIRS
 from kubectl_llmhpa.engines import Kind
-from kubectl_llmhpa.lint import adapter_files, helm_values, intervals, promql, promql_rules, scalers
+from kubectl_llmhpa.lint import adapter_files, helm_values, promql, promql_rules, scalers
 from kubectl_llmhpa.lint.adapter_files import AdapterRule, RuleFile
 from kubectl_llmhpa.lint.documents import Document, FieldPath
 from kubectl_llmhpa.lint.model import HPA, Bundle, Check, Located, located
 from kubectl_llmhpa.lint.promql import NotPromQL, Query, Selector
+from kubectl_llmhpa.lint.scraped import scene, seconds
 
 _OF_WORKLOADS = (
     "namespace",
@@ -203,13 +204,13 @@ def _lists(bundle: Bundle, document: Document, file: RuleFile) -> Iterator[Locat
 
 def _ages(bundle: Bundle, document: Document, path: FieldPath, relist: Any, most: Any) -> Iterator[Located]:
     """max-age < relist ends the adapter; max-age < scrape makes names come and go."""
-    every = intervals.seconds(relist) or intervals.seconds(_DEFAULT_RELIST)
-    oldest = intervals.seconds(most) or every
+    every = seconds(relist) or seconds(_DEFAULT_RELIST)
+    oldest = seconds(most) or every
     if oldest < every:
         seen = f"max-age {most} and relist {relist or _DEFAULT_RELIST}"
         yield located(document, path, "adapter-max-age", seen, wanted=relist or _DEFAULT_RELIST)
         return
-    interval = intervals.scrape(bundle, None)
+    interval = scene(bundle).interval(None)
     if oldest < interval:
         seen = f"max-age {most or relist} with a scrape every {interval:g} s"
         yield located(document, path, "adapter-relist", seen, wanted=f"{2 * interval:g}s")

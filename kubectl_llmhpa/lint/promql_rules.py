@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kubectl_llmhpa import engines
-from kubectl_llmhpa.engines import Engine, Kind, Signal, lookalikes
-from kubectl_llmhpa.lint import intervals, names, promql, scalers
+from kubectl_llmhpa.engines import Engine, Kind, Signal
+from kubectl_llmhpa.lint import names, promql, scalers
 from kubectl_llmhpa.lint.documents import Document, FieldPath
 from kubectl_llmhpa.lint.model import SCALED_OBJECT, Bundle, Check, Located, located
 from kubectl_llmhpa.lint.promql import Matcher, NotPromQL, Query, Selector
+from kubectl_llmhpa.lint.scraped import scene
 
 _MODEL_LABELS = ("model", "model_name", "served_model_name", "model_id")
 #: What the router of vLLM's production-stack exposes under the engine's names, with a value.
@@ -60,7 +61,7 @@ def selectors(bundle: Bundle, document: Document, path: FieldPath, query: Query)
                 seen = f"{one.names[0]}{{{matcher.label}{matcher.operator}{_short(matcher.value)!r}}}"
                 yield located(document, path, "query-label-not-set", seen, better=better)
         if set(one.names) & set(_RE_EXPORTED) and not any(each.narrows for each in _of_engines(one)):
-            router = next(_routers(bundle), None)
+            router = scene(bundle).router
             if router is not None:
                 yield located(
                     document, path, "router-counts-twice", f"{one.names[0]} without a label of the engines",
@@ -120,7 +121,7 @@ def _of_form(document: Document, path: FieldPath, metric: scalers.Metric, query:
 
 
 def _windows(bundle: Bundle, document: Document, path: FieldPath, query: Query) -> Iterator[Located]:
-    interval = intervals.scrape(bundle, bundle.workload(document) if document.kind == SCALED_OBJECT else None)
+    interval = scene(bundle).interval(bundle.workload(document) if document.kind == SCALED_OBJECT else None)
     for one in query.selectors:
         if one.window is not None and one.function in _RATES and one.window < 2 * interval:
             seen = f"{one.function} over {one.window:g} s with a scrape every {interval:g} s"
@@ -133,10 +134,8 @@ def _sets(bundle: Bundle, engine: Engine, signal: Signal, label: str) -> bool:
     own = {model_label(engine, signal), *signal.ranks}
     if label in own and any(one.ranks for one in engine.signals):
         return True
-    found = [bundle.engine(one) for one in bundle.documents if one.kind in intervals.WORKLOADS]
-    if engine.name == "dynamo" or any(one is not None and one.facts.engine == "dynamo" for one in found):
-        return True
-    return any(label in added for added in map(intervals.added_labels, bundle.of_kind(*intervals.MONITORS)))
+    around = scene(bundle)
+    return engine.name == "dynamo" or around.with_dynamo or label in around.added_labels
 
 
 def model_label(engine: Engine, signal: Signal) -> str:
@@ -155,18 +154,6 @@ def _of_engines(selector: Selector) -> list[Matcher]:
     return selector.on(
         "model_name", "engine", "pod", "pod_name", "kubernetes_pod_name", "job", "container", "service"
     )
-
-
-def _routers(bundle: Bundle) -> Iterator[Document]:
-    """The workloads of the run that re-export engines' series."""
-    for document in bundle.of_kind(*intervals.WORKLOADS):
-        for _, template in bundle.templates(document):
-            for container in template["spec"].get("containers") or []:
-                words = [*(container.get("command") or []), *(container.get("args") or [])]
-                clues = engines.clues([str(one) for one in words], image=str(container.get("image") or ""))
-                row = lookalikes.by_clues(clues)
-                if row is not None and row.label is not None and row.label[0] == "vllm:":
-                    yield document
 
 
 def _instead(document: Document, query: Query) -> str:

@@ -11,10 +11,9 @@ from collections.abc import Iterator
 from kubectl_llmhpa import engines
 from kubectl_llmhpa.api import Json
 from kubectl_llmhpa.engines import ENGINES, Engine
-from kubectl_llmhpa.lint import intervals
 from kubectl_llmhpa.lint.documents import Document, FieldPath
-from kubectl_llmhpa.lint.intervals import MONITORS, WORKLOADS
 from kubectl_llmhpa.lint.model import Bundle, Check, Located, PodEngine, located
+from kubectl_llmhpa.lint.scraped import MONITORS, endpoints, pod_labels, scene, seconds
 from kubectl_llmhpa.monitoring import selectors
 
 _SLOWEST = 30.0
@@ -24,7 +23,7 @@ _BY_NAME = {engine.name: engine for engine in ENGINES}
 
 def judge(bundle: Bundle, monitor: Document) -> Iterator[Located]:
     """All rules over a PodMonitor or ServiceMonitor."""
-    scraped = intervals.workloads_of(bundle, monitor)
+    scraped = scene(bundle).scraped(monitor)
     for workload in scraped:
         if not _looks_into(monitor, workload):
             yield from _other_namespace(monitor, workload)
@@ -32,7 +31,7 @@ def judge(bundle: Bundle, monitor: Document) -> Iterator[Located]:
     yield from _nothing(bundle, monitor, scraped)
     yield from _not_selected(bundle, monitor)
     running = [engine for one in seen if (engine := bundle.engine(one))]
-    for path, endpoint in intervals.endpoints(monitor):
+    for path, endpoint in endpoints(monitor):
         for workload in seen:
             yield from _port(bundle, monitor, path, endpoint, workload)
         if running:
@@ -65,10 +64,10 @@ def _nothing(bundle: Bundle, monitor: Document, scraped: list[Document]) -> Iter
     selector = monitor.mapping("spec", "selector")
     if monitor.kind == "ServiceMonitor" and not bundle.of_kind("Service"):
         return
-    for workload in bundle.of_kind(*WORKLOADS):
+    for workload in scene(bundle).workloads:
         if not bundle.engine(workload) or not _looks_into(monitor, workload):
             continue
-        if intervals.monitors_of(bundle, workload):
+        if scene(bundle).scrapers(workload):
             continue
         labels = _labels_to_match(bundle, monitor, workload)
         if labels is None:
@@ -86,12 +85,9 @@ def _nothing(bundle: Bundle, monitor: Document, scraped: list[Document]) -> Iter
 
 def _labels_to_match(bundle: Bundle, monitor: Document, workload: Document) -> Json | None:
     """The labels that a selector would have to match: those of the pods, or of a Service in front of them."""
-    pods = intervals.pod_labels(bundle, workload)
     if monitor.kind == "PodMonitor":
-        return next(iter(pods), None)
-    services = [
-        one for one in bundle.of_kind("Service") if any(intervals.serves(one, labels) for labels in pods)
-    ]
+        return next(iter(pod_labels(bundle, workload)), None)
+    services = scene(bundle).in_front(workload)
     return services[0].mapping("metadata", "labels") if services else None
 
 
@@ -157,11 +153,8 @@ def _service_port(
     port = endpoint.get("port")
     if port is None:
         return
-    selector = monitor.mapping("spec", "selector")
-    for service in bundle.of_kind("Service"):
-        if not selectors.matches(selector, service.mapping("metadata", "labels")):
-            continue
-        if not any(intervals.serves(service, labels) for labels in intervals.pod_labels(bundle, workload)):
+    for service in scene(bundle).services(monitor):
+        if not any(one is workload for one in scene(bundle).behind(service)):
             continue
         names = [str(one["name"]) for _, one in service.items("spec", "ports") if one.get("name")]
         if str(port) in names:
@@ -186,7 +179,7 @@ def _declared(bundle: Bundle, workload: Document) -> list[Json]:
 
 def _interval(monitor: Document, path: FieldPath, endpoint: Json) -> Iterator[Located]:
     interval = endpoint.get("interval")
-    if intervals.seconds(interval) > _SLOWEST:
+    if seconds(interval) > _SLOWEST:
         seen = f"interval {interval}"
         yield located(monitor, (*path, "interval"), "monitor-interval", seen, interval=interval)
 
@@ -216,17 +209,18 @@ def _is_port_of(endpoint: Json, running: PodEngine, number: int) -> bool:
 
 def _twice(bundle: Bundle, monitor: Document, scraped: list[Document]) -> Iterator[Located]:
     """Another object that scrapes the same port of the same engine; reported once, at the later one."""
-    place = bundle.keep("monitors", lambda: {id(one): at for at, one in enumerate(bundle.of_kind(*MONITORS))})
     for workload in scraped:
         if not bundle.engine(workload):
             continue
-        for other in intervals.monitors_of(bundle, workload):
-            if place[id(other)] < place[id(monitor)] and _looks_into(other, workload):
-                mine, theirs = (_targets(bundle, one, workload) for one in (monitor, other))
-                if mine & theirs:
-                    seen = f"{other.reference} scrapes {workload.reference} too"
-                    yield located(monitor, ("spec", "selector"), "two-targets", seen)
-                    return
+        for other in scene(bundle).scrapers(workload):
+            if other is monitor:
+                break
+            if not _looks_into(other, workload):
+                continue
+            if _targets(bundle, monitor, workload) & _targets(bundle, other, workload):
+                seen = f"{other.reference} scrapes {workload.reference} too"
+                yield located(monitor, ("spec", "selector"), "two-targets", seen)
+                return
 
 
 def _targets(bundle: Bundle, monitor: Document, workload: Document) -> set[tuple[object, str]]:
@@ -234,7 +228,7 @@ def _targets(bundle: Bundle, monitor: Document, workload: Document) -> set[tuple
     declared = _declared(bundle, workload)
     by_name = {one.get("name"): one.get("containerPort") for one in declared}
     found = set()
-    for _, endpoint in intervals.endpoints(monitor):
+    for _, endpoint in endpoints(monitor):
         named = endpoint.get("portNumber") or endpoint.get("targetPort") or endpoint.get("port")
         if monitor.kind == "ServiceMonitor" and endpoint.get("port"):
             named = _behind(bundle, monitor, str(endpoint["port"]))
@@ -244,12 +238,10 @@ def _targets(bundle: Bundle, monitor: Document, workload: Document) -> set[tuple
 
 def _behind(bundle: Bundle, monitor: Document, port: str) -> object:
     """What a named port of the Service leads to: a port's name or number of the pod."""
-    selector = monitor.mapping("spec", "selector")
-    for service in bundle.of_kind("Service"):
-        if selectors.matches(selector, service.mapping("metadata", "labels")):
-            for _, one in service.items("spec", "ports"):
-                if one.get("name") == port:
-                    return one.get("targetPort") or one.get("port")
+    for service in scene(bundle).services(monitor):
+        for _, one in service.items("spec", "ports"):
+            if one.get("name") == port:
+                return one.get("targetPort") or one.get("port")
     return port
 
 
