@@ -18,7 +18,7 @@ from kubectl_llmhpa.errors import ApiError
 from kubectl_llmhpa.findings import RULES
 from kubectl_llmhpa.lint import documents, live, registry, sarif
 from kubectl_llmhpa.lint.documents import Document, Unreadable
-from tests.unit.cluster_facts import Facts
+from tests.unit.cluster_facts import Facts, made
 
 HPA = """\
 apiVersion: autoscaling/v2
@@ -204,6 +204,24 @@ class TestLive:
             (one,) = live.of_object(report.found, found, kind, name)
             assert one.document.name == "b"
 
+    @pytest.mark.parametrize(
+        ("words", "meant"),
+        [
+            (("deploy/a",), ("Deployment", "a")),
+            (("rs/a-1",), ("Deployment", "a")),
+            (("leaderworkersets", "g"), ("LeaderWorkerSet", "g")),
+        ],
+    )
+    def test_a_name_means_what_is_scaled(self, words: tuple[str, ...], meant: tuple[str, str]) -> None:
+        deployment = made("Deployment", "a", spec={}, scale=("app=a", 1))
+        replica_set = made("ReplicaSet", "a-1", by=deployment, spec={}, scale=("app=a", 1))
+        group = made("LeaderWorkerSet", "g", spec={}, scale=("app=g", 1))
+        assert live.meant(Facts(deployment, replica_set, group), words) == meant
+
+    def test_a_name_that_is_not_there_is_told(self) -> None:
+        with pytest.raises(ApiError):
+            live.meant(Facts(), ("deploy/a",))
+
     @pytest.mark.parametrize("active", [True, False])
     def test_a_retired_name_is_no_fault_where_the_hpa_gets_its_numbers(self, active: bool) -> None:
         hpa: Json = yaml.safe_load(WARNED)
@@ -222,10 +240,13 @@ class TestLive:
             "metadata": {"name": "a", "namespace": "llm"},
             "spec": {"scaleTargetRef": {"name": "a"}, "minReplicaCount": 1},
         }  # fmt: skip
-        made = self.objects("a")
-        made["metadata"] |= {"name": "keda-hpa-a", "ownerReferences": [{"kind": "ScaledObject", "name": "a"}]}
+        of_keda = self.objects("a")
+        of_keda["metadata"] |= {
+            "name": "keda-hpa-a",
+            "ownerReferences": [{"kind": "ScaledObject", "name": "a"}],
+        }
         lists = {
-            "horizontalpodautoscalers": [made],
+            "horizontalpodautoscalers": [of_keda],
             "scaledobjects": [scaled],
             "deployments": [self.deployment("a")],
         }
