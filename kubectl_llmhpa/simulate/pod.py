@@ -105,17 +105,16 @@ class Pod:
         joining = now < self._until
         if not joining:
             self._read(now, ended)
-        else:
-            limit = tokens + _NOTHING
-            while heap and heap[0][0] <= limit:
-                index = heappop(heap)[1]
-                self.kv -= self._prompt[index] + self._output[index]
-                ended.append(index)
-                self._last[index] = now
-            if not ended:
-                self._preempt()
-                self._plan(now)
-                return ended
+        limit = tokens + _NOTHING
+        while heap and heap[0][0] <= limit:
+            index = heappop(heap)[1]
+            self.kv -= self._prompt[index] + self._output[index]
+            ended.append(index)
+            self._last[index] = now
+        if joining and not ended:
+            self._preempt()
+            self._plan(now)
+            return ended
         self.load -= len(ended)
         if not self._reading and self._waiting and len(heap) < self._seats:
             self._admit(now, joining=joining)

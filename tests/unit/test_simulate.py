@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from dataclasses import replace
 from itertools import pairwise
 from typing import Literal
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubectl_llmhpa.hpa.arithmetic import Metric, ScalingPolicy, ScalingRules, Spec
-from kubectl_llmhpa.simulate import sweep
+from kubectl_llmhpa.simulate import pod, sweep
 from kubectl_llmhpa.simulate.closed import point
 from kubectl_llmhpa.simulate.control import Scaling
 from kubectl_llmhpa.simulate.fleet import Run, World, run
@@ -104,6 +105,49 @@ def test_every_request_is_served_once_and_in_order_of_time(
         assert last - first >= (output - 1) * service.step_time(1) - 1e-6
     if pods == 1 and not made.preempted:
         assert list(made.served.first) == sorted(made.served.first), "first come, first served"
+
+
+def step_by_step(rows: list[tuple[int, int]], service: Service) -> tuple[list[float], list[float]]:
+    """What a literal engine does, one step after the other, with (prompt, output) that all come at 0, in their order.
+
+    The first is read alone, since the engine does not wait for the others.
+    """
+    first, last = [0.0] * len(rows), [0.0] * len(rows)
+    waiting, left, now = deque(range(len(rows))), dict[int, int](), 0.0
+    while waiting or left:
+        reading: list[int] = []
+        total = 0
+        while waiting and len(left) + len(reading) < service.seats and (now > 0 or not reading):
+            prompt = rows[waiting[0]][0]
+            if total and total + prompt > service.chunk:
+                break
+            reading.append(waiting.popleft())
+            total += prompt
+        now += service.step_time(len(left)) + total / service.prefill
+        for index in [*left]:
+            left[index] -= 1
+            if not left[index]:
+                last[index] = now
+                del left[index]
+        for index in reading:
+            first[index] = last[index] = now
+            if rows[index][1] > 1:
+                left[index] = rows[index][1] - 1
+    return first, last
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(1, 500), st.integers(1, 40)), min_size=1, max_size=40), st.integers(1, 9)
+)
+def test_counting_tokens_is_the_same_as_going_step_by_step(rows: list[tuple[int, int]], seats: int) -> None:
+    service = replace(POD, seats=seats, kv_tokens=10**6)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pod, "_JOINING", 0.0)  # the literal engine does not schedule a step ahead
+        made = one_pod([(0.0, *row) for row in rows], service)
+    first, last = step_by_step(rows, service)
+    assert list(made.served.first) == pytest.approx(first)
+    assert list(made.served.last) == pytest.approx(last)
 
 
 # Against a real engine
