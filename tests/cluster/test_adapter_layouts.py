@@ -187,6 +187,7 @@ def test_what_helm_reverts_is_said_while_it_still_runs(
     assert said.code == 0
     assert "the rule for vllm:num_requests_running is gone from it" in said.stderr
     assert "the values of Helm release prometheus-adapter in monitoring [rule-will-be-lost]" in said.stderr
+    assert "Drift:          ConfigMap/monitoring/prometheus-adapter: the rule for " in said.stdout
     again = llm_hpa("enable", *stub.reference, *ADAPTER)
     assert again.code == 0, again.stderr
     assert "rule-will-be-lost" not in llm_hpa("status", *stub.reference).stderr
