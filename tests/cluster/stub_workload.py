@@ -79,6 +79,10 @@ class Stub:
         """`spec.replicas` now."""
         return int(self.kubectl.get(self._object, "-n", self.namespace)["spec"]["replicas"])
 
+    def pods(self) -> int:
+        """How many pods it has."""
+        return len(self.kubectl.get("pods", "-n", self.namespace, "-l", f"app={self.name}")["items"])
+
     def pod(self, number: int) -> str:
         """The name of a pod that serves: by its number, in a Deployment by its age."""
         if self.kind != "Deployment":
