@@ -235,7 +235,8 @@ def _divided(node: promql_parser.BinaryExpr, left: Shape, right: Shape) -> Shape
         kind = Kind.LATENCY if _is_latency(node.lhs) else None
         return Shape(kind=kind, combined="mean", scale=scale, not_a_number=poison)
     if left.combined == "sum" and right.combined in ("mean", "max", "min"):
-        return Shape(combined="sum", scale=scale, not_a_number=poison)  # a load by what one pod can take
+        # a load by what one pod can take, which is not 0
+        return Shape(combined="sum", scale=scale, not_a_number=left.not_a_number or right.not_a_number)
     return Shape(combined="ratio", scale=scale, not_a_number=poison)
 
 

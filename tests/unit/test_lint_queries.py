@@ -114,6 +114,8 @@ def test_what_the_number_is(query: str, kind: Kind | None, combined: str) -> Non
         ("sum(a) / (sum(b) + 1)", False),
         ("sum(a) / 10", False),
         ("sum(a) / count(b)", False),
+        ("sum(a) / max(seats_of_a_pod)", False),
+        ("max(a) / max(b)", True),
         ("sum(sum by (pod) (a) / sum by (pod) (b))", True),
         ("sum(sum by (pod) (a) / sum by (pod) (b) >= 0)", False),
         ("scalar(sum(a))", True),
