@@ -82,6 +82,10 @@ class Subject:
     help="How fast a pod is: step, per-request, overhead (times), prefill (tokens per second), chunk, kv (tokens)",
 )
 @click.option(
+    "--from-bench", type=click.Path(path_type=Path), multiple=True, metavar="FILE",
+    help="Fit --service to results of vLLM's or SGLang's benchmark of one pod; repeat it for each concurrency",
+)
+@click.option(
     "--start-up", default="", metavar="TIME,...",
     help="From a replica asked for to a ready pod; of several one is drawn (default: as the pods took, or 120s)",
 )
@@ -113,8 +117,8 @@ class Subject:
 def simulate(
     connection: Connection, workload: tuple[str, ...], filename: str, trace: Path | None, skip_bad: bool, load: str,
     slo: str, goal: float, policy: str, least: int | None, most: int | None, replicas: int | None, seats: int | None,
-    service: str, start_up: str, ordered: bool | None, grace: str, scrape_interval: str, sync_period: str, balance: str,
-    gpus: int | None, seed: int, html: Path | None, output: str | None,
+    service: str, from_bench: tuple[Path, ...], start_up: str, ordered: bool | None, grace: str, scrape_interval: str,
+    sync_period: str, balance: str, gpus: int | None, seed: int, html: Path | None, output: str | None,
 ) -> None:
     # fmt: on
     """Simulate an autoscaler on a load, beside other policies and beside fixed replicas.
@@ -160,7 +164,7 @@ def simulate(
         requests = loads.load(load, seed=seed)
     subject = _subject(connection, workload, filename)
     notes += subject.notes
-    pod = _pod(curve, seats, subject, notes)
+    pod = _pod(curve, seats, from_bench, subject, notes)
     world = replace(world, ordered=subject.ordered if ordered is None else ordered)
     if not given_starts:
         world = _measured(world, subject, notes)
@@ -200,14 +204,27 @@ def _subject(connection: Connection, workload: tuple[str, ...], filename: str) -
     return Subject(seen.candidates, seen.engine, seen.start_up, seen.gpus, seen.ordered, seen.notes)
 
 
-def _pod(curve: dict[str, str], seats: int | None, subject: Subject, notes: list[str]) -> Service:
+def _pod(
+    curve: dict[str, str], seats: int | None, bench: tuple[Path, ...], subject: Subject, notes: list[str]
+) -> Service:
+    """The service curve: a fitted or the default one, over which goes what is given."""
     from kubectl_llmhpa.simulate import service_of
 
     told = subject.engine.seats if subject.engine is not None else None
     if seats is None and "seats" not in curve and told is not None:
         seats = told.value
         notes.append(f"{told.value} seats: {told.evidence}")
-    return service_of(curve, seats=seats)
+    pod = service_of(curve, seats=seats)
+    if not bench:
+        return pod
+    from kubectl_llmhpa.simulate import fitting
+
+    found = fitting.fit(fitting.read(bench), pod)
+    notes.append(
+        f"the service curve is {found.service.origin}: throughput within {found.throughput_error:.0%}, mean TTFT "
+        f"within {found.ttft_error:.0%}; seats and KV cache are not in a sweep"
+    )
+    return service_of(curve, seats=seats, base=found.service)
 
 
 def _measured(world: World, subject: Subject, notes: list[str]) -> World:

@@ -19,6 +19,7 @@ class Point:
 
     clients: int
     throughput: float
+    ttft_mean: float
     ttft_p50: float
     ttft_p95: float
     tpot_p95: float
@@ -51,11 +52,12 @@ def point(service: Service, clients: int, prompt: int, output: int, *, count: in
             if len(begun) + len(upcoming) < count:
                 upcoming.append(now + service.overhead)
     ttft = [first - at + service.overhead for first, at in zip(served.first, requests.at, strict=True)]
-    tpot = [(b - a) / (output - 1) for a, b in zip(served.first, served.last, strict=True)]
+    tpot = [(b - a) / max(1, output - 1) for a, b in zip(served.first, served.last, strict=True)]
     latency = [last - at + service.overhead for last, at in zip(served.last, requests.at, strict=True)]
     return Point(
         clients,
         count / (max(served.last) + service.overhead),
+        sum(ttft) / count,
         quantile(sorted(ttft), 0.5),
         quantile(sorted(ttft), 0.95),
         quantile(sorted(tpot), 0.95),

@@ -95,8 +95,8 @@ _WORDS = {
 _MAY_BE_ZERO = ("per_request", "overhead")
 
 
-def service(settings: Mapping[str, str], *, seats: int | None = None) -> Service:
-    """The default curve with the user's numbers: `{"step": "8ms", "prefill": "15000"}`.
+def service(settings: Mapping[str, str], *, seats: int | None = None, base: Service = DEFAULT) -> Service:
+    """The default curve (or another) with the user's numbers: `{"step": "8ms", "prefill": "15000"}`.
 
     Raises LlmHpaError for an unknown word and for a number that no pod can have.
     """
@@ -112,11 +112,11 @@ def service(settings: Mapping[str, str], *, seats: int | None = None) -> Service
             raise LlmHpaError(f"--service {word}={text}", "it must be above 0")
         changed[field] = int(value) if unit == "count" else value
     if not changed:
-        return DEFAULT
+        return base
     told = {field for field, _ in _WORDS.values()} - {"overhead", "chunk"} <= changed.keys()
     given = ", ".join(word for word, (field, _) in _WORDS.items() if field in changed)
-    origin = "given" if told else f"{DEFAULT.origin}, with {given} as given"
-    made: Service = replace(DEFAULT, origin=origin, assumed=not told, **changed)  # type: ignore[arg-type]
+    origin = "given" if told else f"{base.origin}, with {given} as given"
+    made: Service = replace(base, origin=origin, assumed=base.assumed and not told, **changed)  # type: ignore[arg-type]
     return made
 
 

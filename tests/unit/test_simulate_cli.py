@@ -74,6 +74,36 @@ def test_the_text_has_a_table_and_a_reason(capsys: pytest.CaptureFixture[str]) -
     assert any(line.startswith("Frontier: ") for line in lines)
 
 
+def test_a_curve_from_benchmark_results(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "sweep.jsonl"
+    results = [
+        {
+            "max_concurrency": clients, "completed": 10, "total_input_tokens": 5000, "total_output_tokens": 1000,
+            "request_throughput": throughput, "mean_ttft_ms": ttft,
+        }
+        for clients, throughput, ttft in ((1, 0.9, 60.0), (8, 5.0, 200.0))
+    ]  # fmt: skip
+    path.write_text("\n".join(json.dumps(one) for one in results))
+    code, out, err = simulate(
+        capsys,
+        LOAD,
+        "--max=4",
+        "--policy=load",
+        "--from-bench",
+        str(path),
+        "--service",
+        "kv=99000",
+        "-o",
+        "json",
+    )
+    assert (code, err) == (0, "")
+    found = json.loads(out)
+    assert found["service"]["origin"].startswith("fitted to 2 runs of a sweep")
+    assert found["service"]["kvTokens"] == 99_000, "what is given goes over what is fitted"
+    assert not found["service"]["assumed"]
+    assert any("throughput within" in note for note in found["notes"])
+
+
 class _Tags(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
