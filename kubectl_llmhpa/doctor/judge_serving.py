@@ -193,15 +193,10 @@ def _lists_nothing(facts: Facts, adapter: AdapterFacts) -> Finding:
     about, where = facts.target.reference, f"{adapter.namespace}/{adapter.name}"
     if adapter.answer is not None:
         seen = f"{where} asks {adapter.url}, and that does not answer: {adapter.answer.text}"
-        instead = f" (the pods' samples are in {facts.samples.server})" if facts.samples.series else ""
         return found(
-            "adapter-wrong-address",
-            about,
-            seen,
-            namespace=adapter.namespace,
-            name=adapter.name,
-            instead=instead,
-        )
+            "adapter-wrong-address", about, seen, namespace=adapter.namespace, name=adapter.name,
+            url=_where_samples_are(facts),
+        )  # fmt: skip
     if adapter.refused:
         query, words = adapter.refused[0]
         seen = f"Prometheus refuses the seriesQuery {query!r} of a rule of {where}: {words}"
@@ -223,6 +218,15 @@ def _older_file(about: str, adapter: AdapterFacts) -> Finding | None:
     seen = f"configmap {adapter.config_map} was written at {adapter.changed}, and {where} started at {adapter.started}"
     fix = f"kubectl -n {adapter.namespace} rollout restart deployment/{adapter.name}"
     return told("adapter-not-restarted", about, seen, fix)
+
+
+def _where_samples_are(facts: Facts) -> str:
+    """The address of the Prometheus that has the pods' samples, as the adapter would need it."""
+    if not facts.samples.series:
+        return "URL"
+    place, _, port = facts.samples.server.rpartition(":")
+    namespace, _, service = place.partition("/")
+    return f"http://{service}.{namespace}.svc:{port}"
 
 
 def _missing(facts: Facts, asked: str, one: Ask) -> Verdict:

@@ -227,21 +227,26 @@ def _is_scaler(one: Writer) -> bool:
     return one.subresource == "scale" and one.manager.startswith(_SCALERS)
 
 
-def _flips(facts: Facts) -> int:
-    """How often the last size was asked for without another in between."""
-    rescales = hpa.rescales(
-        [one for one in facts.scaler.events if one["involvedObject"]["kind"] != "ScaledObject"]
+def _rescales(facts: Facts) -> list[hpa.Rescale]:
+    return hpa.rescales(
+        [one for one in facts.scaler.events if one["involvedObject"]["kind"] == "HorizontalPodAutoscaler"]
     )
-    count = 0
-    for one in reversed(rescales):
-        if one.size != rescales[-1].size:
-            break
-        count += one.count
-    return count
+
+
+def _flips(facts: Facts) -> int:
+    """How often the last size was asked for without another in between, at least.
+
+    Events of one text are merged into a count, so each rescale to another size may have been in between.
+    """
+    rescales = _rescales(facts)
+    if not rescales:
+        return 0
+    size = rescales[-1].size
+    return sum(one.count if one.size == size else -one.count for one in rescales)
 
 
 def _last_size(facts: Facts) -> int:
-    return hpa.rescales(facts.scaler.events)[-1].size
+    return _rescales(facts)[-1].size
 
 
 def judge_drift(facts: Facts) -> Verdict:

@@ -46,7 +46,7 @@ ROWS = (
     Rule(
         "adapter-wrong-address", "error", "The adapter asks for a Prometheus where there is none",
         "it finds no series, so its list is empty and every HPA gets 404",
-        "set --prometheus-url (chart: prometheus.url and prometheus.port) of deployment {namespace}/{name}{instead}",
+        "set --prometheus-url={url} (chart: prometheus.url, prometheus.port) of deployment {namespace}/{name}",
         "The chart's default is http://prometheus.default.svc. Its log says `unable to update list of all "
         "metrics`, while its pod is Ready and the APIService Available.",
     ),

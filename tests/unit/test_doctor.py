@@ -19,6 +19,7 @@ from tests.unit.doctor_changes import (
     engine_is,
     on,
     recorded,
+    said,
     top,
     unscraped,
     values,
@@ -78,6 +79,19 @@ def test_an_armed_engine_is_no_fault() -> None:
     found = diagnose(armed(ADAPTER))
     assert found.broken is None
     assert found.armed
+
+
+def test_rescales_to_and_fro_by_load_are_no_fight() -> None:
+    """Events of one text are merged: five times up and five times down may look like five times up."""
+
+    def cycles(facts: Facts) -> Facts:
+        up, down = (
+            said("SuccessfulRescale", f"New size: {size}; reason: x", "HorizontalPodAutoscaler", "h", 5, time)
+            for size, time in ((3, "2026-11-27T00:00:10Z"), (1, "2026-11-27T00:00:05Z"))
+        )
+        return replace(facts, scaler=replace(facts.scaler, events=(up, down)))
+
+    assert diagnose(cycles(ADAPTER)).broken is None
 
 
 def test_pods_that_start_are_no_fault() -> None:
