@@ -6,6 +6,7 @@ KEDA 2.21, pkg/scalers/prometheus_scaler.go: one element, else an error; nothing
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 from kubectl_llmhpa import engines
@@ -132,7 +133,7 @@ def _windows(bundle: Bundle, document: Document, path: FieldPath, query: Query) 
 def _sets(bundle: Bundle, engine: Engine, signal: Signal, label: str) -> bool:
     """Whether series of an engine may have a label of the model's name: set by itself, by Dynamo, or by a scrape."""
     own = {model_label(engine, signal), *signal.ranks}
-    if label in own and any(one.ranks for one in engine.signals):
+    if label in own and _has_labels(engine):
         return True
     around = scene(bundle)
     return engine.name == "dynamo" or around.with_dynamo or label in around.added_labels
@@ -143,10 +144,15 @@ def model_label(engine: Engine, signal: Signal) -> str:
     return next((form.model_label for form in engine.forms if signal in form.signals), "model_name")
 
 
+def _has_labels(engine: Engine) -> bool:
+    """Whether an engine labels its series at all: TGI and llama.cpp do not."""
+    return any(one.ranks for one in engine.signals)
+
+
 def _better_label(engine: Engine, signal: Signal, matcher: Matcher) -> str:
-    if not any(one.ranks for one in engine.signals):
+    if not _has_labels(engine):
         return "namespace and pod, since this engine sets no label"
-    return f'{model_label(engine, signal)}{matcher.operator}"{_short(matcher.value)}"'
+    return f"{model_label(engine, signal)}{matcher.operator}{_quoted(matcher.value)}"
 
 
 def _of_engines(selector: Selector) -> list[Matcher]:
@@ -158,17 +164,28 @@ def _of_engines(selector: Selector) -> list[Matcher]:
 
 def _instead(document: Document, query: Query) -> str:
     """A query that is one number for all pods and adds up: of one signal the one that `enable` writes."""
-    found = {known[1].name: known[1] for one in query.selectors if (known := signal_of(one))}
+    found = {known[1].name: known for one in query.selectors if (known := signal_of(one))}
     if len(found) == 1 and all(map(signal_of, query.selectors)):
-        (signal,) = found.values()
-        kept = [one for one in query.selectors[0].matchers if one.label not in ("model", "le")]
+        ((engine, signal),) = found.values()
+        kept = [
+            Matcher(model_label(engine, signal), one.operator, one.value)
+            if one.label in _MODEL_LABELS
+            else one
+            for one in query.selectors[0].matchers
+            if one.label != "le" and (one.label not in _MODEL_LABELS or _has_labels(engine))
+        ]
         if not any(one.label == "namespace" for one in kept):
             kept.insert(0, Matcher("namespace", "=", document.namespace or "NAMESPACE"))
-        matchers = ",".join(f'{one.label}{one.operator}"{one.value}"' for one in kept)
+        matchers = ",".join(f"{one.label}{one.operator}{_quoted(one.value)}" for one in kept)
         return f"use {engines.over_all(signal, matchers=matchers)}"
     if query.shape.combined in ("", "sum", "count"):
         return f"use sum({_short(query.text)})"
     return "use a sum over pods, or metricType: Value with a target for the whole"
+
+
+def _quoted(value: str) -> str:
+    """A string of PromQL, whose escapes are Go's."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _short(text: str) -> str:

@@ -229,6 +229,27 @@ def test_a_label_that_somebody_else_sets(beside: str) -> None:
     assert "query-label-not-set" not in {code for _, code in found(SCALED + beside)}
 
 
+@pytest.mark.parametrize(
+    ("query", "fix"),
+    [
+        (f'{W}{{model="a"}}', f'({W}{{namespace="llm",model_name="a"}})'),
+        (f'avg({W}{{job="j"}})', f'({W}{{namespace="llm",job="j"}})'),
+        (f"{W}{{model=~'a\"|b.c'}}", f'({W}{{namespace="llm",model_name=~"a\\"|b.c"}})'),
+        ('tgi_queue_size{model="a"}', '(tgi_queue_size{namespace="llm"})'),
+        ("foo", "use sum(foo)"),
+    ],
+)
+def test_the_fix_is_a_query_that_is_sound(query: str, fix: str) -> None:
+    text = SCALED.replace(
+        'sum(vllm:num_requests_waiting{model="llama",namespace="llm"})', query.replace("'", "''")
+    )
+    report = registry.run(documents.parse(text, "f.yaml").documents)
+    wanted = {"query-many-elements", "average-divided-again"}
+    (fixes,) = [one.finding.fix for one in report.found if one.finding.code in wanted]
+    assert fix in fixes
+    assert shape(fixes.removeprefix("use ")).one_element
+
+
 def test_triggers_of_a_formula_are_not_judged_one_by_one() -> None:
     mean = SCALED.replace('sum(vllm:num_requests_waiting{model="llama",', "avg(vllm:num_requests_waiting{")
     formula = "  advanced: {scalingModifiers: {formula: a * 3, target: '5'}}\n  triggers:\n"
