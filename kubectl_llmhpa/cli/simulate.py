@@ -49,6 +49,10 @@ class Subject:
 )
 @click.option("--skip-bad", is_flag=True, help="Leave out and count rows of the trace that cannot be right")
 @click.option(
+    "--times", type=click.IntRange(1, 1000), default=1, show_default=True,
+    help="So many copies of the trace on top of each other, each begun at another moment",
+)
+@click.option(
     "--load", default="", metavar="SHAPE:KEY=VALUE,...",
     help="Made-up requests: constant:rate=5, ramp:to=20, step:high=20, day:peak=40, bursty:peak=20",
 )
@@ -115,10 +119,11 @@ class Subject:
 @click.option("-o", "--output", type=click.Choice(["json", "yaml"]), help="Output format")
 @connection_options
 def simulate(
-    connection: Connection, workload: tuple[str, ...], filename: str, trace: Path | None, skip_bad: bool, load: str,
-    slo: str, goal: float, policy: str, least: int | None, most: int | None, replicas: int | None, seats: int | None,
-    service: str, from_bench: tuple[Path, ...], start_up: str, ordered: bool | None, grace: str, scrape_interval: str,
-    sync_period: str, balance: str, gpus: int | None, seed: int, html: Path | None, output: str | None,
+    connection: Connection, workload: tuple[str, ...], filename: str, trace: Path | None, skip_bad: bool, times: int,
+    load: str, slo: str, goal: float, policy: str, least: int | None, most: int | None, replicas: int | None,
+    seats: int | None, service: str, from_bench: tuple[Path, ...], start_up: str, ordered: bool | None, grace: str,
+    scrape_interval: str, sync_period: str, balance: str, gpus: int | None, seed: int, html: Path | None,
+    output: str | None,
 ) -> None:
     # fmt: on
     """Simulate an autoscaler on a load, beside other policies and beside fixed replicas.
@@ -139,8 +144,8 @@ def simulate(
         raise click.UsageError("-f reads no cluster: leave out TYPE/NAME")
     if bool(trace) == bool(load):
         raise click.UsageError("give one of --trace FILE and --load SHAPE, for example --load day:peak=20")
-    if skip_bad and not trace:
-        raise click.UsageError("--skip-bad is for --trace")
+    if not trace and (skip_bad or times > 1):
+        raise click.UsageError("--skip-bad and --times are for --trace")
     from dataclasses import replace
 
     from kubectl_llmhpa.simulate import Question, Slo, World, compare, loads, traces
@@ -157,7 +162,7 @@ def simulate(
     notes: list[str] = []
     if trace:
         read = traces.read(trace, skip_bad=skip_bad)
-        requests = read.requests
+        requests = traces.superposed(read.requests, times, seed=seed)
         if read.skipped:
             notes.append(f"{read.skipped} rows of the trace are left out, the first for {read.fault}")
     else:

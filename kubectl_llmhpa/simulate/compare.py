@@ -94,7 +94,7 @@ def compare(
         and recommended
         and _of(rows, recommended).figures.gpu_hours > lines[0].figures.gpu_hours
     ):
-        reason += f"; {fixed} fixed replicas do it with {lines[0].figures.gpu_hours:.4g}"
+        reason += f"; {fixed} fixed replicas do it with {lines[0].figures.gpu_hours:.4g} GPU-hours"
     notes = [f"{one.name}: {text}" for one in candidates for text in one.assumed]
     if question.service.assumed:
         chosen = next((one for one in candidates if one.name == recommended), candidates[0])

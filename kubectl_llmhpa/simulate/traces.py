@@ -10,8 +10,10 @@ from __future__ import annotations
 import calendar
 import json
 import math
+import random
 import re
 import time
+from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +61,24 @@ def read(path: Path, *, skip_bad: bool = False) -> Trace:
         raise LlmHpaError(attempted, error.strerror or str(error)) from error
 
 
+def superposed(requests: Requests, copies: int, *, seed: int = 0) -> Requests:
+    """So many copies on top of each other, the first as it is, each other one begun at another moment of the trace.
+
+    What happens to two users at once in the trace happens to different ones here, so bursts become flatter, as they do
+    where more users come.
+    """
+    length, draw = requests.length, random.Random(f"copies {seed}")
+    shifts = [0.0, *(draw.random() * length for _ in range(copies - 1))]
+    at = array("d", ((when + shift) % length if shift else when for shift in shifts for when in requests.at))
+    order = sorted(range(len(at)), key=at.__getitem__)
+    rows = len(requests)
+    made = Requests.of(
+        ((at[one], requests.prompt[one % rows], requests.output[one % rows]) for one in order), length=length
+    )
+    made.origin = f"{requests.origin}, {copies} times over" if copies > 1 else requests.origin
+    return made
+
+
 def _read(lines: Iterator[tuple[int, str]], attempted: str, skip_bad: bool) -> Trace:
     parse, start = _format(lines, attempted)
     made = Requests()
@@ -98,7 +118,7 @@ def _read(lines: Iterator[tuple[int, str]], attempted: str, skip_bad: bool) -> T
     if not at[-1]:
         raise LlmHpaError(attempted, "all requests come at the same moment, so it says nothing about time")
     made.length = at[-1]
-    made.origin = f"trace of {len(at):,} requests in {made.length / 60:.0f} min"
+    made.origin = f"trace of {made.length / 60:.0f} min"
     return Trace(made, skipped, fault)
 
 

@@ -134,7 +134,8 @@ def test_the_page_stands_alone_and_escapes_names(capsys: pytest.CaptureFixture[s
     [
         ([], "give one of --trace FILE and --load"),
         ([LOAD, "--trace=x.csv"], "give one of --trace FILE and --load"),
-        ([LOAD, "--skip-bad"], "--skip-bad is for --trace"),
+        ([LOAD, "--skip-bad"], "--skip-bad and --times are for --trace"),
+        ([LOAD, "--times=2"], "--skip-bad and --times are for --trace"),
         ([LOAD, "-f", "x.yaml", "sts/x"], "-f reads no cluster"),
         ([LOAD, "--min=5", "--max=2"], "--max 2 is below --min 5"),
         ([LOAD, "--policy="], "nothing to simulate"),
