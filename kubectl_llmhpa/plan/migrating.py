@@ -38,6 +38,8 @@ from kubectl_llmhpa.plan.wishes import Wishes
 from kubectl_llmhpa.workloads import Workload, pods, ready_pods
 
 _QUERY_SECONDS = 15.0
+#: What a Prometheus behind a token answers to who has none: KEDA's operator has it, the caller does not show it.
+_UNAUTHORIZED = 401
 
 
 def prepare(reader: Reader, workload: Workload, to: str, wishes: Wishes) -> Prepared:
@@ -220,9 +222,14 @@ class Migrating(Enabling):
                         return HopState(False, need)
                     shown.append(f"{trigger['name']} {found[0].value:g}")
             except ApiError as error:
-                if not error.forbidden:
+                if error.code == _UNAUTHORIZED and plan.scaler.authentication is None:
+                    raise LlmHpaError(
+                        f"ask Prometheus {server.namespace}/{server.service}", error.message,
+                        "name the Secret with its token: --prometheus-token-secret NAME[:KEY]",
+                    ) from error  # fmt: skip
+                if not error.forbidden and error.code != _UNAUTHORIZED:
                     raise
-                return HopState(True, f"not asked: {error.message}")
+                return HopState(True, f"not asked, KEDA has to: {error.message}")
             return HopState(True, ", ".join(shown))
 
         return Hop("queries", look, "see that Prometheus scrapes the workload's pods")

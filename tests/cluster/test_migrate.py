@@ -76,7 +76,8 @@ def moved(llm_hpa: Plugin, stub: Stub, *to: str) -> Outcome:
 
 def scene(kubectl: Kubectl, stub: Stub) -> dict[str, Json]:
     """All objects, without what a second making of the same object changes: its uid, and the times of writes."""
-    return {key: timeless(one) for key, one in dump(kubectl, stub.namespace).items()}
+    found = dump(kubectl, stub.namespace)
+    return {key: timeless(one) if "metadata" in one else one for key, one in found.items()}
 
 
 def timeless(obj: Json) -> Json:
