@@ -100,20 +100,20 @@ def judge(facts: Facts) -> Verdict:
         return ok(asked, f"{text}, armed: no series before its first request", *notes, armed=True)
     if not engine.live:
         return unknown(asked, f"{text}, by its {engine.source} only")
-    if broken_number := _not_a_number(engine):
+    if broken_number := _not_a_number(engine, facts.samples.metrics):
         seen = f"{broken_number.metric} is NaN or infinite in pod {engine.pod}"
         return broken(asked, seen, found("not-a-number", about, seen))
     values = ", ".join(f"{one.signal} {one.value}" for one in engine.signals if one.value is not None)
     return ok(asked, f"{text}: {values or 'no value yet'}", *notes)
 
 
-def _not_a_number(engine: EngineSeen) -> SignalFacts | None:
-    """A count or ratio whose series is there and has no number."""
+def _not_a_number(engine: EngineSeen, used: Sequence[str]) -> SignalFacts | None:
+    """A count or ratio that is used, and whose series is there and has no number."""
     return next(
         (
             one
             for one in engine.signals
-            if one.series and one.value is None and one.kind in ("count", "ratio")
+            if one.series and one.value is None and one.kind in ("count", "ratio") and one.metric in used
         ),
         None,
     )

@@ -24,6 +24,7 @@ from kubectl_llmhpa.monitoring.prometheus import Server
 
 _PODS = 20
 _SERIES = 400
+_POOLS = 5
 #: A sample that is older is left from a scrape that has failed since (Prometheus answers with those of five minutes).
 _STALE_SECONDS = 60.0
 _LABELS = ("__name__", "namespace", "pod", "job", "instance", "container", "endpoint")
@@ -51,7 +52,8 @@ def look(
         ages = _ages(seeing, server, namespace, pods, metrics)
         up = {one.labels.get("pod", "") for one in series if _name(one) == "up" and one.value == "1"}
         down = [one for one in pods if one["metadata"]["name"] not in up]
-        targets = _targets(seeing, server, namespace, pods) if down or strays else ()
+        jobs_ = [one.labels.get("job", "") for one in series]
+        targets = _targets(seeing, server, namespace, pods, jobs_) if down or strays else ()
     except LlmHpaError as error:
         return SampleFacts(place, problem(error), tuple(metrics))
     return SampleFacts(place, None, tuple(metrics), series, strays, ages, targets)
@@ -96,9 +98,12 @@ def _ages(
 
 
 def _targets(
-    seeing: Seeing, server: Server, namespace: str, pods: Sequence[Json]
+    seeing: Seeing, server: Server, namespace: str, pods: Sequence[Json], known: Sequence[str]
 ) -> tuple[ScrapeTarget, ...]:
-    """The active targets of the pods' namespace, as far as Prometheus names their pods; their errors."""
+    """The active targets of the pods' namespace, as far as Prometheus names their pods; their errors.
+
+    Of many pools those of the jobs that are `known` to scrape the pods come first.
+    """
     pools = f"{server.proxy_path}/api/v1/scrape_pools"
     try:
         names = [
@@ -106,9 +111,10 @@ def _targets(
             for one in (seeing.get(pools).get("data") or {}).get("scrapePools") or []
             if f"/{namespace}/" in str(one) or not re.match(r"(podMonitor|serviceMonitor|probe)/", str(one))
         ]
+        names.sort(key=lambda one: not any(f"/{job}/" in f"/{one}/" for job in known))
         paths = [
             f"{server.proxy_path}/api/v1/targets?{urlencode({'state': 'active', 'scrapePool': one})}"
-            for one in names[:5]
+            for one in names[:_POOLS]
         ]
         answers = [one for one in seeing.get_many(paths) if not isinstance(one, ApiError)]
     except ApiError:
@@ -225,7 +231,7 @@ def judge_target(facts: Facts) -> Verdict:
             return unknown(
                 asked, seen, found("pods-starting", about, f"pods {', '.join(down[:3])} are not ready")
             )
-        return broken(asked, seen, _down(about, seen, error, facts))
+        return broken(asked, seen, _down(about, seen, [one for one in bad if one.pod in down], facts))
     if len(missing) == len(pods):
         if samples.strays:
             return ok(asked, "scraped, under other labels")
@@ -243,9 +249,12 @@ def judge_target(facts: Facts) -> Verdict:
     return ok(asked, text, *notes)
 
 
-def _down(about: str, seen: str, error: str, facts: Facts) -> Finding:
-    code = next((code for pattern, code in _ERRORS if re.search(pattern, error)), "target-down")
+def _down(about: str, seen: str, bad: Sequence[ScrapeTarget], facts: Facts) -> Finding:
     engine = facts.engine
+    error = next((one.error for one in bad if one.error), "")
+    code = next((code for pattern, code in _ERRORS if re.search(pattern, error)), "target-down")
+    if engine is not None and engine.scheme and bad and not bad[0].url.startswith(f"{engine.scheme}:"):
+        code = "target-scheme"  # what a TLS server says to plain HTTP differs: 400, EOF, a reset
     values: Mapping[str, object] = {
         "namespace": facts.namespace,
         "scheme": engine.scheme if engine and engine.scheme else "https",
@@ -278,6 +287,8 @@ def judge_sample(facts: Facts) -> Verdict:
             return broken(asked, seen, found("pod-label", about, seen, label=label))
         if facts.engine is not None and facts.engine.armed:
             return ok(asked, "no series before the first request (armed)", armed=True)
+        if not any(one.ready for one in facts.pods):
+            return unknown(asked, "no series of any pod, and no pod is ready yet")
         if (absent := _absent(facts)) is not None:
             return broken(asked, "no series of any pod", absent)
         seen = f"Prometheus {samples.server} has no series of {', '.join(samples.metrics)} for any pod"

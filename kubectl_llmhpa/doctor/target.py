@@ -24,6 +24,7 @@ _SO_WORDS = ("so", "scaledobject", "scaledobjects")
 _FAULTS = (
     ("there is none of that name", "absent"),
     ("no readable scale subresource", "no-scale"),
+    ("one pod on every node", "no-scale"),
     ("names no selector", "no-selector"),
 )
 _REPLICA_SET = re.compile(r"ReplicaSet/(.+)-[0-9a-z]+")

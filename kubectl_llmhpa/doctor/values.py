@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from kubectl_llmhpa import quantities
+from kubectl_llmhpa import engines, quantities
 from kubectl_llmhpa.backends import prometheus_adapter
 from kubectl_llmhpa.doctor import asks, keda
 from kubectl_llmhpa.doctor.asks import Ask
@@ -91,7 +91,7 @@ def _one(facts: Facts, one: ValueFacts) -> Verdict:
         count = len(running(facts.pods or ()))
         seen = f"{len(silent)} of {count} running pods have no value of {one.metric} ({silent[0]})"
         note = found("multi-node-workers", about, seen)
-        if facts.engine is not None and facts.engine.engine in ("tgi", "trtllm"):
+        if facts.engine is not None and _lazy(facts.engine.engine):
             return ok(path, text, note)
         return broken(path, seen, note)
     return ok(path, text)
@@ -145,6 +145,11 @@ def _last_wins(facts: Facts, one: ValueFacts) -> str:
                 f"the API answers {given}"
             )
     return ""
+
+
+def _lazy(engine: str) -> bool:
+    """Whether pods of an engine show no series before their first request, so that a silent one may be idle."""
+    return any(one.lazy for one in engines.ENGINES if one.name == engine)
 
 
 def _silent(facts: Facts, one: ValueFacts) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kubectl_llmhpa.api import Json
@@ -330,3 +330,15 @@ DOWN = ProviderFacts("v1beta1.custom.metrics.k8s.io", "v1beta1", "monitoring/x",
 STACKDRIVER = ProviderFacts(
     "v1beta2.custom.metrics.k8s.io", "v1beta2", "custom-metrics/x", True, "all checks passed"
 )
+
+
+@dataclass(frozen=True)
+class Case:
+    """`change` of `base` breaks `hop` with the finding `code`."""
+
+    code: str
+    hop: str
+    change: Change
+    base: Facts = ADAPTER
+    modes: tuple[int, ...] = ()
+    name: str = ""

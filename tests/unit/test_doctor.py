@@ -10,10 +10,11 @@ import pytest
 from kubectl_llmhpa.doctor import HOPS, Facts, Mark, codec, diagnose
 from kubectl_llmhpa.doctor.facts import Problem
 from kubectl_llmhpa.findings import chain
-from tests.unit.doctor_cases import CASES, Case
+from tests.unit.doctor_cases import CASES
 from tests.unit.doctor_changes import (
     ADAPTER,
     KEDA,
+    Case,
     Change,
     both,
     engine_is,
