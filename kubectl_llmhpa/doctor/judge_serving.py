@@ -264,6 +264,8 @@ def _missing(facts: Facts, asked: str, one: Ask) -> Verdict:
         return broken(asked, answer, found("adapter-relist", about, seen, wanted=f"{2 * seconds:g}s"))
     if facts.engine is not None and facts.engine.armed:
         return ok(asked, f"{answer} before the first request (armed)", armed=True)
+    if not any(pod.ready for pod in facts.pods or ()):
+        return unknown(asked, f"{answer}, and no pod is ready")
     seen = f"{answer} by {where}, though a rule serves it; it looks again every {adapter.relist:g} s"
     return broken(asked, answer, found("metric-not-listed", about, seen, near=_hint(near)))
 

@@ -253,7 +253,13 @@ def _down(about: str, seen: str, bad: Sequence[ScrapeTarget], facts: Facts) -> F
     engine = facts.engine
     error = next((one.error for one in bad if one.error), "")
     code = next((code for pattern, code in _ERRORS if re.search(pattern, error)), "target-down")
-    if engine is not None and engine.scheme and bad and not bad[0].url.startswith(f"{engine.scheme}:"):
+    if (
+        engine is not None
+        and engine.live
+        and engine.scheme
+        and bad
+        and not bad[0].url.startswith(f"{engine.scheme}:")
+    ):
         code = "target-scheme"  # what a TLS server says to plain HTTP differs: 400, EOF, a reset
     values: Mapping[str, object] = {
         "namespace": facts.namespace,

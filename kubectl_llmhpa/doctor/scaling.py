@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 
 from kubectl_llmhpa import engines, explain, hpa
-from kubectl_llmhpa.api import Json
+from kubectl_llmhpa.api import HPAS, SCALED_OBJECTS, Json
 from kubectl_llmhpa.doctor import asks, keda, trimmed
 from kubectl_llmhpa.doctor.facts import Facts, PodFacts, Writer
 from kubectl_llmhpa.doctor.model import Verdict, broken, ok, skipped, told, unknown
@@ -20,6 +21,10 @@ from kubectl_llmhpa.plan import sanity
 
 #: Who writes replicas for an autoscaler: the HPA controller, and KEDA between 0 and 1.
 _SCALERS = ("kube-controller-manager", "keda")
+#: Findings of `lint` on arithmetic that goes wrong whatever the numbers are; the rest of it is the hops' own.
+_UNSOUND = (
+    "sum-as-value", "latency-not-additive", "average-divided-again", "not-additive", "percent-target", "ratio-target",
+)  # fmt: skip
 #: A rescale to the same size so often in a row means that somebody takes it back.
 _FLIPS = 3
 
@@ -60,7 +65,7 @@ def judge_autoscaler(facts: Facts) -> Verdict:
     ):
         return verdict
     assert scaler.hpa is not None
-    errors = [one for one in scaler.findings if one.severity == "error"]
+    errors = [one for one in (*scaler.findings, *_unsound(facts)) if one.severity == "error"]
     notes = tuple(one for one in scaler.findings if one.severity == "warning")
     if errors:
         return broken(asked, errors[0].seen, errors[0], *errors[1:], *notes)
@@ -68,6 +73,20 @@ def judge_autoscaler(facts: Facts) -> Verdict:
     if not view.conditions:
         return unknown(asked, "the controller has not looked at it yet")
     return _by_state(facts, asked, view, notes)
+
+
+def _unsound(facts: Facts) -> list[Finding]:
+    """What `lint` says of the form of the metrics: a sum under Value, a latency that is divided by replicas."""
+    from kubectl_llmhpa.lint import metric_targets, promql_rules, registry
+    from kubectl_llmhpa.lint.documents import Document
+
+    scaled, found_hpa = facts.scaler.scaled_object, facts.scaler.hpa
+    resource, live = (SCALED_OBJECTS, scaled) if scaled is not None else (HPAS, found_hpa)
+    whole = {"apiVersion": resource.api_version, "kind": resource.kind, **(live or {})}
+    checks = (*metric_targets.CHECKS, *promql_rules.CHECKS)
+    report = registry.run([Document(facts.namespace, 0, whole, live=True)], checks=checks)
+    about = facts.target.reference
+    return [replace(one.finding, about=about) for one in report.found if one.finding.code in _UNSOUND]
 
 
 def _by_keda(facts: Facts, asked: str, scaled: Json) -> Verdict | None:
@@ -79,6 +98,10 @@ def _by_keda(facts: Facts, asked: str, scaled: Json) -> Verdict | None:
             "autoscaling.keda.sh/paused-replicas-"
         )
         return broken(asked, state.fault, told("keda-paused", about, state.fault, fix))
+    if facts.scaler.hpa is not None:
+        view = _view(facts, facts.scaler.hpa)
+        if view.current == 0 and (stuck := _stuck_at_zero(facts, view)) is not None:
+            return broken(asked, f"hpa/{view.name}: {view.state}, {view.why}", stuck)
     if state.fault and not state.fallback:
         return broken(
             asked,
@@ -103,6 +126,8 @@ def _by_state(facts: Facts, asked: str, view: HpaView, notes: Sequence[Finding])
     if view.state.startswith("Broken") and view.state != "Broken: effect":  # that is the next hop but one
         if any(one.reason == "AmbiguousSelector" and one.status == "False" for one in view.conditions):
             return broken(asked, text, told("two-scalers", about, view.why))
+        if facts.pods and not any(one.ready for one in facts.pods):
+            return unknown(asked, text)
         return broken(asked, text, found("hpa-cannot-compute", about, view.why, **values))
     if view.state == "Armed":
         return ok(asked, text, *notes, armed=True)

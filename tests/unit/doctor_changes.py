@@ -221,6 +221,19 @@ def external(live: Json) -> None:
     live["spec"]["metrics"] = [copy.deepcopy(EXTERNAL)]
 
 
+def of_namespace(live: Json) -> None:
+    """One metric: the sum of a namespace, compared as Value."""
+    about = {"apiVersion": "v1", "kind": "Namespace", "name": "x"}
+    target = {"type": "Value", "value": "5"}
+    metric = {"metric": {"name": RUNNING}, "describedObject": about, "target": target}
+    live["spec"]["metrics"] = [{"type": "Object", "object": metric}]
+
+
+def as_value(live: Json) -> None:
+    """The first trigger's sum is compared as Value."""
+    live["spec"]["triggers"][0]["metricType"] = "Value"
+
+
 def raw(facts: Facts) -> Facts:
     """Two series of each pod, by a rule that takes one."""
     rule = {"seriesQuery": RUNNING, "metricsQuery": "<<.Series>>{<<.LabelMatchers>>}"}

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
 
 from kubectl_llmhpa.doctor import HOPS, Facts, Mark, codec, diagnose
 from kubectl_llmhpa.doctor.facts import Problem
-from kubectl_llmhpa.findings import chain
+from kubectl_llmhpa.findings import RULES, chain
+from tests import loading
 from tests.unit.doctor_cases import CASES
 from tests.unit.doctor_changes import (
     ADAPTER,
@@ -58,10 +60,17 @@ def test_every_code_of_the_chain_is_a_case() -> None:
     assert {rule.code for rule in chain.ROWS} - {case.code for case in CASES} - _NOTES == set()
 
 
+def test_every_code_on_the_page_is_a_finding() -> None:
+    page = (loading.ROOT / "docs" / "doctor.md").read_text()
+    codes = set(re.findall(r"`([a-z]+(?:-[a-z]+)+)`", page))
+    assert codes <= RULES.keys()
+    assert {case.code for case in CASES if case.modes} <= codes
+
+
 def test_every_failure_mode_is_a_case() -> None:
     named = {mode for case in CASES for mode in case.modes}
-    # 17 is lint's (`value-on-count`), 18 is no fault: pods that start
-    assert set(range(1, 31)) - named == {17, 18}
+    # 18 is no fault: pods that start
+    assert set(range(1, 31)) - named == {18}
 
 
 def test_an_armed_engine_is_no_fault() -> None:
