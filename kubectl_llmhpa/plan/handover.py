@@ -125,6 +125,7 @@ class Taken(objects.OwnObject):
     The annotation that asks for it goes as soon as KEDA has the HPA, so that a later run finds nothing to change.
     """
 
+    single_write = False
     _hpa: Json | None = None
 
     def do(self) -> list[Change]:

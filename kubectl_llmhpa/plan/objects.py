@@ -72,6 +72,9 @@ def restore(writer: Writer, resource: Resource, before: Json) -> None:
 class OwnObject:
     """Applies one object under our field manager."""
 
+    #: `do` is one write, see `steps.run`.
+    single_write = True
+
     def __init__(
         self,
         writer: Writer,

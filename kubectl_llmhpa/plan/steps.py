@@ -70,8 +70,10 @@ def run(steps: Sequence[Step], report: Callable[[Change], None]) -> None:
     note of anything that could not be undone (UndoError). Ctrl-C undoes nothing: the journal knows, and the next run
     finishes.
     """
-    for step in steps:
-        step.validate()
+    for number, step in enumerate(steps):
+        # a first step of one write is refused or made as a whole: asking before adds nothing
+        if number or not getattr(step, "single_write", False):
+            step.validate()
     begun: list[Step] = []
     for step in steps:
         begun.append(step)
