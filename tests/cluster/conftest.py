@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from kubectl_llmhpa.api import MANAGED_BY, MANAGER
+from kubectl_llmhpa.plan.rule_record import RECORD
 from tests.cluster.ground import network
 from tests.cluster.ground.layout import Layout
 
@@ -24,6 +26,7 @@ Json = dict[str, Any]
 TEST_NAMESPACE = "t-"
 #: Flags of `enable` where the adapter is to serve, though KEDA is here too and the adapter's file is Helm's.
 ADAPTER = ("--backend=prometheus-adapter", "--edit-adapter=yes")
+_ADAPTER_PLACE = ("-n", "monitoring")
 #: The clusters of pytest-xdist's workers, one for each, with blanks between them (`scripts/test` sets it).
 CLUSTERS = "LLM_HPA_CLUSTERS"
 
@@ -127,7 +130,18 @@ def fresh_namespace(kubectl: Kubectl) -> Iterator[str]:
     name = f"{TEST_NAMESPACE}{uuid.uuid4().hex[:8]}"
     kubectl.run("create", "namespace", name)
     yield name
+    _leave(kubectl, name)
     kubectl.run("delete", "namespace", name, "--wait=false")
+
+
+def _leave(kubectl: Kubectl, namespace: str) -> None:
+    """Disable what a test has left enabled: its rules in the adapter would outlive the namespace."""
+    if not kubectl.run("get", "configmap", RECORD, *_ADAPTER_PLACE, "--ignore-not-found", "-o", "name").stdout:
+        return
+    for hpa in kubectl.get("hpa", "-n", namespace, "-l", f"{MANAGED_BY}={MANAGER}")["items"]:
+        target = hpa["spec"]["scaleTargetRef"]
+        workload = f"{target['kind']}.{target['apiVersion'].rpartition('/')[0]}/{target['name']}"
+        kubectl.run("llm-hpa", "disable", workload, "-n", namespace, check=False)
 
 
 @pytest.fixture

@@ -61,13 +61,15 @@ def under_load(kubectl: Kubectl, llm_hpa: Plugin) -> Iterator[list[Stub]]:
 
 
 def show(stub: Stub, number: float, *, absent: tuple[str, ...] = ()) -> None:
-    for pod in range(REPLICAS):
+    """The first pod last: its load alone asks for two, so that a sync between the two changes nothing."""
+    for pod in reversed(range(REPLICAS)):
         stub.load(pod, absent=absent, running=number, waiting=number, kv=number)
 
 
 def busy(stub: Stub) -> None:
-    for pod in range(REPLICAS):
-        stub.load(pod, running=4, waiting=0, kv=0.3)
+    """8 requests against a target of 4: two replicas, as the first pod's 5 are for a backend that sees it alone."""
+    for pod, running in enumerate((5, 3)):
+        stub.load(pod, running=running, waiting=0, kv=0.3)
 
 
 def said(llm_hpa: Plugin, stub: Stub) -> tuple[str, str]:
@@ -120,7 +122,7 @@ def test_enable_waits_for_a_number_and_names_the_hop(
     stub.start()
     stub.load(running=math.nan, waiting=math.nan, kv=math.nan)
     before = dump(kubectl, namespace)
-    outcome = llm_hpa("enable", *stub.reference, *BACKENDS[backend], *LIFE, "--timeout=40s")
+    outcome = llm_hpa("enable", *stub.reference, *BACKENDS[backend], *LIFE, "--timeout=60s")
     assert outcome.code == 1
     assert "wait for the sample: after" in outcome.stderr
     assert "for 0 of 1 pods" in outcome.stderr

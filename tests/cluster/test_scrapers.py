@@ -78,7 +78,7 @@ def definitions(kubectl: Kubectl) -> Iterator[None]:
     fresh = [
         name for name in kubectl.run("get", DEFINITIONS, "-o", "name").stdout.split() if name not in there
     ]
-    kubectl.run("delete", *fresh, "--wait=true")
+    kubectl.run("delete", *fresh, "--wait=false")
 
 
 @pytest.mark.control_plane
