@@ -22,8 +22,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from kubectl_llmhpa.api import SCALED_OBJECTS, TRIGGER_AUTHENTICATIONS, Json
-from kubectl_llmhpa.engines import Kind, SignalSource, over_all
+from kubectl_llmhpa.engines import Kind, SignalSource, ahead, over_all
 from kubectl_llmhpa.errors import LlmHpaError
+from kubectl_llmhpa.policy import Forecast
 
 #: Label keys, separated by commas, that KEDA does not copy from the ScaledObject to its HPA.
 EXCLUDED_LABELS = "scaledobject.keda.sh/hpa-excluded-labels"
@@ -89,16 +90,21 @@ def trigger(
     *,
     by: str = "namespace, pod",
     empty: str = "",
+    forecast: Forecast | None = None,
 ) -> Trigger:
     """The trigger for a target of `value` per pod (for a latency: of all requests, in seconds).
 
     A ratio is the sum of the pods' ratios, so that total / target is a number of pods as it is for counts; a mean would
     ask for fewer pods than there are. `matchers` select the workload's series, `by` are the labels that tell its pods
     apart. `empty` is a query for 0 while there is no pod, where the workload may go to zero; what a cache still holds
-    is no reason to stay then, so a ratio never is one.
+    is no reason to stay then, so a ratio never is one. With a `forecast` it is the higher of the number and that.
     """
     metric_type = "Value" if source.kind is Kind.LATENCY else "AverageValue"
     query = over_all(source.spec, by=by, matchers=matchers)
+    if forecast is not None:
+        query = ahead(
+            query, window=forecast.window, step=forecast.step, seconds=forecast.ahead, most=forecast.most
+        )
     if not empty:
         return Trigger(signal, query, value, metric_type)
     never = Decimal(1_000_000) if source.kind is Kind.RATIO else Decimal(0)

@@ -89,7 +89,11 @@ class Parts(click.ParamType[frozenset[str]]):
 @click.option(
     "--max", "max_replicas", type=click.IntRange(min=1), help="Most replicas (required the first time)"
 )
-@click.option("--policy", "preset", help="load (default), or vendor: the queue-length recipe, waiting 5")
+@click.option(
+    "--policy", "preset",
+    help="load (default); latency or cost: more or less room; anticipate: load and a forecast (KEDA); vendor: the "
+    "queue-length recipe, waiting 5",
+)  # fmt: skip
 @click.option(
     "--signal", "signals", type=SignalTarget(), multiple=True,
     help="Own target per pod instead of the policy's, for example running=4; may be repeated",

@@ -16,7 +16,7 @@ from kubectl_llmhpa.engines.model import (
     SignalSource,
     Source,
 )
-from kubectl_llmhpa.engines.promql import over_all
+from kubectl_llmhpa.engines.promql import ahead, horizon, over_all
 from kubectl_llmhpa.engines.registry import assume, engine_of, identify, signal_of, speaks
 from kubectl_llmhpa.engines.rows import ENGINES
 
@@ -34,11 +34,13 @@ __all__ = [
     "Signal",
     "SignalSource",
     "Source",
+    "ahead",
     "assume",
     "clues",
     "engine_of",
     "expect",
     "hidden_by",
+    "horizon",
     "identify",
     "listening",
     "longest_generation",

@@ -17,6 +17,8 @@ from kubectl_llmhpa.engines.model import HPA_FORMS, Kind, Signal, SignalSource
 
 QUANTILE = 0.95
 WINDOW = "1m"
+#: A query of `ahead`, alone or with what stands in for it while there is no pod.
+_AHEAD = re.compile(r"\(?clamp_max\(predict_linear\(.*?\)\[\d+s:\d+s\], (\d+)\), ")
 #: Behind an expression: NaN and infinities have no element, so that nobody takes them for a number.
 FINITE = " > -Inf < +Inf"
 
@@ -63,6 +65,23 @@ def over_all(signal: Signal, *, by: str = "namespace, pod", matchers: str = "") 
     buckets = _buckets(signal, matchers)
     quantile = f"histogram_quantile({QUANTILE}, sum by (le) ({buckets}))"
     return f"({quantile} >= 0) or on () (sum({buckets}) == 0)"
+
+
+def ahead(query: str, *, window: int, step: int, seconds: int, most: int) -> str:
+    """The higher of a query's number now and in so many seconds, by the line through its last `window` seconds.
+
+    It is at most `most` times the number now: a line through the first two samples goes anywhere. `query` gives one
+    element. Where it gives none now, nor does this, whatever was there before: a line has nothing to
+    be compared with then. Where there is no line yet, or NaN is in it, this is the number now.
+    """
+    line = f"clamp_max(predict_linear(({query})[{window}s:{step}s], {seconds}), scalar({most} * {query}))"
+    return f"{line} > {query} or {query}"
+
+
+def horizon(query: str) -> int | None:
+    """How many seconds from now a query of `ahead` forecasts, None for another query."""
+    found = _AHEAD.match(query)
+    return int(found[1]) if found else None
 
 
 def source(

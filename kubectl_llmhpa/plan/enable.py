@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -25,6 +26,7 @@ from kubectl_llmhpa.plan.sight import EngineSight
 from kubectl_llmhpa.plan.targets import Target
 from kubectl_llmhpa.plan.wishes import SCALER, SCRAPE, Wishes
 from kubectl_llmhpa.workloads import Workload
+from kubectl_llmhpa.workloads.pods import start_times
 
 _NO_POD = (
     "at zero replicas there is no pod to measure, so an HPA on metrics of pods would never bring it back"
@@ -77,7 +79,7 @@ def make(
     marks = foreign_marks.of(live, workload, keda=keda)
     if wishes.moving and kept is not None:
         kept = carrying.over(kept, sight.facts.signals, keda=keda)
-    wanted, reasons, notes = _policy(sight, wishes, kept, external=keda)
+    wanted, reasons, notes = _policy(sight, wishes, kept, external=keda, pods=pods)
     if wishes.moving:
         notes = []  # what is kept is what was asked for
     notes += marks.notes
@@ -142,6 +144,9 @@ def _backend(
         )
     if _least(wishes, live) == 0 and not wishes.moving:
         pods = f"{_NO_POD}, and the API server refuses minReplicas 0 for it"
+    preset = policy.PRESETS.get(wishes.preset or "")
+    if preset is not None and preset.ahead:
+        pods = pods or policy.ONE_NUMBER
     names = [one.api_name for one in sight.facts.signals.values() if "Pods AverageValue" in one.forms]
     serving = ""
     if live is not None and live.ours:
@@ -168,16 +173,19 @@ def _backend(
 
 
 def _policy(
-    sight: EngineSight, wishes: Wishes, live: Live | None, *, external: bool
+    sight: EngineSight, wishes: Wishes, live: Live | None, *, external: bool, pods: Sequence[Json] = ()
 ) -> tuple[policy.Policy, list[str], list[str]]:
     """The policy as this version would write it, why, and what differs from the live one."""
+    ahead = external and live is not None and not wishes.reset_defaults and scalers.horizons(live.object)
+    times = start_times(pods)
     wanted = policy.decide(
         sight.facts,
-        preset=wishes.preset or "load",
+        preset=wishes.preset or ("anticipate" if ahead else "load"),
         targets=wishes.targets or None,
         scale_down_window=300 if wishes.scale_down_window is None else wishes.scale_down_window,
         scale_down=wishes.scale_down is not False,
         external=external,
+        start_up=statistics.median(times) if times else None,
     )
     reasons = [f"{one.signal} {one.value.normalize():f}: {one.reason}" for one in wanted.targets]
     notes: list[str] = []

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from kubectl_llmhpa import __version__, hpa, quantities
+from kubectl_llmhpa import __version__, hpa, policy, quantities
 from kubectl_llmhpa.api import (
     HPAS,
     PLAN_HASH_ANNOTATION,
@@ -23,7 +23,7 @@ from kubectl_llmhpa.api import (
     Resource,
 )
 from kubectl_llmhpa.backends import scaled_object
-from kubectl_llmhpa.engines import SignalSource
+from kubectl_llmhpa.engines import SignalSource, horizon
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.plan import journal
 from kubectl_llmhpa.plan.holding import Holder
@@ -165,6 +165,17 @@ def targets(scaler: Json) -> dict[str, Decimal]:
     }
 
 
+def horizons(scaler: Json) -> dict[str, int]:
+    """How many seconds from now a ScaledObject's triggers forecast, by name: those that do."""
+    if scaler["kind"] != SCALED_OBJECTS.kind:
+        return {}
+    found = {
+        str(one.get("name")): horizon(str((one.get("metadata") or {}).get("query") or ""))
+        for one in scaler["spec"].get("triggers") or ()
+    }
+    return {name: seconds for name, seconds in found.items() if seconds is not None}
+
+
 def plain(
     workload: Workload, name: str, wanted: Policy, low: int, high: int, live: Live | None, wishes: Wishes
 ) -> Scaler:
@@ -212,7 +223,8 @@ def keda(
         max_replicas=high, triggers=[
             *(
                 scaled_object.trigger(
-                    one.signal, one.value, sources[one.signal], question.matchers, by=question.by, empty=empty
+                    one.signal, one.value, sources[one.signal], question.matchers, by=question.by, empty=empty,
+                    forecast=one.forecast,
                 )
                 for one in chosen
             ),
@@ -253,9 +265,15 @@ def _kept_targets(fresh: Sequence[Target], live: Live | None, wishes: Wishes) ->
     """The live thresholds of a ScaledObject; its queries follow the engine, so they are made anew."""
     if live is None or not _keeps_targets(live, wishes):
         return list(fresh)
-    known = {one.signal: one for one in fresh}
+    known, ahead = {one.signal: one for one in fresh}, horizons(live.object)
     return [
-        Target(signal, known[signal].metric if signal in known else "", value, "kept")
+        Target(
+            signal,
+            known[signal].metric if signal in known else "",
+            value,
+            "kept",
+            policy.forecast_at(ahead[signal]) if signal in ahead else None,
+        )
         for signal, value in targets(live.object).items()
     ] or list(fresh)
 

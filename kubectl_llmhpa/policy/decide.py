@@ -13,6 +13,8 @@ from kubectl_llmhpa.policy.presets import PRESETS, targets_of
 from kubectl_llmhpa.policy.reach import better_target, most_running, within_reach
 
 _PODS = "Pods AverageValue"
+#: Why metrics of pods cannot serve a forecast.
+ONE_NUMBER = "a forecast is one number of all pods, which only KEDA hands to an HPA here so far"
 
 
 def decide(
@@ -23,11 +25,13 @@ def decide(
     scale_down_window: int = 300,
     scale_down: bool = True,
     external: bool = False,
+    start_up: float | None = None,
 ) -> Policy:
     """The policy for one engine.
 
     `targets` (signal -> target per pod) replaces the preset's list as a whole. `external`: the numbers reach the HPA
-    as External metrics, which also serve rates, and a latency as a guard beside a load. Raises LlmHpaError, with the
+    as External metrics, which also serve rates, a forecast, and a latency as a guard beside a load. `start_up`: seconds
+    from a replica that is asked for to a ready pod, None: not known. Raises LlmHpaError, with the
     reason, for an unknown preset or signal, for a signal that has no live series, and for a target that cannot work.
     """
     _per_pod(facts)
@@ -50,7 +54,9 @@ def decide(
         raise LlmHpaError(
             f"policy {preset}", "there is no such policy", f"choose one of {', '.join(PRESETS)}"
         )
-    chosen, missing = targets_of(facts, PRESETS[preset])
+    if PRESETS[preset].ahead and not external:
+        raise LlmHpaError(f"policy {preset}", ONE_NUMBER, "use KEDA: --backend keda, or migrate --to keda")
+    chosen, missing = targets_of(facts, PRESETS[preset], start_up)
     if not chosen:
         usable = _offered(facts)
         remedy = (

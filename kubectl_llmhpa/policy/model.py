@@ -11,13 +11,30 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Forecast:
+    """The line through the last `window` seconds, a point every `step`, drawn on to `ahead` seconds from now.
+
+    It counts up to `most` times the number now.
+    """
+
+    window: int
+    step: int
+    ahead: int
+    most: int
+
+
+@dataclass(frozen=True)
 class Target:
-    """One metric of the HPA: per-pod average `value` (requests, or 0..1) of `metric`, and where it comes from."""
+    """One metric of the HPA: per-pod average `value` (requests, or 0..1) of `metric`, and where it comes from.
+
+    With a `forecast` it is the higher of the number now and its forecast, over all pods: an External metric.
+    """
 
     signal: str
     metric: str
     value: Decimal
     reason: str
+    forecast: Forecast | None = None
 
 
 @dataclass(frozen=True)

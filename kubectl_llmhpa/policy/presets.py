@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
 
 from kubectl_llmhpa.engines import EngineFacts
-from kubectl_llmhpa.policy.model import Target
-from kubectl_llmhpa.policy.reach import most_running, running_share, within_reach
+from kubectl_llmhpa.policy.model import Forecast, Target
+from kubectl_llmhpa.policy.reach import RUNNING_SHARE, most_running, running_share, within_reach
 
 #: The vendor document's number, and what is left to ask for while nothing is known about seats.
 WAITING_WITHOUT_SEATS = Decimal(5)
@@ -16,6 +16,20 @@ LARGEST_WAITING = Decimal(16)
 WAITING_SHARE = Decimal("0.25")
 KV_PROVED = Decimal("0.8")
 KV_UNPROVED = Decimal("0.7")
+
+LATENCY_SHARE = Decimal("0.4")
+COST_SHARE = Decimal("0.8")
+AHEAD_SHARE = Decimal("0.6")
+
+#: The forecast: points of so many seconds, a step apart; and what a start-up takes besides the pod's own (a scrape, a
+#: look of the controller's, half of each on average).
+WINDOW_S, STEP_S, LAG_S = 180, 15, 15
+#: A line through little says anything: of a load that has just begun it would be hundreds of pods.
+MOST_TIMES = 2
+#: No line says much of what is further away than this.
+FARTHEST_S = 600
+#: Where nobody knows how long a pod takes to be ready.
+USUAL_START_S = 120.0
 
 PREFILL = "prefill"
 
@@ -25,11 +39,15 @@ Wish = tuple[str, Decimal, str]
 
 @dataclass(frozen=True)
 class Preset:
-    """`wishes` gives the signals to ask for; signals that the engine does not expose are left out afterwards."""
+    """`wishes` gives the signals to ask for; signals that the engine does not expose are left out afterwards.
+
+    `ahead`: requests in flight are asked for as they will be when a pod that is asked for now is ready.
+    """
 
     name: str
     description: str
     wishes: Callable[[EngineFacts], tuple[Wish, ...]]
+    ahead: bool = False
 
 
 def load(facts: EngineFacts) -> tuple[Wish, ...]:
@@ -69,6 +87,33 @@ def load(facts: EngineFacts) -> tuple[Wish, ...]:
     return running, waiting, kv_cache
 
 
+def latency(facts: EngineFacts) -> tuple[Wish, ...]:
+    """Room first: running 0.4 S, a queue of one, the cache at 0.6."""
+    if facts.seats is None:
+        return load(facts)
+    return _shares(facts, LATENCY_SHARE, Decimal(1), Decimal("0.6"))
+
+
+def cost(facts: EngineFacts) -> tuple[Wish, ...]:
+    """Full pods first: running 0.8 S, twice the queue of `load`, the cache at 0.9."""
+    if facts.seats is None:
+        return load(facts)
+    return _shares(facts, COST_SHARE, Decimal(2), Decimal("0.9"))
+
+
+def anticipate(facts: EngineFacts) -> tuple[Wish, ...]:
+    """The forecast of the requests in flight, with the signals of `load` beside it as a guard.
+
+    They hold where the forecast has nothing to go on, and where seats are over-estimated: a queue is one at any seats.
+    """
+    seats = facts.seats
+    guards = tuple(one for one in load(facts) if one[0] != "in-flight")
+    if seats is None:
+        return guards
+    share = running_share(seats.value, AHEAD_SHARE)
+    return (("in-flight", share, f"{AHEAD_SHARE} x {seats.value} seats: {seats.evidence}"), *guards)
+
+
 def vendor(facts: EngineFacts) -> tuple[Wish, ...]:
     """Waiting 5 and nothing else, as the vendor document has it."""
     del facts  # one number for every engine, whatever it can carry
@@ -79,12 +124,33 @@ PRESETS: Mapping[str, Preset] = {
     preset.name: preset
     for preset in (
         Preset("load", "running, waiting and KV cache, from what one pod can carry", load),
+        Preset("latency", "the same with more room: fewer requests per pod, more pods", latency),
+        Preset("cost", "the same with less room: fuller pods, fewer of them", cost),
+        Preset(
+            "anticipate",
+            "load, and a forecast of what will be in flight when a new pod is ready (KEDA)",
+            anticipate,
+            ahead=True,
+        ),
         Preset("vendor", "the vendor document's recipe: 5 waiting requests per pod", vendor),
     )
 }
 
 
-def targets_of(facts: EngineFacts, preset: Preset) -> tuple[tuple[Target, ...], tuple[str, ...]]:
+def forecast(start_up: float | None) -> Forecast:
+    """The forecast for pods that take so many seconds to be ready (None: not known)."""
+    ahead = (USUAL_START_S if start_up is None else start_up) + LAG_S
+    return forecast_at(min(FARTHEST_S, round(ahead)))
+
+
+def forecast_at(ahead: int) -> Forecast:
+    """The forecast for so many seconds from now."""
+    return Forecast(WINDOW_S, STEP_S, ahead, MOST_TIMES)
+
+
+def targets_of(
+    facts: EngineFacts, preset: Preset, start_up: float | None = None
+) -> tuple[tuple[Target, ...], tuple[str, ...]]:
     """The preset's targets on live names, and a sentence for each signal that had to be left out."""
     found, missing = [], []
     most = most_running(facts.seats)
@@ -95,8 +161,32 @@ def targets_of(facts: EngineFacts, preset: Preset) -> tuple[tuple[Target, ...], 
         elif source is None:
             missing.append(f"{signal} is left out: the engine exposes no series for it")
         else:
-            found.append(Target(signal, source.api_name, value, reason))
+            ahead = forecast(start_up) if preset.ahead and signal == "in-flight" else None
+            found.append(Target(signal, source.api_name, value, _why(reason, ahead, start_up), ahead))
     return tuple(found), tuple(missing)
+
+
+def _why(reason: str, ahead: Forecast | None, start_up: float | None) -> str:
+    if ahead is None:
+        return reason
+    known = "assumed" if start_up is None else "as its pods took"
+    return f"{reason}; as forecast for {ahead.ahead} s from now, when a pod asked for now is ready ({known})"
+
+
+def _shares(facts: EngineFacts, share: Decimal, queue: Decimal, cache: Decimal) -> tuple[Wish, ...]:
+    """The wishes of `load` with other shares: of the seats, of its queue, and of the cache where seats are proved."""
+    seats = facts.seats
+    made = []
+    for signal, value, reason in load(facts):
+        if signal in ("running", "in-flight") and seats is not None:
+            value = running_share(seats.value, share)
+            reason = reason.replace(f"{RUNNING_SHARE} x", f"{share} x")
+        elif signal == "waiting":
+            value, reason = (Decimal(1), "no queue") if queue == 1 else (value * queue, f"{queue} x {reason}")
+        elif signal == "kv-cache":
+            value = min(cache, value) if cache < KV_PROVED or not (seats and seats.proved) else cache
+        made.append((signal, value, reason))
+    return tuple(made)
 
 
 def _floor(value: Decimal) -> Decimal:

@@ -29,9 +29,9 @@ def within_reach(target: Decimal, most: int | None) -> bool:
     return most is None or Decimal(most) > target * (1 + TOLERANCE)
 
 
-def running_share(seats: int) -> Decimal:
-    """The target for running requests of a pod with so many seats: 0.6 of them, whole from 2 on, and at least 1."""
-    value = seats * RUNNING_SHARE
+def running_share(seats: int, share: Decimal = RUNNING_SHARE) -> Decimal:
+    """The target for running requests of a pod with so many seats: a share, whole from 2 on, and at least 1."""
+    value = seats * share
     return value.to_integral_value(rounding=ROUND_FLOOR) if value >= 2 else max(Decimal(1), value)
 
 

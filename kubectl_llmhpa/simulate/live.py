@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from kubectl_llmhpa.api import HPAS, SCALED_OBJECTS, STATEFUL_SETS, Json, Reader
 from kubectl_llmhpa.engines import EngineFacts
@@ -15,10 +13,7 @@ from kubectl_llmhpa.simulate import scalers
 from kubectl_llmhpa.simulate.files import in_order
 from kubectl_llmhpa.simulate.scalers import Candidate
 from kubectl_llmhpa.workloads import Workload, pods, resolve
-from kubectl_llmhpa.workloads.pods import engine_container, gpu_requests
-
-#: A pod that took longer has been unready for another reason than its start.
-LONGEST_START_S = 3600.0
+from kubectl_llmhpa.workloads.pods import engine_container, gpu_requests, start_times
 
 
 @dataclass(frozen=True)
@@ -60,22 +55,6 @@ def look(reader: Reader, words: tuple[str, ...], namespace: str) -> Live:
     return Live(candidates, engine, start_times(own), max(1, gpus), ordered, tuple(notes))
 
 
-def start_times(found: Sequence[Json]) -> tuple[float, ...]:
-    """Seconds from creation to ready of pods that became ready once and never restarted, in order."""
-    times = []
-    for pod in found:
-        status = pod.get("status") or {}
-        if any(one.get("restartCount") for one in status.get("containerStatuses") or ()):
-            continue
-        ready: Json = next((one for one in status.get("conditions") or () if one.get("type") == "Ready"), {})
-        begun, done = _time(pod["metadata"].get("creationTimestamp")), _time(ready.get("lastTransitionTime"))
-        if ready.get("status") != "True" or begun is None or done is None:
-            continue
-        if 0 < (took := (done - begun).total_seconds()) <= LONGEST_START_S:
-            times.append(took)
-    return tuple(sorted(times))
-
-
 def _candidates(reader: Reader, workload: Workload) -> tuple[Candidate, ...]:
     """Its HPAs, those of KEDA with their queries, and ScaledObjects whose HPA is not there."""
     scaled = {str(one["metadata"]["name"]): one for one in _scaled_objects(reader, workload.namespace)}
@@ -100,10 +79,3 @@ def _scaled_objects(reader: Reader, namespace: str) -> list[Json]:
         if error.not_found or error.forbidden:
             return []
         raise
-
-
-def _time(text: object) -> datetime | None:
-    try:
-        return datetime.fromisoformat(str(text).replace("Z", "+00:00"))
-    except ValueError:
-        return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -27,7 +28,7 @@ class Measure:
 
     A latency is the `share` quantile of the requests that the window saw, exactly: Prometheus would interpolate between
     the bounds of buckets. `when_empty` is what no answer counts as (KEDA's `ignoreNullValues`), None: the metric cannot
-    be read.
+    be read. A forecast is at most `most` times the present number.
     """
 
     signal: str
@@ -37,6 +38,7 @@ class Measure:
     ahead: float = 0.0
     share: float = 0.0
     when_empty: int | None = None
+    most: float = math.inf
 
 
 def value(signal: str, sample: Sample) -> float:
@@ -87,7 +89,8 @@ def over_time(measure: Measure, past: Sequence[tuple[float, float]]) -> float:
         return sum(numbers) / len(numbers)
     if measure.over == "max":
         return max(numbers)
-    return max(numbers[-1], _line(inside, now + measure.ahead))
+    bound = measure.most * numbers[-1] if numbers[-1] else 0.0
+    return max(numbers[-1], min(bound, _line(inside, now + measure.ahead)))
 
 
 def _line(points: Sequence[tuple[float, float]], at: float) -> float:

@@ -109,6 +109,8 @@ class _Reader:
         function = node.func.name
         if function == "histogram_quantile":
             return _latency(node)
+        if function == "clamp_max":
+            return self._capped(node)
         if function not in (*_OVERS, "predict_linear"):
             raise Unknown(_NOT_ONE)
         inner = node.args[0]
@@ -122,6 +124,23 @@ class _Reader:
         if not isinstance(ahead, ast.NumberLiteral):
             raise Unknown("its forecast is not for a fixed time")
         return replace(made, over="forecast", window=window, ahead=ahead.val)
+
+    def _capped(self, node: Any) -> Measure:
+        """A forecast that is at most so many times the number now, as `enable` writes it."""
+        import promql_parser as ast
+
+        made, bound = self.read(node.args[0]), _bare(node.args[1])
+        if isinstance(bound, ast.Call) and bound.func.name == "scalar":
+            product = _bare(bound.args[0])
+            if (
+                isinstance(product, ast.BinaryExpr)
+                and str(product.op) == "*"
+                and isinstance(product.lhs, ast.NumberLiteral)
+                and made.over == "forecast"
+                and self.read(product.rhs) == _without_forecast(made)
+            ):
+                return replace(made, most=product.lhs.val)
+        raise Unknown(_NOT_ONE)
 
     def _binary(self, node: Any) -> Measure:
         import promql_parser as ast
@@ -140,10 +159,15 @@ class _Reader:
             if first.combine == "quantile" and isinstance(bound, ast.NumberLiteral):
                 return replace(first, when_empty=0)  # no request is 0, as `enable` writes it
             now = self.read(bound)
-            same = replace(first, over=now.over, window=now.window, ahead=now.ahead) == now
+            same = _without_forecast(first) == now
             if first.over == "forecast" and same and self.read(right) == now:
                 return first  # the higher of a forecast and the number now, which is what a forecast is here
         raise Unknown(_NOT_ONE)
+
+
+def _without_forecast(made: Measure) -> Measure:
+    """What a forecast is one of."""
+    return Measure(made.signal, made.combine, when_empty=made.when_empty)
 
 
 def _latency(node: Any) -> Measure:

@@ -11,7 +11,7 @@ from kubectl_llmhpa.engines import EngineFacts, Seats, Source, assume, clues, en
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.hpa import arithmetic, scaled_objects
 from kubectl_llmhpa.hpa.arithmetic import reading as readings
-from kubectl_llmhpa.policy import PRESETS, Policy, decide
+from kubectl_llmhpa.policy import PRESETS, Policy, Target, decide
 from kubectl_llmhpa.simulate import queries
 from kubectl_llmhpa.simulate.control import Scaling
 from kubectl_llmhpa.simulate.measures import Measure
@@ -115,16 +115,28 @@ def of_scaled_object(found: Json, name: str) -> Candidate:
 
 
 def of_policy(
-    preset: str, facts: EngineFacts, *, least: int, most: int, external: bool, name: str = ""
+    preset: str,
+    facts: EngineFacts,
+    *,
+    least: int,
+    most: int,
+    external: bool,
+    name: str = "",
+    start_up: float | None = None,
 ) -> Candidate:
-    """A preset for an engine with so many replicas. `external`: KEDA hands out the numbers, as sums over pods."""
+    """A preset for an engine with so many replicas.
+
+    `external`: KEDA hands out the numbers, as sums over pods; it always does for a forecast, which is for `start_up`
+    seconds from now.
+    """
     if preset not in PRESETS:
         raise LlmHpaError(
             f"--policy {preset}",
             "there is no such policy",
             f"choose from {', '.join(PRESETS)}, or give a file with an HPA or a ScaledObject",
         )
-    policy = decide(facts, preset=preset)
+    external = external or PRESETS[preset].ahead
+    policy = decide(facts, preset=preset, external=external, start_up=start_up)
     made = _of_targets(policy, least=least, most=most, external=external)
     left_out = tuple(one for one in policy.reasons if "left out" in one or "uncalibrated" in one)
     return Candidate(name or preset, made, _asks(made.spec, made.measures), left_out)
@@ -164,8 +176,14 @@ def _of_targets(policy: Policy, *, least: int, most: int, external: bool) -> Sca
     spec = readings.spec(
         {"spec": {"minReplicas": least, "maxReplicas": most, "metrics": entries, "behavior": policy.behavior}}
     )
-    measures = tuple(Measure(one.signal, "sum" if external else "pods") for one in policy.targets)
-    return Scaling(spec, measures)
+    return Scaling(spec, tuple(_measured(one, external=external) for one in policy.targets))
+
+
+def _measured(target: Target, *, external: bool) -> Measure:
+    if target.forecast is None:
+        return Measure(target.signal, "sum" if external else "pods")
+    window, ahead = float(target.forecast.window), float(target.forecast.ahead)
+    return Measure(target.signal, "sum", "forecast", window, ahead, most=target.forecast.most)
 
 
 def _triggers(found: Json) -> dict[str, Json]:

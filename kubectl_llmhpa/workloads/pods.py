@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from decimal import Decimal
 from urllib.parse import quote
 
@@ -10,6 +11,8 @@ from kubectl_llmhpa import quantities
 from kubectl_llmhpa.api import PODS, Json, Reader
 from kubectl_llmhpa.workloads.model import Workload
 
+#: A pod that took longer has been unready for another reason than its start.
+LONGEST_START_S = 3600.0
 _SIDECARS = ("istio-proxy", "linkerd-proxy", "vault-agent", "envoy", "queue-proxy")
 _HASH_LABELS = ("pod-template-hash", "controller-revision-hash")
 
@@ -69,3 +72,26 @@ def gpu_requests(container: Json) -> dict[str, Decimal]:
         ):
             found[name] = quantities.parse(amount)
     return found
+
+
+def start_times(found: Sequence[Json]) -> tuple[float, ...]:
+    """Seconds from creation to ready of pods that became ready once and never restarted, in order."""
+    times = []
+    for pod in found:
+        status = pod.get("status") or {}
+        if any(one.get("restartCount") for one in status.get("containerStatuses") or ()):
+            continue
+        ready: Json = next((one for one in status.get("conditions") or () if one.get("type") == "Ready"), {})
+        begun, done = _time(pod["metadata"].get("creationTimestamp")), _time(ready.get("lastTransitionTime"))
+        if ready.get("status") != "True" or begun is None or done is None:
+            continue
+        if 0 < (took := (done - begun).total_seconds()) <= LONGEST_START_S:
+            times.append(took)
+    return tuple(sorted(times))
+
+
+def _time(text: object) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(text).replace("Z", "+00:00"))
+    except ValueError:
+        return None

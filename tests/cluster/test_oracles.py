@@ -24,6 +24,7 @@ from kubectl_llmhpa.plan import asking, hops, rule_check, sanity, targets
 from kubectl_llmhpa.plan.elsewhere import Elsewhere
 from kubectl_llmhpa.plan.scraping import Scrape
 from kubectl_llmhpa.plan.wishes import Wishes
+from kubectl_llmhpa.policy import forecast
 from kubectl_llmhpa.workloads import Workload
 from tests.cluster import oracles
 from tests.cluster.oracles import Case
@@ -201,7 +202,13 @@ def test_prometheus_accepts_every_query_of_keda(workload: Workload) -> None:
         for signal in specs():
             trigger = scaled_object.trigger(signal.name, Decimal(4), source(signal), asked.matchers)
             queries.append(trigger.query)
-    assert len(set(queries)) == len(scrapes) * len(specs())
+            if signal.name == "in-flight":
+                ahead = scaled_object.trigger(
+                    signal.name, Decimal(4), source(signal), asked.matchers, empty="vector(0)",
+                    forecast=forecast(600.0),
+                )  # fmt: skip
+                queries.append(ahead.query)
+    assert len(set(queries)) > len(scrapes) * len(specs())
     assert refused_expressions(queries) == []
 
 

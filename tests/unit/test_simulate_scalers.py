@@ -11,9 +11,9 @@ import yaml
 from kubectl_llmhpa.engines import ENGINES, over_all
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.simulate import files, scalers
-from kubectl_llmhpa.simulate.live import start_times
 from kubectl_llmhpa.simulate.measures import LATENCIES, SIGNALS, Measure
 from kubectl_llmhpa.simulate.queries import Unknown, measure
+from kubectl_llmhpa.workloads.pods import start_times
 
 WRITTEN = sorted(
     {(signal.name, over_all(signal, matchers='x="y"')) for one in ENGINES for signal in one.signals}
@@ -53,6 +53,11 @@ WAITING = 'vllm:num_requests_waiting{namespace="a"}'
             Measure("running", "sum", "forecast", 180, ahead=120),
         ),
         (
+            f"clamp_max(predict_linear(sum({RUNNING})[3m:15s], 120), scalar(2 * sum({RUNNING}))) > sum({RUNNING}) "
+            f"or sum({RUNNING})",
+            Measure("running", "sum", "forecast", 180, ahead=120, most=2.0),
+        ),
+        (
             "histogram_quantile(0.95, sum by (le) (rate(vllm:time_to_first_token_seconds_bucket[2m])))",
             Measure("ttft", "quantile", window=120, share=0.95),
         ),
@@ -77,6 +82,8 @@ def test_queries_that_the_model_follows(query: str, expected: Measure) -> None:
             "not one that the model",
         ),
         (f"predict_linear({RUNNING}[3m], 120)", "not over a window of one"),
+        (f"clamp_max(sum({RUNNING}), 3)", "not one that the model"),
+        (f"clamp_max(predict_linear(sum({RUNNING})[3m:], 9), scalar(2 * sum({WAITING})))", "not one that"),
         (
             "histogram_quantile(0.9, rate(vllm:time_to_first_token_seconds_bucket[2m]))",
             "not a quantile of all",
