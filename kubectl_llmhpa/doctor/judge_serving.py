@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from kubectl_llmhpa.backends import prometheus_adapter, providers
 from kubectl_llmhpa.doctor import asks
@@ -87,7 +88,8 @@ def _api(
         seen = f"{first.name} and {', '.join(adapter.others)} lead to different programs"
         clash = found("two-metric-providers", about, seen, asked=first.name, other=adapter.others[0])
         if any(one.name not in facts.serving.served for one in wanted):
-            return broken(asked, seen, clash)
+            fix = f"kubectl delete apiservice {first.name}, or put the rule into {adapter.namespace}/{adapter.name} too"
+            return broken(asked, seen, replace(clash, fix=fix))
         notes.append(clash)
     return ok(asked, f"{first.name} leads to {first.place}, available", *notes)
 

@@ -1,0 +1,398 @@
+"""The failures that people report most, made on a real cluster: `doctor` names the hop, the cause and the fix of each.
+
+Those of one workload stand side by side in one namespace, and a healthy one beside them. Those of what all share come
+after them, one by one (`TestWhatAllShare`). docs/failure-modes.md has the list.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+import pytest
+
+from tests.cluster.conftest import Json, Kubectl, Outcome, Plugin, fresh_namespace, load_image
+from tests.cluster.doctor_scene import CACHE, RUNNING, SCENE, WAITING, Place, rule
+from tests.cluster.guarded import guarded_prometheus
+from tests.cluster.plain_adapter import CUSTOM, api_service_away
+from tests.cluster.shared_adapter import SharedAdapter, until
+from tests.cluster.stage import Stage
+from tests.cluster.stub_workload import Stub
+from tests.cluster.test_faults_keda import EXTERNAL, taken_over
+from tests.cluster.topologies import made
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
+
+PROMETHEUS = "/api/v1/namespaces/monitoring/services/kube-prometheus-stack-prometheus:9090/proxy/api/v1/query"
+RAW = "<<.Series>>{<<.LabelMatchers>>}"
+RULES = (rule(RUNNING), rule(CACHE, query=RAW))
+EXTERNAL_RULES = (rule(WAITING),)
+#: After so long a pod without a value is no young one any more (doctor/values.py).
+OLD = 95.0
+
+
+@dataclass(frozen=True)
+class Fault:
+    """The chain `name` breaks at `hop` with the finding `code`, and its fix has these words in it.
+
+    `number` is that of docs/failure-modes.md, `asked` what is given to doctor instead of the Deployment.
+    """
+
+    number: int
+    name: str
+    hop: str
+    code: str
+    fix: tuple[str, ...]
+    asked: str = ""
+    seen: tuple[str, ...] = ()
+
+
+FAULTS = (
+    Fault(2, "unselected", "selection", "monitor-not-selected",
+          ("label podmonitor/unselected release=kube-prometheus-stack",)),
+    Fault(3, "port-name", "scrape object", "monitor-port", ("patch podmonitor/port-name", '"http"'),
+          seen=("'metrics'",)),
+    Fault(3, "dropped", "scrape target", "no-target", ("dropped targets",)),
+    Fault(4, "selector-off", "scrape object", "monitor-matches-nothing",
+          ("patch podmonitor/selector-off", '"app": "selector-off"'), seen=("app=other",)),
+    Fault(5, "renamed", "name", "renamed-metric", (CACHE,), seen=("vllm:gpu_cache_usage_perc",)),
+    Fault(5, "misspelt", "sample", "metric-not-exposed", (RUNNING,), seen=("vllm:num_requests_runing",)),
+    Fault(7, "silent-zero", "value", "silent-zero", ("ignoreNullValues",), seen=('model="tiny"',)),
+    Fault(7, "empty", "value", "keda-empty", (), seen=('model="tiny"',)),
+    Fault(8, "refused", "value", "keda-unauthorized", ("TriggerAuthentication",), seen=("401",)),
+    Fault(8, "unreachable", "value", "keda-unreachable", ("http://nobody.monitoring.svc:9090",)),
+    Fault(8, "fallback", "value", "keda-unreachable", ("http://nobody.monitoring.svc:9090",), seen=("fallback",)),
+    Fault(9, "fought", "effect", "replicas-fought", ("spec.replicas",), seen=("asked for 2",)),
+    Fault(9, "part", "target", "scales-a-part", ("LeaderWorkerSet/group",), "hpa/part"),
+    Fault(10, "no-selector", "target", "no-scale-selector", (), "hpa/no-selector"),
+    Fault(10, "no-scale", "target", "no-scale-subresource", (), "hpa/no-scale", seen=("no-scale",)),
+    Fault(11, "two", "target", "two-scalers", ("delete hpa/two-more",), seen=("hpa/two",)),
+    Fault(12, "foreign", "target", "foreign-pods", ("app=foreign",), seen=("Pod/canary",)),
+    Fault(13, "reverse", "name", "adapter-wrong-list", ("an External metric",), seen=(WAITING,)),
+    Fault(14, "label", "sample", "pod-label", ("kubernetes_pod_name",)),
+    Fault(17, "sum", "autoscaler", "sum-as-value", ("AverageValue",), seen=(RUNNING,)),
+    Fault(19, "asleep", "autoscaler", "nobody-counts-at-zero", ("scale deployment/asleep --replicas=1",)),
+    Fault(19, "asleep-too", "autoscaler", "nobody-counts-at-zero", ("scale deployment/asleep-too --replicas=1",)),
+    Fault(22, "nan", "engine", "not-a-number", (">= 0",), seen=(RUNNING,)),
+    Fault(22, "constant", "value", "zero-hides-loss", ("or vector(0)",)),
+    Fault(23, "ranks", "value", "last-series-wins", ("sum",), seen=("2 series",)),
+    Fault(24, "elements", "value", "query-many-elements", (f"sum({RUNNING}",), seen=("2 elements",)),
+    Fault(25, "metrics-off", "engine", "metrics-off", ("--enable-metrics",)),
+    Fault(26, "tls", "scrape target", "target-scheme", ("https",)),
+    Fault(26, "path", "scrape target", "target-down", ("port 8000",), seen=("404",)),
+    Fault(26, "blocked", "scrape target", "target-blocked", ("NetworkPolicies",)),
+    Fault(27, "everybody", "value", "query-of-everybody", ("namespace=",)),
+    Fault(28, "pending", "effect", "pods-unschedulable", ("lower the HPA's maximum",)),
+    Fault(30, "ratio", "autoscaler", "ratio-target", (), seen=(CACHE,)),
+    Fault(30, "seats", "autoscaler", "target-above-seats", (), seen=("100",)),
+)  # fmt: skip
+#: In a namespace of its own, with a quota of one pod.
+QUOTA = Fault(28, "crowded", "effect", "quota-exceeded", ("describe quota",))
+HEALTHY = ("whole", "whole-keda", "starting")
+
+
+@dataclass
+class Scene:
+    """Two namespaces with broken chains, and what doctor said of each."""
+
+    kubectl: Kubectl
+    llm_hpa: Plugin
+    place: Place
+    other: Place
+    began: float
+    said: dict[str, Outcome] = field(default_factory=dict)
+
+    def ask(self, name: str, asked: str = "", place: Place | None = None) -> Outcome:
+        """What doctor says now."""
+        where = place or self.place
+        return self.llm_hpa("doctor", asked or f"deploy/{name}", "-n", where.namespace, "-o", "json")
+
+    def check(self, fault: Fault, said: Outcome) -> None:
+        """It is broken as the fault says, no hop later was judged, and the fix names what mends it."""
+        found = json.loads(said.stdout)
+        marks = {one["hop"]: one["mark"] for one in found["hops"]}
+        finding = next((one["finding"] for one in found["hops"] if one["finding"]), None) or {}
+        assert (said.code, found["broken"], finding.get("code")) == (1, fault.hop, fault.code), shown(found)
+        behind = list(marks)[list(marks).index(fault.hop) + 1 :]
+        assert {marks[one] for one in behind} <= {"unknown"}, shown(found)
+        for word in fault.fix:
+            assert word in finding["fix"], finding
+        for word in fault.seen:
+            assert word in finding["seen"], finding
+
+
+def shown(found: Json) -> str:
+    return "\n".join(f"{one['mark']} {one['hop']}: {one['answer']} {one['finding']}" for one in found["hops"])
+
+
+def objects(place: Place) -> list[Json]:
+    """Every chain but those that need more than objects."""
+    wrong_label = f'sum({RUNNING}{{namespace="{place.namespace}",model="tiny"}})'
+    nobody = "http://nobody.monitoring.svc:9090"
+    source = {"sourceLabels": ["__meta_kubernetes_pod_name"]}
+    at_once = {"policies": [{"type": "Pods", "value": 100, "periodSeconds": 1}]}
+    quick = {"scaleDown": {"stabilizationWindowSeconds": 0}, "scaleUp": at_once}
+    static = {"failureThreshold": 1, "replicas": 1}
+    kthena = ("workload.serving.volcano.sh/v1alpha1", "ModelServing")
+    return [
+        place.monitor(SCENE),
+        place.workload("whole"), place.hpa("whole"),
+        place.workload("whole-keda"), place.keda("whole-keda"),
+        place.workload("starting", flags=("--startup-delay", "900s")), place.hpa("starting"),
+        place.workload("unselected", scraped=False), place.hpa("unselected"),
+        place.monitor("unselected", selected=False),
+        place.workload("port-name", scraped=False), place.monitor("port-name", port="metrics"), place.hpa("port-name"),
+        place.workload("dropped", scraped=False), place.hpa("dropped"),
+        place.monitor("dropped", relabelings=[{**source, "action": "drop", "regex": ".+"}]),
+        place.workload("selector-off", scraped=False), place.hpa("selector-off"),
+        place.monitor("selector-off", app="other"),
+        place.workload("renamed"), place.hpa("renamed", "vllm:gpu_cache_usage_perc", "800m"),
+        place.workload("misspelt"), place.hpa("misspelt", "vllm:num_requests_runing"),
+        place.workload("silent-zero"), place.keda("silent-zero", wrong_label, silent=True),
+        place.workload("empty"), place.keda("empty", wrong_label),
+        place.workload("refused"), place.keda("refused", address=f"http://guarded.{place.namespace}.svc:9090"),
+        place.workload("unreachable"), place.keda("unreachable", address=nobody),
+        place.workload("fallback"), place.keda("fallback", address=nobody, fallback=static),
+        place.workload("fought"), place.hpa("fought", behavior=quick),
+        place.workload("group", kind="LeaderWorkerSet", scraped=False),
+        place.hpa("part", of=("apps/v1", "StatefulSet"), scaled="group"),
+        place.hpa("no-selector", of=kthena),
+        place.without_scale("no-scale"), place.hpa("no-scale", of=("apps/v1", "DaemonSet")),
+        place.workload("two"), place.hpa("two"), place.hpa("two", at="two-more"),
+        place.workload("foreign"), place.hpa("foreign"), place.pod("canary", app="foreign"),
+        place.workload("reverse"), place.hpa("reverse", WAITING),
+        place.workload("forward"), place.hpa("forward", source="External"),
+        place.workload("label", scraped=False), place.hpa("label"),
+        place.monitor("label", relabelings=[
+            {**source, "targetLabel": "kubernetes_pod_name"}, {"action": "labeldrop", "regex": "pod"}]),
+        place.workload("silent", replicas=2), place.hpa("silent", least=2),
+        place.workload("sum"), place.hpa("sum", source="Object"),
+        place.workload("asleep"), place.keda("asleep", least=0),
+        place.workload("asleep-too"), place.keda("asleep-too", least=0, silent=True),
+        place.workload("nan"), place.hpa("nan"),
+        place.workload("constant"), place.keda("constant", f"{wrong_label} or vector(0)"),
+        place.workload("ranks", flags=("--body", "vllm-0.10.0-dp2-busy")), place.hpa("ranks", CACHE, "800m"),
+        place.workload("elements", replicas=2),
+        place.keda("elements", f'{RUNNING}{{namespace="{place.namespace}",pod=~"elements-.*"}}', silent=True),
+        place.workload("metrics-off", engine="sglang", metrics=False),
+        place.hpa("metrics-off", "sglang:num_running_reqs"),
+        place.workload("tls", tls=True, scraped=False), place.monitor("tls"), place.hpa("tls"),
+        place.workload("path", scraped=False), place.monitor("path", path="/nothing"), place.hpa("path"),
+        place.workload("blocked", scraped=False), place.hpa("blocked"),
+        place.monitor("blocked", relabelings=[{"targetLabel": "__address__", "replacement": "10.244.0.254:8000"}]),
+        place.workload("everybody"), place.keda("everybody", f"sum({WAITING})"),
+        place.pending("pending"), place.hpa("pending", least=2),
+        place.workload("ratio"), place.hpa("ratio", CACHE, "5"),
+        place.workload("seats"), place.hpa("seats", target="100"),
+    ]  # fmt: skip
+
+
+def crowded(place: Place) -> list[Json]:
+    quota = {
+        "apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "one", "namespace": place.namespace},
+        "spec": {"hard": {"pods": "1"}},
+    }  # fmt: skip
+    return [quota, place.monitor(SCENE), place.workload("crowded"), place.hpa("crowded", least=2)]
+
+
+@pytest.fixture(scope="module")
+def adapter(kubectl: Kubectl) -> Iterator[SharedAdapter]:
+    found = SharedAdapter(kubectl)
+    try:
+        yield found
+    finally:
+        found.restore()
+
+
+@pytest.fixture(scope="module")
+def scene(kubectl: Kubectl, llm_hpa: Plugin, adapter: SharedAdapter) -> Iterator[Scene]:
+    """All chains stand, every controller has looked at them, and doctor has been asked about each."""
+    load_image("stub-engine")
+    with contextlib.ExitStack() as stack:
+        place, other = (Place(stack.enter_context(fresh_namespace(kubectl))) for _ in range(2))
+        found = Scene(kubectl, llm_hpa, place, other, time.monotonic())
+        no_selector = made(
+            "workload.serving.volcano.sh/v1alpha1", "ModelServing", "no-selector",
+            spec={"replicas": 1, "template": {"roles": [
+                {"name": "decode", "replicas": 1, "entryTemplate": {"spec": {"containers": [
+                    {"name": "main", "image": "none.invalid/engine"}]}}, "workerReplicas": 0}]}},
+            status={"replicas": 1, "labelSelector": ""},
+        )  # fmt: skip
+        stack.enter_context(guarded_prometheus(kubectl, place.namespace))
+        kubectl.apply(*objects(place), *crowded(other))
+        Stage(kubectl, place.namespace).put(no_selector)
+        adapter.write(RULES, EXTERNAL_RULES)
+        until(lambda: running(kubectl, place) >= 30, 150, "the pods run")
+        drive(kubectl, place)
+        until(lambda: scraped(kubectl, place) >= 20, 120, "Prometheus has their samples")
+        adapter.restart()
+        until(lambda: adapter.lists(RUNNING) and adapter.lists(CACHE), 60, "the adapter lists the metrics")
+        fight(kubectl, place)
+        until(lambda: settled(kubectl, found), 60, "the controllers have looked")
+        asked = {one.name: (one.name, one.asked) for one in FAULTS} | {one: (one, "") for one in HEALTHY}
+        with ThreadPoolExecutor(4) as pool:
+            answers = {name: pool.submit(found.ask, *words) for name, words in asked.items()}
+            answers[QUOTA.name] = pool.submit(found.ask, QUOTA.name, "", other)
+            found.said = {name: answer.result() for name, answer in answers.items()}
+        yield found
+
+
+def running(kubectl: Kubectl, place: Place) -> int:
+    phase = ("--field-selector=status.phase=Running", "--no-headers")
+    return len(kubectl.run("get", "pods", "-n", place.namespace, *phase).stdout.splitlines())
+
+
+def drive(kubectl: Kubectl, place: Place) -> None:
+    """What the engines of some show."""
+
+    def show(name: str, pod: int = 0, *, absent: tuple[str, ...] = (), **values: float) -> None:
+        Stub(kubectl, place.namespace, name, kind="Deployment").load(pod, absent=absent, **values)
+
+    show("fought", running=6)
+    show("nan", running=math.nan)
+    show("silent", 1, absent=("running", "waiting", "kv"))
+
+
+def scraped(kubectl: Kubectl, place: Place) -> int:
+    """The pods of which Prometheus has samples."""
+    query = f'count(count by (pod) ({RUNNING}{{namespace="{place.namespace}"}}))'
+    answer = json.loads(kubectl.run("get", "--raw", f"{PROMETHEUS}?query={quote(query)}").stdout)
+    result = answer["data"]["result"]
+    return int(result[0]["value"][1]) if result else 0
+
+
+def fight(kubectl: Kubectl, place: Place) -> None:
+    """Argo CD takes back what the HPA writes, as often as it writes it."""
+    one = ("deploy/fought", "-n", place.namespace)
+    patch = ("--type=merge", "-p", '{"spec":{"replicas":1}}', "--field-manager=argocd-controller")
+    for _ in range(4):
+        until(lambda: kubectl.get(*one)["spec"]["replicas"] == 2, 60, "the HPA asks for two")
+        kubectl.run("patch", *one, *patch)
+
+
+def settled(kubectl: Kubectl, scene: Scene) -> bool:
+    """Whether KEDA and the controllers are where they end."""
+    place = ("-n", scene.place.namespace)
+    scaled = {one["metadata"]["name"]: one for one in kubectl.get("scaledobjects", *place)["items"]}
+    broken = ("empty", "refused", "unreachable", "elements")
+    states = {
+        name: {each["type"]: each["status"] for each in (one.get("status") or {}).get("conditions") or []}
+        for name, one in scaled.items()
+    }
+    quota = kubectl.get("events", "-n", scene.other.namespace, "--field-selector=reason=FailedCreate")
+    deployments = {one["metadata"]["name"]: one for one in kubectl.get("deploy", *place)["items"]}
+    return (
+        all(states[one].get("Ready") == "False" for one in broken)
+        and states["fallback"].get("Fallback") == "True"
+        and deployments["asleep"]["spec"]["replicas"] == deployments["asleep-too"]["spec"]["replicas"] == 0
+        and deployments["pending"]["spec"]["replicas"] == 2
+        and bool(quota["items"])
+    )
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda one: f"{one.number}-{one.name}")
+def test_the_hop_the_cause_and_the_fix(scene: Scene, fault: Fault) -> None:
+    scene.check(fault, scene.said[fault.name])
+
+
+def test_a_quota(scene: Scene) -> None:
+    scene.check(QUOTA, scene.said[QUOTA.name])
+
+
+@pytest.mark.parametrize("name", HEALTHY)
+def test_no_false_alarm(scene: Scene, name: str) -> None:
+    found = json.loads(scene.said[name].stdout)
+    assert (scene.said[name].code, found["healthy"]) == (0, True), shown(found)
+    notes = [note["code"] for one in found["hops"] for note in one["notes"]]
+    assert set(notes) == ({"pods-starting"} if name == "starting" else set()), shown(found)
+
+
+class TestWhatAllShare:
+    """The adapter and the metrics APIs, each set up wrongly and then as it was."""
+
+    def test_a_pod_without_the_metric(self, scene: Scene) -> None:
+        time.sleep(max(0.0, OLD - (time.monotonic() - scene.began)))
+        fault = Fault(16, "silent", "value", "multi-node-workers", (), seen=("1 of 2 running pods",))
+        scene.check(fault, scene.ask("silent"))
+
+    def test_a_file_that_the_adapter_has_not_read(self, scene: Scene, adapter: SharedAdapter) -> None:
+        adapter.write((rule(WAITING), rule(CACHE, query=RAW)))
+        restart = "rollout restart deployment/prometheus-adapter"
+        waits = Fault(21, "reverse", "name", "adapter-not-restarted", (restart,))
+        lost = Fault(21, "whole", "drift", "rule-will-be-lost", ("the file",), seen=(RUNNING,))
+        for fault in (waits, lost):
+            scene.check(fault, scene.ask(fault.name))
+
+    def test_a_rule_that_prometheus_refuses(self, scene: Scene, adapter: SharedAdapter) -> None:
+        adapter.write((*RULES, {**rule(WAITING), "seriesQuery": '{__name__=~"["}'}))
+        adapter.restart()
+        fault = Fault(
+            21, "whole", "name", "adapter-rule-refused", ("monitoring/prometheus-adapter",), seen=('["}',)
+        )
+        scene.check(fault, scene.ask("whole"))
+
+    def test_another_address(self, scene: Scene, adapter: SharedAdapter) -> None:
+        adapter.write(RULES)
+        adapter.restart(url="http://prometheus.default.svc:9090")
+        fault = Fault(1, "whole", "name", "adapter-wrong-address",
+                      ("--prometheus-url=http://kube-prometheus-stack-prometheus.monitoring.svc:9090",
+                       "monitoring/prometheus-adapter"),
+                      seen=("http://prometheus.default.svc:9090",))  # fmt: skip
+        scene.check(fault, scene.ask("whole"))
+
+    def test_a_name_that_comes_and_goes(self, scene: Scene, adapter: SharedAdapter) -> None:
+        adapter.write(RULES)
+        adapter.restart(relist="1s", max_age="1s")
+        fault = Fault(
+            15, "whole", "name", "adapter-relist", ("--metrics-max-age",), seen=("after 1 s", "every 2 s")
+        )
+        scene.check(fault, scene.ask("whole"))
+
+    def test_the_adapter_is_down(self, scene: Scene, adapter: SharedAdapter) -> None:
+        adapter.scale(0)
+        try:
+            until(lambda: available(scene.kubectl, CUSTOM) == "False", 60, "the APIService says so")
+            fault = Fault(6, "whole", "metrics API", "metrics-api-down",
+                          ("-n monitoring", "prometheus-adapter"), seen=(CUSTOM,))  # fmt: skip
+            scene.check(fault, scene.ask("whole"))
+            found = json.loads(scene.ask("whole-keda").stdout)
+            assert found["healthy"], shown(found)
+        finally:
+            adapter.write(RULES, EXTERNAL_RULES)
+            adapter.scale(1)
+            adapter.restart()
+            until(lambda: adapter.lists(RUNNING), 60, "the adapter lists the metrics")
+
+    def test_two_programs_serve_custom_metrics(self, scene: Scene, adapter: SharedAdapter) -> None:
+        second = CUSTOM.replace("v1beta1", "v1beta2")
+        with adapter.beside(second, "v1beta2"):
+            until(lambda: available(scene.kubectl, second) == "True", 60, "the second one serves")
+            fault = Fault(
+                20, "whole", "metrics API", "two-metric-providers", (f"delete apiservice {second}",)
+            )
+            scene.check(fault, scene.ask("whole"))
+
+    def test_no_program_serves_external_metrics(self, scene: Scene, adapter: SharedAdapter) -> None:
+        del adapter
+        with api_service_away(scene.kubectl, EXTERNAL):
+            wrong = Fault(
+                13, "forward", "metrics API", "adapter-wrong-list", ("a Pods metric",), seen=(RUNNING,)
+            )
+            scene.check(wrong, scene.ask("forward"))
+        with taken_over(scene.kubectl, EXTERNAL):
+            until(lambda: available(scene.kubectl, EXTERNAL) == "True", 60, "the adapter has the API")
+            taken = Fault(20, "whole-keda", "metrics API", "external-api-taken", (EXTERNAL,))
+            scene.check(taken, scene.ask("whole-keda"))
+
+
+def available(kubectl: Kubectl, name: str) -> str:
+    """The status of an APIService's condition Available, empty before anybody has looked."""
+    found = kubectl.get("apiservice", name)
+    conditions = (found.get("status") or {}).get("conditions") or []
+    return next((str(one["status"]) for one in conditions if one["type"] == "Available"), "")
