@@ -14,7 +14,18 @@ if TYPE_CHECKING:
     from kubectl_llmhpa.kube import Connection
     from kubectl_llmhpa.plan.roles import Role
 
-_COMMANDS = ("detect", "enable", "status", "explain", "lint", "bench", "simulate", "migrate", "disable")
+_COMMANDS = (
+    "detect",
+    "enable",
+    "status",
+    "explain",
+    "doctor",
+    "lint",
+    "bench",
+    "simulate",
+    "migrate",
+    "disable",
+)
 _FLAGS = ("selector", "watch", "warm", "prometheus-token-secret", "helm", "install-custom-metrics-api")
 
 

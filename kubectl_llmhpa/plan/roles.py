@@ -10,10 +10,10 @@ from kubectl_llmhpa.backends import prometheus_adapter, providers
 from kubectl_llmhpa.backends.keda import EXTERNAL_GROUP
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.monitoring import address, prometheus, prometheus_operator
-from kubectl_llmhpa.plan import rights
 from kubectl_llmhpa.plan.permitted import Right
 from kubectl_llmhpa.plan.recording import Recording
-from kubectl_llmhpa.plan.rights import ADAPTER, CLUSTER, KEDAS, OPTIONAL, PROMETHEUS, WORKLOAD, Granted, Scene
+from kubectl_llmhpa.plan.rights import Granted, Scene
+from kubectl_llmhpa.plan.rights_table import ADAPTER, CLUSTER, KEDAS, OPTIONAL, PLACES, PROMETHEUS, WORKLOAD
 from kubectl_llmhpa.workloads import resolve
 
 GROUP = "rbac.authorization.k8s.io"
@@ -115,7 +115,7 @@ def roles(
     """The roles of selected rows, in the order of their places; without `optional` only what is needed."""
     chosen = [one for one in found if optional or one.row.need != OPTIONAL]
     result = []
-    for place in rights.PLACES:
+    for place in PLACES:
         rows = [one for one in chosen if one.row.place == place]
         if rows:
             namespace = scene.namespaces.get(place, "")

@@ -20,6 +20,7 @@ from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.kube import Cluster, Connection
 from kubectl_llmhpa.plan import rights, roles
 from kubectl_llmhpa.plan.permitted import Right
+from kubectl_llmhpa.plan.rights_table import WORKLOAD
 from kubectl_llmhpa.plan.wishes import PARTS
 from tests.cluster import undone
 from tests.cluster.conftest import ADAPTER, Json, Kubectl, Plugin, fresh_namespace
@@ -155,11 +156,11 @@ def clear(kubectl: Kubectl, namespace: str) -> None:
 def test_printed_roles_are_what_the_table_says(kubectl: Kubectl, llm_hpa: Plugin, namespace: str) -> None:
     """Applied as printed, and every right asked for as `kubectl auth can-i` does."""
     user = robot(kubectl, llm_hpa, namespace, "--for", "enable", "--for", "status", "--required")
-    scene = rights.Scene({rights.WORKLOAD: namespace}, metric="vllm:x")
+    scene = rights.Scene({WORKLOAD: namespace}, metric="vllm:x")
     wanted = [
         right
         for one in rights.select(scene, ("enable", "status"))
-        if one.row.need == "" and one.row.place == rights.WORKLOAD
+        if one.row.need == "" and one.row.place == WORKLOAD
         for right in one.rights
     ]
     with Cluster(Connection({"as": user}, namespace), read_only=True) as cluster:
@@ -252,7 +253,7 @@ def check(
 @pytest.mark.timeout(600)
 def test_a_robot_scales_with_the_adapter(kubectl: Kubectl, llm_hpa: Plugin, stub: Stub) -> None:
     namespace, workload, backend = stub.namespace, stub.reference[0], PROMETHEUS_ADAPTER
-    commands = ("detect", "enable", "status", "bench", "disable")
+    commands = ("detect", "enable", "status", "explain", "doctor", "bench", "disable")
     try:
         user = robot(kubectl, llm_hpa, namespace, *fors(commands), "--backend", backend)
         who = ("--as", user, "-n", namespace)
@@ -262,6 +263,8 @@ def test_a_robot_scales_with_the_adapter(kubectl: Kubectl, llm_hpa: Plugin, stub
                 run("enable", workload, *ADAPTER, *who, "--max", "3", "--timeout", "0s")
             assert run("enable", workload, *ADAPTER, *who, "--max", "3") == 0
             assert run("status", *who) == 0
+            assert run("explain", workload, *who) == 0
+            assert run("doctor", workload, *who) == 0
             assert run("bench", workload, *who, "--duration", "5s") in (0, 4)
             assert run("disable", workload, *who) == 0
             with Cluster(Connection({"as": user}, namespace), read_only=False) as cluster:
@@ -275,7 +278,8 @@ def test_a_robot_scales_with_the_adapter(kubectl: Kubectl, llm_hpa: Plugin, stub
 @pytest.mark.timeout(600)
 def test_a_robot_scales_with_keda(kubectl: Kubectl, llm_hpa: Plugin, stub: Stub) -> None:
     """An HPA that was made by hand is handed to KEDA and back, and Prometheus wants a token."""
-    namespace, workload, commands = stub.namespace, stub.reference[0], ("enable", "status", "disable")
+    namespace, workload = stub.namespace, stub.reference[0]
+    commands = ("enable", "status", "explain", "doctor", "disable")
     by_hand: Json = {"apiVersion": HPAS.api_version, "kind": HPAS.kind, **undone.hpa_of(3)}
     by_hand["metadata"] = {"name": "by-hand", "namespace": namespace}
     by_hand["spec"]["scaleTargetRef"] |= {"kind": stub.kind, "name": stub.name}
@@ -291,6 +295,8 @@ def test_a_robot_scales_with_keda(kubectl: Kubectl, llm_hpa: Plugin, stub: Stub)
                 run(*asked, "--timeout", "0s")
             assert run(*asked) == 0
             assert run("status", *who) == 0
+            assert run("explain", workload, *who) == 0
+            assert run("doctor", workload, *who) == 0
             assert run("disable", workload, *who) == 0
             with Cluster(Connection({"as": user}, namespace), read_only=False) as cluster:
                 undone.undone(cluster, POD_MONITORS, SCALED_OBJECTS, TRIGGER_AUTHENTICATIONS)

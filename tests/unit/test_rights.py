@@ -9,12 +9,12 @@ import pytest
 
 from kubectl_llmhpa.api import Json, Resource
 from kubectl_llmhpa.backends.model import BACKENDS, KEDA, PROMETHEUS_ADAPTER
-from kubectl_llmhpa.cli import rbac
-from kubectl_llmhpa.cli.main import COMMANDS
+from kubectl_llmhpa.cli import main, rbac
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.plan import rights, roles
 from kubectl_llmhpa.plan.permitted import Right
-from kubectl_llmhpa.plan.rights import ADAPTER, CLUSTER, OPTIONAL, PLACES, ROWS, WORKLOAD, Scene
+from kubectl_llmhpa.plan.rights import Scene
+from kubectl_llmhpa.plan.rights_table import ADAPTER, CLUSTER, COMMANDS, OPTIONAL, PLACES, ROWS, WORKLOAD
 from kubectl_llmhpa.plan.wishes import PARTS, RULES, SCALER, SCRAPE
 
 READS = {"get", "list", "watch"}
@@ -71,7 +71,7 @@ def test_what_is_missing_is_said_together() -> None:
     ]
 
 
-@pytest.mark.parametrize("command", rights.COMMANDS)
+@pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_nothing_but_reads_on_the_whole_cluster(command: str, backend: str) -> None:
     rules = made(command, optional=True, backends=[backend])
@@ -110,7 +110,7 @@ def test_with_keda_nothing_is_written_around_the_adapter() -> None:
     assert "triggerauthentications" in writes(made("enable", backends=[KEDA], flags=flags)[WORKLOAD])
 
 
-@pytest.mark.parametrize("command", ["detect", "status"])
+@pytest.mark.parametrize("command", ["detect", "status", "explain", "lint", "simulate"])
 def test_looking_writes_nothing(command: str) -> None:
     assert {name for rules in made(command, optional=True).values() for name in writes(rules)} == set()
 
@@ -128,7 +128,7 @@ def test_another_kind_of_workload_and_scrape_object() -> None:
 
 
 def test_what_is_optional_is_asked_of_nobody_and_says_why() -> None:
-    found = list(rights.select(SCENE, rights.COMMANDS))
+    found = list(rights.select(SCENE, COMMANDS))
     for one in roles.roles(found, SCENE, name="x"):
         needed = {
             (verb, *rule.resources, rule.group) for rule in one.rules if not rule.why for verb in rule.verbs
@@ -168,5 +168,5 @@ def test_no_subject(words: str) -> None:
 
 
 def test_the_command_line_and_the_table_have_the_same_words() -> None:
-    assert set(rbac._COMMANDS) == set(rights.COMMANDS) == set(COMMANDS) - {"rbac"}
+    assert set(rbac._COMMANDS) == set(COMMANDS) == set(main.COMMANDS) - {"rbac"}
     assert {f"--{one}" for one in rbac._FLAGS} == {row.need for row in ROWS} - {"", OPTIONAL}
