@@ -6,7 +6,6 @@ import importlib
 import os
 import re
 import sys
-import traceback
 
 import click
 
@@ -20,7 +19,10 @@ COMMANDS = {
     "status": ("kubectl_llmhpa.cli.status", "Show LLM autoscalers, their signals and why they move or not"),
     "lint": ("kubectl_llmhpa.cli.lint", "Say what in manifests or live autoscalers cannot work"),
     "explain": ("kubectl_llmhpa.cli.explain", "Explain an autoscaler's replicas, and what would change them"),
-    "doctor": ("kubectl_llmhpa.cli.doctor", "Show which hop from the engine to its replicas is broken, and the fix"),
+    "doctor": (
+        "kubectl_llmhpa.cli.doctor",
+        "Show which hop from the engine to its replicas is broken, and the fix",
+    ),
     "bench": ("kubectl_llmhpa.cli.bench", "Load a workload from inside the cluster and watch it scale"),
     "simulate": ("kubectl_llmhpa.cli.simulate", "Replay a load against an autoscaler and other policies"),
     "migrate": ("kubectl_llmhpa.cli.migrate", "Move a workload's autoscaler to another metric backend"),
@@ -131,6 +133,8 @@ def printable(text: str) -> str:
 def _show_traceback(words: list[str]) -> None:
     """Print the traceback where `-v 8` (or more) asks for it."""
     if wants_traceback(words):
+        import traceback
+
         traceback.print_exc()
 
 

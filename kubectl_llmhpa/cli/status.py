@@ -140,6 +140,8 @@ def _without_collector() -> Iterator[None]:
 
 def _asked(words: Sequence[str]) -> list[tuple[str, str]]:
     """`sts/a hpa/b` or `sts a b` as types and names. Raises LlmHpaError for anything else."""
+    if not words:
+        return []
     from kubectl_llmhpa.workloads.resolve import parse
 
     if len(words) > 1 and not any("/" in word for word in words):

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import abc
-import http.client
 import json
-import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -15,25 +13,7 @@ from typing import Any
 from kubectl_llmhpa.api import Json
 from kubectl_llmhpa.errors import ApiError
 from kubectl_llmhpa.kube import failures, request_log
-
-
-class UnixConnection(http.client.HTTPConnection):
-    """An HTTP connection to a unix socket."""
-
-    def __init__(self, path: Path, timeout: float | None) -> None:
-        super().__init__("localhost", timeout=timeout)
-        self._path = path
-
-    def limit(self, seconds: float) -> None:
-        """Give up after so many seconds without an answer, from the next request on."""
-        self.timeout = seconds
-        if self.sock is not None:
-            self.sock.settimeout(seconds)
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
+from kubectl_llmhpa.kube.http import UnixConnection
 
 
 class Transport(abc.ABC):
@@ -117,20 +97,20 @@ class SocketTransport(Transport):
         self, method: str, path: str, *, accept: str, content: bytes | None, timeout: float | None
     ) -> bytes:
         """See `Transport.request`; a kept-alive connection that the server closed is opened anew once."""
-        headers = {"Accept": accept} | ({"Content-Type": "application/json"} if content else {})
         for attempt in (1, 2):
             connection = self._connection()
             connection.limit(timeout or self._timeout)
             try:
-                connection.request(method, path, body=content, headers=headers)
-                answer = connection.getresponse()
+                answer = connection.request(method, path, accept=accept, content=content)
                 body = answer.read()
                 break
-            except (OSError, http.client.HTTPException) as error:
+            except OSError as error:
                 connection.close()
                 self._local.connection = None
                 if attempt == 2 or isinstance(error, TimeoutError):
                     raise failures.no_answer(method, path, error) from error
+        if answer.last:
+            connection.close()
         if answer.status >= 400:
             raise failures.from_answer(method, path, answer.status, body, self._said)
         return body
@@ -141,17 +121,17 @@ class SocketTransport(Transport):
         try:
             began = time.monotonic()
             try:
-                connection.request("GET", path, headers={"Accept": "application/json"})
-                answer = connection.getresponse()
-            except (OSError, http.client.HTTPException) as error:
+                answer = connection.request("GET", path, accept="application/json")
+            except OSError as error:
                 raise failures.no_answer("GET", path, error) from error
             request_log.answered("GET", path, answer.status, 0, began)
             if answer.status >= 400:
                 raise failures.from_answer("GET", path, answer.status, answer.read(), self._said)
+            lines = answer.lines()
             while True:
                 try:
-                    line = answer.readline()
-                except (OSError, http.client.HTTPException):
+                    line = next(lines, b"")
+                except OSError:
                     return
                 if not line:
                     return

@@ -1,0 +1,135 @@
+"""HTTP/1.1 over a unix socket, as much of it as `kubectl proxy` speaks.
+
+Not `http.client`: that loads `email` and `ssl`, a tenth of all that `status` loads, for a peer that is always Go's own
+server on a socket of ours.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO
+
+#: The longest line of an answer, as in Go and in `http.client`.
+_LINE = 1 << 16
+_NO_BODY = (204, 304)
+
+
+class UnixConnection:
+    """A connection to a server on a unix socket, kept alive: one request at a time, each answer read to its end.
+
+    Whatever goes wrong is an OSError: a timeout, a server that is gone, an answer that is not HTTP.
+    """
+
+    def __init__(self, path: Path, timeout: float | None) -> None:
+        """`timeout` is in seconds without a byte of the answer. Connects with the first request."""
+        self._path = path
+        self._timeout = timeout
+        self._socket: socket.socket | None = None
+        self._stream: IO[bytes] | None = None
+
+    def limit(self, seconds: float) -> None:
+        """Give up after so many seconds without an answer, from the next request on."""
+        self._timeout = seconds
+        if self._socket is not None:
+            self._socket.settimeout(seconds)
+
+    def close(self) -> None:
+        """End the connection; the next request makes a new one."""
+        for one in (self._stream, self._socket):
+            if one is not None:
+                one.close()
+        self._socket = self._stream = None
+
+    def request(self, method: str, path: str, *, accept: str, content: bytes | None = None) -> Answer:
+        """The answer, its body still to be read. `path` is encoded already, `content` is JSON."""
+        if not path.isascii() or not path.isprintable() or " " in path:
+            raise OSError("the path has characters that no path can have")
+        lines = [f"{method} {path} HTTP/1.1", "Host: localhost", f"Accept: {accept}"]
+        if content is not None:
+            lines += ["Content-Type: application/json", f"Content-Length: {len(content)}"]
+        if self._socket is None:
+            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self._socket.settimeout(self._timeout)
+            self._socket.connect(str(self._path))
+            self._stream = self._socket.makefile("rb")
+        assert self._stream is not None
+        self._socket.sendall("\r\n".join([*lines, "", ""]).encode() + (content or b""))
+        return Answer(self._stream)
+
+
+class Answer:
+    """The status of an answer, and its body as it comes. Raises OSError for one that is cut off or no HTTP."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        """Read the status and the headers; informational answers before them are skipped."""
+        self._stream = stream
+        self.status = 100
+        while 100 <= self.status < 200:
+            version, _, rest = self._line().partition(b" ")
+            if not version.startswith(b"HTTP/1."):
+                raise OSError(f"an answer that is not HTTP: {version[:40]!r}")
+            self.status = _number(rest[:3], 10)
+            self._headers = self._fields()
+        self._old = version == b"HTTP/1.0"
+
+    @property
+    def last(self) -> bool:
+        """Whether the server ends the connection after this answer."""
+        return self._old or self._headers.get(b"connection", b"").lower() == b"close"
+
+    def read(self) -> bytes:
+        """The whole body."""
+        return b"".join(self.pieces())
+
+    def lines(self) -> Iterator[bytes]:
+        """The lines of the body, without their ends, each as soon as it is whole."""
+        rest = b""
+        for piece in self.pieces():
+            *whole, rest = (rest + piece).split(b"\n")
+            yield from whole
+        if rest:
+            yield rest
+
+    def pieces(self) -> Iterator[bytes]:
+        """The body in the pieces in which it is sent."""
+        if self.status in _NO_BODY:
+            return
+        if self._headers.get(b"transfer-encoding", b"").lower() == b"chunked":
+            while size := _number(self._line().partition(b";")[0], 16):
+                yield self._exactly(size)
+                self._line()
+            self._fields()  # trailers
+        elif (length := self._headers.get(b"content-length")) is not None:
+            yield self._exactly(_number(length, 10))
+        else:
+            yield self._stream.read()
+
+    def _fields(self) -> Mapping[bytes, bytes]:
+        """Header fields to the empty line; names in small letters."""
+        fields = {}
+        while line := self._line():
+            name, _, value = line.partition(b":")
+            fields[name.lower()] = value.strip()
+        return fields
+
+    def _line(self) -> bytes:
+        line = self._stream.readline(_LINE)
+        if not line.endswith(b"\n"):
+            raise OSError("the answer ends in the middle" if line else "the connection was closed")
+        return line.rstrip(b"\r\n")
+
+    def _exactly(self, size: int) -> bytes:
+        piece = self._stream.read(size)
+        if len(piece) < size:
+            raise OSError("the answer ends in the middle")
+        return piece
+
+
+def _number(text: bytes, base: int) -> int:
+    """A number of the protocol: digits alone."""
+    digits = text.strip().lower()
+    if not digits or digits.strip(b"0123456789abcdef" if base == 16 else b"0123456789"):
+        raise OSError(f"an answer that is not HTTP: {text[:40]!r}")
+    return int(digits, base)
