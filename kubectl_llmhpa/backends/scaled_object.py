@@ -102,9 +102,7 @@ def trigger(
     metric_type = "Value" if source.kind is Kind.LATENCY else "AverageValue"
     query = over_all(source.spec, by=by, matchers=matchers)
     if forecast is not None:
-        query = ahead(
-            query, window=forecast.window, step=forecast.step, seconds=forecast.ahead, most=forecast.most
-        )
+        query = ahead(query, window=forecast.window, step=forecast.step, seconds=forecast.ahead)
     if not empty:
         return Trigger(signal, query, value, metric_type)
     never = Decimal(1_000_000) if source.kind is Kind.RATIO else Decimal(0)

@@ -16,7 +16,7 @@ from kubectl_llmhpa.engines.model import (
     SignalSource,
     Source,
 )
-from kubectl_llmhpa.engines.promql import ahead, horizon, over_all
+from kubectl_llmhpa.engines.promql import ahead, horizon, over_all, points
 from kubectl_llmhpa.engines.registry import assume, engine_of, identify, signal_of, speaks
 from kubectl_llmhpa.engines.rows import ENGINES
 
@@ -46,6 +46,7 @@ __all__ = [
     "longest_generation",
     "missing_switch",
     "over_all",
+    "points",
     "signal_of",
     "speaks",
 ]

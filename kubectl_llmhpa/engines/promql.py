@@ -18,7 +18,7 @@ from kubectl_llmhpa.engines.model import HPA_FORMS, Kind, Signal, SignalSource
 QUANTILE = 0.95
 WINDOW = "1m"
 #: A query of `ahead`, alone or with what stands in for it while there is no pod.
-_AHEAD = re.compile(r"\(?clamp_max\(predict_linear\(.*?\)\[\d+s:\d+s\], (\d+)\), ")
+_AHEAD = re.compile(r"\(+predict_linear\(.*?\)\[\d+s:\d+s\], (\d+)\) - sqrt\(")
 #: Behind an expression: NaN and infinities have no element, so that nobody takes them for a number.
 FINITE = " > -Inf < +Inf"
 
@@ -67,15 +67,22 @@ def over_all(signal: Signal, *, by: str = "namespace, pod", matchers: str = "") 
     return f"({quantile} >= 0) or on () (sum({buckets}) == 0)"
 
 
-def ahead(query: str, *, window: int, step: int, seconds: int, most: int) -> str:
+def ahead(query: str, *, window: int, step: int, seconds: int) -> str:
     """The higher of a query's number now and in so many seconds, by the line through its last `window` seconds.
 
-    It is at most `most` times the number now: a line through the first two samples goes anywhere. `query` gives one
-    element. Where it gives none now, nor does this, whatever was there before: a line has nothing to
-    be compared with then. Where there is no line yet, or NaN is in it, this is the number now.
+    `query` gives one element. Where it gives none now, nor does this, whatever was there before: a line has nothing to
+    be compared with then. It counts with nine tenths of its points (a line through two samples goes anywhere: a new
+    workload, a Prometheus that starts anew, a gap), and less the root of the number now, which is what requests that
+    come by chance go up and down by. Otherwise, and where NaN is in it, this is the number now.
     """
-    line = f"clamp_max(predict_linear(({query})[{window}s:{step}s], {seconds}), scalar({most} * {query}))"
-    return f"{line} > {query} or {query}"
+    past = f"({query})[{window}s:{step}s]"
+    line = f"predict_linear({past}, {seconds}) - sqrt({query})"
+    return f"({line} and count_over_time({past}) >= {points(window, step)}) > {query} or {query}"
+
+
+def points(window: int, step: int) -> int:
+    """How many points of a window a forecast needs."""
+    return math.ceil(0.9 * window / step)
 
 
 def horizon(query: str) -> int | None:

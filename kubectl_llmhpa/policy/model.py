@@ -12,15 +12,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Forecast:
-    """The line through the last `window` seconds, a point every `step`, drawn on to `ahead` seconds from now.
-
-    It counts up to `most` times the number now.
-    """
+    """The line through the last `window` seconds, a point every `step`, drawn on to `ahead` seconds from now."""
 
     window: int
     step: int
     ahead: int
-    most: int
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,7 @@ AHEAD_SHARE = Decimal("0.6")
 
 #: The forecast: points of so many seconds, a step apart; and what a start-up takes besides the pod's own (a scrape, a
 #: look of the controller's, half of each on average).
-WINDOW_S, STEP_S, LAG_S = 180, 15, 15
-#: A line through little says anything: of a load that has just begun it would be hundreds of pods.
-MOST_TIMES = 2
+WINDOW_S, STEP_S, LAG_S = 300, 15, 15
 #: No line says much of what is further away than this.
 FARTHEST_S = 600
 #: Where nobody knows how long a pod takes to be ready.
@@ -145,7 +143,7 @@ def forecast(start_up: float | None) -> Forecast:
 
 def forecast_at(ahead: int) -> Forecast:
     """The forecast for so many seconds from now."""
-    return Forecast(WINDOW_S, STEP_S, ahead, MOST_TIMES)
+    return Forecast(WINDOW_S, STEP_S, ahead)
 
 
 def targets_of(

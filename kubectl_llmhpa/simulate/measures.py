@@ -28,7 +28,7 @@ class Measure:
 
     A latency is the `share` quantile of the requests that the window saw, exactly: Prometheus would interpolate between
     the bounds of buckets. `when_empty` is what no answer counts as (KEDA's `ignoreNullValues`), None: the metric cannot
-    be read. A forecast is at most `most` times the present number.
+    be read. A forecast needs so many `points`, and is less by `noise` times the root of the present number.
     """
 
     signal: str
@@ -38,7 +38,8 @@ class Measure:
     ahead: float = 0.0
     share: float = 0.0
     when_empty: int | None = None
-    most: float = math.inf
+    points: int = 0
+    noise: float = 0.0
 
 
 def value(signal: str, sample: Sample) -> float:
@@ -89,8 +90,10 @@ def over_time(measure: Measure, past: Sequence[tuple[float, float]]) -> float:
         return sum(numbers) / len(numbers)
     if measure.over == "max":
         return max(numbers)
-    bound = measure.most * numbers[-1] if numbers[-1] else 0.0
-    return max(numbers[-1], min(bound, _line(inside, now + measure.ahead)))
+    present = numbers[-1]
+    if len(inside) < measure.points:
+        return present
+    return max(present, _line(inside, now + measure.ahead) - measure.noise * math.sqrt(present))
 
 
 def _line(points: Sequence[tuple[float, float]], at: float) -> float:

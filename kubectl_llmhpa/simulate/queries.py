@@ -109,8 +109,6 @@ class _Reader:
         function = node.func.name
         if function == "histogram_quantile":
             return _latency(node)
-        if function == "clamp_max":
-            return self._capped(node)
         if function not in (*_OVERS, "predict_linear"):
             raise Unknown(_NOT_ONE)
         inner = node.args[0]
@@ -125,21 +123,28 @@ class _Reader:
             raise Unknown("its forecast is not for a fixed time")
         return replace(made, over="forecast", window=window, ahead=ahead.val)
 
-    def _capped(self, node: Any) -> Measure:
-        """A forecast that is at most so many times the number now, as `enable` writes it."""
+    def _guarded(self, node: Any) -> Measure:
+        """A forecast less the root of the number now, given so many points, as `enable` writes it."""
         import promql_parser as ast
 
-        made, bound = self.read(node.args[0]), _bare(node.args[1])
-        if isinstance(bound, ast.Call) and bound.func.name == "scalar":
-            product = _bare(bound.args[0])
+        line, enough = _bare(node.lhs), _bare(node.rhs)
+        if isinstance(line, ast.BinaryExpr) and str(line.op) == "-" and isinstance(enough, ast.BinaryExpr):
+            made, root, count = self.read(line.lhs), _bare(line.rhs), _bare(enough.lhs)
             if (
-                isinstance(product, ast.BinaryExpr)
-                and str(product.op) == "*"
-                and isinstance(product.lhs, ast.NumberLiteral)
-                and made.over == "forecast"
-                and self.read(product.rhs) == _without_forecast(made)
+                made.over == "forecast"
+                and isinstance(root, ast.Call)
+                and root.func.name == "sqrt"
+                and self.read(root.args[0]) == _without_forecast(made)
+                and str(enough.op) == ">="
+                and isinstance(enough.rhs, ast.NumberLiteral)
+                and isinstance(count, ast.Call)
+                and count.func.name == "count_over_time"
+                and isinstance(count.args[0], ast.SubqueryExpr)
+                and count.args[0].range is not None
+                and count.args[0].range.total_seconds() == made.window
+                and self.read(count.args[0].expr) == _without_forecast(made)
             ):
-                return replace(made, most=product.lhs.val)
+                return replace(made, points=int(enough.rhs.val), noise=1.0)
         raise Unknown(_NOT_ONE)
 
     def _binary(self, node: Any) -> Measure:
@@ -152,6 +157,8 @@ class _Reader:
                 one, signal=other.signal
             ) == other:
                 return replace(one, signal="in-flight")
+        elif word == "and":
+            return self._guarded(node)
         elif word == "or" and _is_zero(right):
             return replace(self.read(left), when_empty=0)
         elif word == "or" and isinstance(left, ast.BinaryExpr) and str(left.op) in (">", ">="):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from kubectl_llmhpa import quantities
 from kubectl_llmhpa.api import HPAS, SCALED_OBJECTS, Json
-from kubectl_llmhpa.engines import EngineFacts, Seats, Source, assume, clues, engine_of
+from kubectl_llmhpa.engines import EngineFacts, Seats, Source, assume, clues, engine_of, points
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.hpa import arithmetic, scaled_objects
 from kubectl_llmhpa.hpa.arithmetic import reading as readings
@@ -182,8 +182,9 @@ def _of_targets(policy: Policy, *, least: int, most: int, external: bool) -> Sca
 def _measured(target: Target, *, external: bool) -> Measure:
     if target.forecast is None:
         return Measure(target.signal, "sum" if external else "pods")
-    window, ahead = float(target.forecast.window), float(target.forecast.ahead)
-    return Measure(target.signal, "sum", "forecast", window, ahead, most=target.forecast.most)
+    made = target.forecast
+    needed = points(made.window, made.step)
+    return Measure(target.signal, "sum", "forecast", made.window, made.ahead, points=needed, noise=1.0)
 
 
 def _triggers(found: Json) -> dict[str, Json]:

@@ -19,9 +19,9 @@ from kubectl_llmhpa.plan.enable import Plan
 from kubectl_llmhpa.plan.rivals import Live
 from kubectl_llmhpa.plan.wishes import Wishes
 from kubectl_llmhpa.policy import PRESETS, Forecast, decide, forecast
-from kubectl_llmhpa.policy.presets import FARTHEST_S, LAG_S, MOST_TIMES, STEP_S, USUAL_START_S, WINDOW_S
+from kubectl_llmhpa.policy.presets import FARTHEST_S, LAG_S, STEP_S, USUAL_START_S, WINDOW_S
 from kubectl_llmhpa.simulate import scalers
-from kubectl_llmhpa.simulate.measures import Measure, over_time
+from kubectl_llmhpa.simulate.measures import over_time
 from tests.unit.test_keda_plan import plan
 from tests.unit.test_plan import stored
 
@@ -37,7 +37,7 @@ def known(seats: int) -> Any:
     [(30.0, 30 + LAG_S), (None, USUAL_START_S + LAG_S), (90.4, 90 + LAG_S), (3600.0, FARTHEST_S)],
 )
 def test_the_horizon_is_the_start_up_and_what_comes_before_it(start_up: float | None, ahead: int) -> None:
-    assert forecast(start_up) == Forecast(WINDOW_S, STEP_S, ahead, MOST_TIMES)
+    assert forecast(start_up) == Forecast(WINDOW_S, STEP_S, ahead)
 
 
 def test_the_signals_of_load_stand_guard() -> None:
@@ -80,7 +80,7 @@ def test_an_adapter_cannot_serve_it() -> None:
 def test_without_a_backend_keda_is_taken() -> None:
     made = plan(Wishes(max_replicas=5, preset="anticipate"))
     assert made.backend.backend == KEDA
-    assert queries(made)["in-flight"].startswith("clamp_max(predict_linear(")
+    assert queries(made)["in-flight"].startswith("(predict_linear((")
 
 
 def queries(made: Plan) -> dict[str, str]:
@@ -129,15 +129,29 @@ class TestDayTwo:
             carrying.over(Live(SCALED_OBJECTS, self.live(), True), {}, keda=False)
 
 
-@given(
-    st.lists(st.integers(0, 10_000), min_size=1, max_size=40),
-    st.integers(15, 600),
-)
-def test_a_forecast_lies_between_the_number_now_and_so_many_times_it(numbers: list[int], ahead: int) -> None:
+MEASURE = scalers.of_policy("anticipate", known(8), least=1, most=5, external=True).scaling.measures[0]
+
+
+@given(st.lists(st.integers(0, 10_000), min_size=1, max_size=60))
+def test_a_forecast_is_never_below_the_number_now(numbers: list[int]) -> None:
     past = [(15.0 * at, float(number)) for at, number in enumerate(numbers)]
-    measure = Measure("in-flight", "sum", "forecast", WINDOW_S, ahead, most=MOST_TIMES)
-    now = float(numbers[-1])
-    assert now <= over_time(measure, past) <= MOST_TIMES * now
+    assert over_time(MEASURE, past) >= numbers[-1]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "more"),
+    [
+        ([0.0, 100.0], False),  # two points: a line to anywhere
+        ([100.0] * 10 + [200.0], False),  # a minute and a half of history
+        ([100.0] * 30, False),
+        ([100.0, 104.0] * 15, False),  # requests that come by chance
+        ([400.0 - 10 * at for at in range(30)], False),
+        ([100.0 + 10 * at for at in range(30)], True),
+    ],
+)
+def test_only_a_trend_raises_it(numbers: list[float], more: bool) -> None:
+    past = [(15.0 * at, number) for at, number in enumerate(numbers)]
+    assert (over_time(MEASURE, past) > numbers[-1]) is more
 
 
 def test_every_policy_has_its_line_for_help() -> None:

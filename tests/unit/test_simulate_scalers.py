@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from kubectl_llmhpa.engines import ENGINES, over_all
+from kubectl_llmhpa.engines import ENGINES, ahead, over_all
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.simulate import files, scalers
 from kubectl_llmhpa.simulate.measures import LATENCIES, SIGNALS, Measure
@@ -53,9 +53,8 @@ WAITING = 'vllm:num_requests_waiting{namespace="a"}'
             Measure("running", "sum", "forecast", 180, ahead=120),
         ),
         (
-            f"clamp_max(predict_linear(sum({RUNNING})[3m:15s], 120), scalar(2 * sum({RUNNING}))) > sum({RUNNING}) "
-            f"or sum({RUNNING})",
-            Measure("running", "sum", "forecast", 180, ahead=120, most=2.0),
+            ahead(f"sum({RUNNING})", window=180, step=15, seconds=120),
+            Measure("running", "sum", "forecast", 180, ahead=120, points=11, noise=1.0),
         ),
         (
             "histogram_quantile(0.95, sum by (le) (rate(vllm:time_to_first_token_seconds_bucket[2m])))",
@@ -82,8 +81,13 @@ def test_queries_that_the_model_follows(query: str, expected: Measure) -> None:
             "not one that the model",
         ),
         (f"predict_linear({RUNNING}[3m], 120)", "not over a window of one"),
-        (f"clamp_max(sum({RUNNING}), 3)", "not one that the model"),
-        (f"clamp_max(predict_linear(sum({RUNNING})[3m:], 9), scalar(2 * sum({WAITING})))", "not one that"),
+        (f"(sum({RUNNING}) and sum({WAITING})) > sum({RUNNING}) or sum({RUNNING})", "not one that the model"),
+        (
+            ahead(f"sum({RUNNING})", window=180, step=15, seconds=9).replace(
+                f"sqrt(sum({RUNNING}", f"sqrt(sum({WAITING}"
+            ),
+            "not one that",
+        ),
         (
             "histogram_quantile(0.9, rate(vllm:time_to_first_token_seconds_bucket[2m]))",
             "not a quantile of all",
