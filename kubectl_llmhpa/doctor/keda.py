@@ -217,7 +217,8 @@ def _by_cause(facts: Facts, cause: str, seen: str) -> Finding | None:
     code = next((code for pattern, code in _CAUSES if re.search(pattern, cause)), "")
     if not code:
         return None
-    if code == "keda-unreachable" and facts.keda is not None and facts.keda.policies:
+    resolved = not re.search(r"no such host|lookup |server misbehaving", cause)
+    if code == "keda-unreachable" and resolved and facts.keda is not None and facts.keda.policies:
         return facts.keda.policies[0]
     address = facts.keda.triggers[0].address if facts.keda and facts.keda.triggers else "the address"
     more = "make one number of the query with sum(...)"

@@ -1,6 +1,6 @@
 """What is changed in the facts of a healthy workload so that one hop breaks, for every finding of `doctor`.
 
-`modes` are the numbers of the failure modes in docs/doctor.md.
+`modes` are the numbers of docs/failure-modes.md.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The rest of `doctor_cases`: from the metrics API to drift.
 
-`modes` are the numbers of the failure modes in docs/doctor.md.
+`modes` are the numbers of docs/failure-modes.md.
 """
 
 from __future__ import annotations
