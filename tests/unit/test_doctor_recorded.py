@@ -18,6 +18,7 @@ from kubectl_llmhpa.cli import doctor_text
 from kubectl_llmhpa.doctor import Mark, codec, diagnose
 from kubectl_llmhpa.findings import found
 from tests import loading
+from tests.unit.doctor_cases import CASES
 from tests.unit.doctor_changes import KEDA, both, keda_says, on
 
 FACTS = loading.ROOT / "tests" / "facts"
@@ -77,6 +78,7 @@ def test_the_page_is_complete() -> None:
         assert [one for one in words(chains) if not re.search(rf'"{one}"|def {one}\(', staged)] == [], number
         assert set(words(files)) <= {path.stem for path in REPORTED}, number
         assert words(chains) or words(files), number
+        assert {case.code for case in CASES if int(number) in case.modes} <= set(words(codes)), number
 
 
 def words(cell: str) -> list[str]:
