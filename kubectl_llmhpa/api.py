@@ -78,6 +78,14 @@ NETWORK_POLICIES = Resource("networking.k8s.io/v1", "networkpolicies", "NetworkP
 API_SERVICES = Resource("apiregistration.k8s.io/v1", "apiservices", "APIService", namespaced=False)
 
 
+def scaler_named(word: str) -> Resource | None:
+    """HPAs or ScaledObjects, where kubectl takes the word for them (`hpa`, `scaledobjects.keda.sh`); else None."""
+    name, _, _ = word.lower().partition(".")
+    if name in ("hpa", "hpas", "horizontalpodautoscaler", HPAS.plural):
+        return HPAS
+    return SCALED_OBJECTS if name in ("so", "scaledobject", SCALED_OBJECTS.plural) else None
+
+
 @dataclass(frozen=True)
 class WatchEvent:
     """One change: `type` is ADDED, MODIFIED or DELETED, `object` the whole object after it."""

@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import os
 import queue
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 import click
 
-from kubectl_llmhpa.api import HPAS, SCALED_OBJECTS, STATEFUL_SETS, Json, Reader
+from kubectl_llmhpa.api import HPAS, SCALED_OBJECTS, Json, Reader, scaler_named
 from kubectl_llmhpa.cli.connection import connect, connection_options
-from kubectl_llmhpa.errors import LlmHpaError
 
 if TYPE_CHECKING:
     from kubectl_llmhpa.kube import Connection
     from kubectl_llmhpa.status.overview import Autoscaler
     from kubectl_llmhpa.status.question import Question, Scalers
-
-#: The objects that are autoscalers themselves, by the words that kubectl takes for them.
-_SCALERS = {
-    **dict.fromkeys(("hpa", "hpas", "horizontalpodautoscaler", HPAS.plural), HPAS),
-    **dict.fromkeys(("so", "scaledobject", SCALED_OBJECTS.plural), SCALED_OBJECTS),
-}
 
 
 @dataclass(frozen=True)
@@ -108,34 +98,25 @@ def status(
             _watch(cluster, question, form)
             return
         scalers = _reading(cluster, question)
-        with _without_collector():
-            from kubectl_llmhpa.status.look import around, judged
+        from kubectl_llmhpa.status.look import around, judged
 
-            hpas, seen = around(cluster, question, scalers())
-            found = judged(question, hpas, seen, _now())
+        hpas, seen = around(cluster, question, scalers())
+        found = judged(question, hpas, seen, _now())
         _warn(form, seen.unread, seen.lost.values())
         _show(question, form, found)
-        _missing(question, found)
+        _missing(cluster, question, found)
 
 
 def _reading(reader: Reader, question: Question) -> Callable[[], Scalers]:
     """Begin to read the HPAs while this thread loads what judges them; called, it waits for them, or raises."""
+    from concurrent.futures import ThreadPoolExecutor
+
     from kubectl_llmhpa.status.question import read
 
     pool = ThreadPoolExecutor(1, thread_name_prefix="first")
     answer = pool.submit(read, reader, question)
     pool.shutdown(wait=False)
     return answer.result
-
-
-@contextlib.contextmanager
-def _without_collector() -> Iterator[None]:
-    """No search for garbage while thousands of objects are read that are kept: it takes a third of the time."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 def _asked(words: Sequence[str]) -> list[tuple[str, str]]:
@@ -151,8 +132,7 @@ def _asked(words: Sequence[str]) -> list[tuple[str, str]]:
 
 def _named(reader: Reader, kind: str, name: str) -> tuple[str, str]:
     """The kind and name of what is meant: an autoscaler itself, or the workload that is scaled for it."""
-    scaler = _SCALERS.get(kind.lower().partition(".")[0])
-    if scaler is not None:
+    if scaler := scaler_named(kind):
         return scaler.kind, name
     from kubectl_llmhpa.workloads import identify
 
@@ -230,25 +210,22 @@ def _nothing(question: Question, form: Form) -> None:
         click.echo(f"No LLM autoscalers{state} found in {where}.", err=True)
 
 
-def _missing(question: Question, found: Sequence[Autoscaler]) -> None:
+def _missing(reader: Reader, question: Question, found: Sequence[Autoscaler]) -> None:
     """Raise LlmHpaError for the first name that nothing was found for."""
+    from kubectl_llmhpa.workloads import missing
+
     there = {(one.view.target.kind, one.view.target.name) for one in found}
     there |= {(HPAS.kind, one.view.name) for one in found if one.exists}
     there |= {(SCALED_OBJECTS.kind, one.scaled_object) for one in found}
     for kind, name in question.named:
         if (kind, name) in there:
             continue
-        if kind in (HPAS.kind, SCALED_OBJECTS.kind):
-            raise LlmHpaError(
-                f"{kind} {name} in namespace {question.namespace!r}",
-                "it does not exist",
-                "see: kubectl llm-hpa status",
-            )
-        short = "sts" if kind == STATEFUL_SETS.kind else kind.lower()
-        raise LlmHpaError(
-            f"{kind.lower()} {name} in namespace {question.namespace!r}",
-            "no HPA scales it",
-            f"make one: kubectl llm-hpa enable {short}/{name} -n {question.namespace} --max N",
+        namespace = question.namespace or reader.namespace
+        scaler = scaler_named(kind)
+        raise (
+            missing.absent(reader, scaler, namespace, name)
+            if scaler
+            else missing.unscaled(kind, namespace, name)
         )
 
 

@@ -12,22 +12,19 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from urllib.parse import quote, urlencode
 
-from kubectl_llmhpa.api import EVENTS, HPAS, PODS, SCALED_OBJECTS, Json, Reader, Resource
+from kubectl_llmhpa.api import EVENTS, HPAS, PODS, SCALED_OBJECTS, Json, Reader, Resource, scaler_named
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.explain.facts import Answer, Facts, Scale
 from kubectl_llmhpa.hpa import arithmetic, scaled_objects
 from kubectl_llmhpa.hpa.arithmetic import reading as readings
 from kubectl_llmhpa.hpa.arithmetic.go import milli
-from kubectl_llmhpa.workloads import Workload, identify, parse
+from kubectl_llmhpa.workloads import Workload, identify, missing, parse
 from kubectl_llmhpa.workloads.discovery import Types
 
 CUSTOM = "/apis/custom.metrics.k8s.io"
 EXTERNAL = "/apis/external.metrics.k8s.io/v1beta1"
 #: The version that is asked where the group does not tell which it prefers.
 _USUAL = "v1beta1"
-_HPA_WORDS = ("hpa", "horizontalpodautoscaler", "horizontalpodautoscalers")
-_SCALED_WORDS = ("so", "scaledobject", "scaledobjects")
-_SHORT = {"StatefulSet": "sts", "Deployment": "deploy"}
 #: What is in no calculation and long.
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
@@ -38,13 +35,11 @@ def find(reader: Reader, words: tuple[str, ...], namespace: str) -> list[Json]:
     Raises LlmHpaError when there is none, with the command that makes one.
     """
     word, name = parse(words)
-    kind = word.lower().partition(".")[0]
-    if kind in _HPA_WORDS:
-        return [_read(reader, HPAS, namespace, name)]
-    if kind in _SCALED_WORDS:
-        scaled = _read(reader, SCALED_OBJECTS, namespace, name)
-        return [_of_scaled_object(reader, scaled, namespace)]
-    return _of_workload(reader, identify(reader, words, namespace))
+    scaler = scaler_named(word)
+    if scaler is None:
+        return _of_workload(reader, identify(reader, words, namespace))
+    found = missing.read(reader, scaler, namespace, name)
+    return [found if scaler is HPAS else _of_scaled_object(reader, found, namespace)]
 
 
 def _of_workload(reader: Reader, workload: Workload) -> list[Json]:
@@ -52,12 +47,7 @@ def _of_workload(reader: Reader, workload: Workload) -> list[Json]:
     everything = reader.get(HPAS.path(namespace)).get("items") or []
     found = [hpa for hpa in everything if _scales(hpa, workload.resource, workload.name)]
     if not found:
-        short = _SHORT.get(workload.resource.kind, workload.resource.kind.lower())
-        raise LlmHpaError(
-            f"{workload.resource.kind.lower()} {workload.name} in namespace {namespace!r}",
-            "no HPA scales it, so there is nothing to explain",
-            f"make one: kubectl llm-hpa enable {short}/{workload.name} -n {namespace} --max N",
-        )
+        raise missing.unscaled(workload.resource.kind, namespace, workload.name)
     return found
 
 
@@ -237,19 +227,6 @@ def _of_scaled_object(reader: Reader, scaled: Json, namespace: str) -> Json:
             f"ScaledObject {name} in namespace {namespace!r}",
             state.fault or "KEDA has not made its HPA yet",
             f"see: kubectl describe scaledobject {name} -n {namespace}",
-        ) from error
-
-
-def _read(reader: Reader, resource: Resource, namespace: str, name: str) -> Json:
-    try:
-        return reader.get(resource.path(namespace, name))
-    except ApiError as error:
-        if not error.not_found:
-            raise
-        raise LlmHpaError(
-            f"find {resource.kind} {name} in namespace {namespace!r}",
-            "there is none of that name",
-            f"see: kubectl get {resource.plural} -n {namespace}",
         ) from error
 
 

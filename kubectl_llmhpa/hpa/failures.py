@@ -107,7 +107,7 @@ _ROWS: tuple[tuple[str, str, str, bool], ...] = (
     (r"\bforbidden\b", "metrics API", "the HPA controller may not read the metric: {message}", False),
     (
         r"invalid object metric source: neither a value target nor an average value target was set",
-        "HPA",
+        "autoscaler",
         "`type` and the field that is set do not fit for an Object metric",
         False,
     ),

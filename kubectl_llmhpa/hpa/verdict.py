@@ -72,14 +72,14 @@ def _broken(found: Mapping[str, Condition], ready: int | None, *, kind: str) -> 
                 "the workload has 0 replicas, which switches the HPA off; scale it to 1 to go on",
             )
         case "AmbiguousSelector":
-            return "Broken: HPA", f"another HPA controls the same pods ({_inner(active.message)})"
+            return "Broken: autoscaler", f"another HPA controls the same pods ({_inner(active.message)})"
         case "InvalidSelector":
             return (
                 "Broken: target",
                 f"the workload's scale has no usable pod selector ({_inner(active.message)})",
             )
         case "InvalidMetricSourceType":
-            return "Broken: HPA", active.message
+            return "Broken: autoscaler", active.message
     failure = failures.explain(active.message)
     if failure.waits and ready == 0:
         return "Armed", "no pod is ready yet, so there is no sample yet"

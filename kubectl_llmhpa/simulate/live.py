@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kubectl_llmhpa.api import HPAS, SCALED_OBJECTS, STATEFUL_SETS, Json, Reader
+from kubectl_llmhpa.api import HPAS, SCALED_OBJECTS, STATEFUL_SETS, Json, Reader, scaler_named
 from kubectl_llmhpa.engines import EngineFacts
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.hpa import scaled_objects
@@ -12,7 +13,7 @@ from kubectl_llmhpa.plan import sight
 from kubectl_llmhpa.simulate import scalers
 from kubectl_llmhpa.simulate.files import in_order
 from kubectl_llmhpa.simulate.scalers import Candidate
-from kubectl_llmhpa.workloads import Workload, pods, resolve
+from kubectl_llmhpa.workloads import Workload, missing, parse, pods, resolve, words_of
 from kubectl_llmhpa.workloads.pods import engine_container, gpu_requests, start_times
 
 
@@ -33,9 +34,22 @@ class Live:
 
 
 def look(reader: Reader, words: tuple[str, ...], namespace: str) -> Live:
-    """A workload's autoscalers and pods. Raises LlmHpaError when there is no such workload or it has no autoscaler."""
-    workload = resolve(reader, words, namespace)
-    candidates = _candidates(reader, workload)
+    """A workload's autoscalers and pods, or one autoscaler (`hpa/NAME`, `scaledobject/NAME`) and the pods it scales.
+
+    Raises LlmHpaError when there is no such object, or the workload has no autoscaler.
+    """
+    word, name = parse(words)
+    if scaler := scaler_named(word):
+        found = missing.read(reader, scaler, namespace, name)
+        workload = resolve(reader, words_of(scaled_objects.scale_target(found)), namespace)
+        candidates: tuple[Candidate, ...] = (
+            _of_hpa(found, _scaled_objects(reader, namespace))
+            if scaler is HPAS
+            else scalers.of_scaled_object(found, f"scaledobject/{name}"),
+        )
+    else:
+        workload = resolve(reader, words, namespace)
+        candidates = _candidates(reader, workload)
     if not candidates:
         raise LlmHpaError(
             f"simulate {workload.reference} in namespace {namespace!r}",
@@ -57,25 +71,30 @@ def look(reader: Reader, words: tuple[str, ...], namespace: str) -> Live:
 
 def _candidates(reader: Reader, workload: Workload) -> tuple[Candidate, ...]:
     """Its HPAs, those of KEDA with their queries, and ScaledObjects whose HPA is not there."""
-    scaled = {str(one["metadata"]["name"]): one for one in _scaled_objects(reader, workload.namespace)}
+    scaled = _scaled_objects(reader, workload.namespace)
     found, taken = [], set()
     for hpa in reader.get(HPAS.path(workload.namespace)).get("items") or []:
         if not workload.is_target_of((hpa.get("spec") or {}).get("scaleTargetRef") or {}):
             continue
-        owner = scaled_objects.of_hpa(hpa)
-        taken.add(owner)
-        title = f"hpa/{hpa['metadata']['name']}"
-        found.append(scalers.of_hpa(hpa, title, scaled_object=scaled.get(owner)))
-    for title, one in scaled.items():
-        if title not in taken and workload.is_target_of(scaled_objects.scale_target(one)):
-            found.append(scalers.of_scaled_object(one, f"scaledobject/{title}"))
+        taken.add(scaled_objects.of_hpa(hpa))
+        found.append(_of_hpa(hpa, scaled))
+    for name, one in scaled.items():
+        if name not in taken and workload.is_target_of(scaled_objects.scale_target(one)):
+            found.append(scalers.of_scaled_object(one, f"scaledobject/{name}"))
     return tuple(found)
 
 
-def _scaled_objects(reader: Reader, namespace: str) -> list[Json]:
+def _of_hpa(hpa: Json, scaled: Mapping[str, Json]) -> Candidate:
+    owner = scaled.get(scaled_objects.of_hpa(hpa))
+    return scalers.of_hpa(hpa, f"hpa/{hpa['metadata']['name']}", scaled_object=owner)
+
+
+def _scaled_objects(reader: Reader, namespace: str) -> dict[str, Json]:
+    """Those of a namespace by name; none where they may not be listed, or KEDA is not there."""
     try:
-        return reader.get(SCALED_OBJECTS.path(namespace)).get("items") or []
+        found = reader.get(SCALED_OBJECTS.path(namespace)).get("items") or []
     except ApiError as error:
         if error.not_found or error.forbidden:
-            return []
+            return {}
         raise
+    return {str(one["metadata"]["name"]): one for one in found}

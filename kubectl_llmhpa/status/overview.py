@@ -188,7 +188,7 @@ def _without_hpa(scaled_object: Json, workloads: Workloads, told: _Told, now: da
     hpa = keda.as_hpa(scaled_object, scaled.ready(workload, kind))
     one = _autoscaler(hpa, scaled_object, workloads, told, now, False, {})
     state = keda.state(scaled_object)
-    word = "Paused" if state.paused else "Broken: ScaledObject" if state.fault else "New"
+    word = "Paused" if state.paused else "Broken: autoscaler" if state.fault else "New"
     events = _about(told, "ScaledObject", scaled_object)
     why = _with_cause(state.fault, scaled_object, events) or "KEDA has not made its HPA yet"
     return replace(
@@ -224,7 +224,7 @@ def _asleep(judged: HpaView, fault: str, scaled_object: Json, events: Sequence[J
     """At zero replicas, to which KEDA may take the workload: its own loop wakes it, and the HPA is no part of that."""
     if fault:
         why = "asleep at zero replicas, and KEDA cannot read what would wake it"
-        return replace(judged, state="Broken: ScaledObject", why=_with_cause(why, scaled_object, events))
+        return replace(judged, state="Broken: autoscaler", why=_with_cause(why, scaled_object, events))
     return replace(
         judged, state="Steady", why="asleep at zero replicas; KEDA wakes it when a trigger is active"
     )

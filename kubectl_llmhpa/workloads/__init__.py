@@ -9,7 +9,7 @@ from kubectl_llmhpa.workloads.pods import (
     ready_pods,
     template_hash,
 )
-from kubectl_llmhpa.workloads.resolve import identify, owner_of, owners_of, parse, resolve
+from kubectl_llmhpa.workloads.resolve import identify, owner_of, owners_of, parse, resolve, words_of
 
 __all__ = [
     "Rival",
@@ -25,4 +25,5 @@ __all__ = [
     "ready_pods",
     "resolve",
     "template_hash",
+    "words_of",
 ]

@@ -10,9 +10,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from kubectl_llmhpa.api import NAMESPACES, PODS, Json, Reader, Resource
+from kubectl_llmhpa.api import PODS, Json, Reader
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.workloads.kinds import Found, Target, at, itself, refusal
+from kubectl_llmhpa.workloads.missing import absent
 from kubectl_llmhpa.workloads.model import Workload
 from kubectl_llmhpa.workloads.objects import Objects, controller_reference
 from kubectl_llmhpa.workloads.registry import kind_of, rival_of
@@ -32,6 +33,13 @@ def parse(words: Words) -> tuple[str, str]:
     return parts[0], parts[1]
 
 
+def words_of(reference: Json) -> tuple[str, str]:
+    """A `scaleTargetRef` as `resolve` takes it: `deployment.v1.apps` and the name."""
+    group, _, version = str(reference.get("apiVersion") or "").rpartition("/")
+    kind = str(reference.get("kind") or "").lower()
+    return ".".join((kind, version, group)) if group else kind, str(reference.get("name") or "")
+
+
 def resolve(reader: Reader, words: Words, namespace: str) -> Workload:
     """The workload that is meant, and its scale subresource.
 
@@ -47,8 +55,7 @@ def resolve(reader: Reader, words: Words, namespace: str) -> Workload:
     except ApiError as error:
         if not error.not_found:
             raise
-        attempted = f"find {known.resource.kind.lower()} {name} in namespace {namespace!r}"
-        raise LlmHpaError(attempted, *_why_absent(reader, known.resource, namespace)) from error
+        raise absent(reader, known.resource, namespace, name) from error
     return _workload(objects, found, _target(objects, found))
 
 
@@ -204,12 +211,3 @@ def _asked(asked: Found, scaled: Found) -> str:
         scaled.name,
     )
     return "" if same else asked.reference
-
-
-def _why_absent(reader: Reader, resource: Resource, namespace: str) -> tuple[str, str]:
-    try:
-        reader.get(NAMESPACES.path(name=namespace))
-    except ApiError as error:
-        if error.not_found:
-            return "the namespace does not exist", "name another with -n"
-    return "there is none of that name", f"see: kubectl get {resource.plural} -n {namespace}"

@@ -179,7 +179,7 @@ def test_an_hpa_is_added_beside_our_scaled_object(llm_hpa: Plugin, kubectl: Kube
     def said() -> bool:
         found = state(llm_hpa, enabled)
         return len(found) == 2 and all(
-            one[0] == "Broken: HPA" and "another HPA controls the same pods" in one[1] for one in found
+            one[0] == "Broken: autoscaler" and "another HPA controls the same pods" in one[1] for one in found
         )
 
     until(said, 40, "status says of both that they stop each other")

@@ -61,6 +61,8 @@ def test_the_autoscaler_that_is_there(kubectl: Kubectl, llm_hpa: Plugin, namespa
     outcome = llm_hpa("simulate", "sts/vllm", "-n", namespace, *LOAD)
     assert outcome.code == 0, outcome.stderr
     found = json.loads(outcome.stdout)
+    named = llm_hpa("simulate", "hpa/mine", "-n", namespace, *LOAD)
+    assert json.loads(named.stdout)["items"] == found["items"], named.stderr
     first = found["items"][0]
     assert (first["name"], first["asks"], first["maxReplicas"]) == ("hpa/mine", "running 7", 3)
     assert found["gpusPerPod"] == 2
@@ -72,3 +74,5 @@ def test_without_an_autoscaler(kubectl: Kubectl, llm_hpa: Plugin, namespace: str
     apply(kubectl, stateful_set(namespace))
     outcome = llm_hpa("simulate", "sts/vllm", "-n", namespace, *LOAD)
     assert_one_sentence(outcome, "no HPA or ScaledObject scales it", "-f")
+    outcome = llm_hpa("simulate", "hpa/none", "-n", namespace, *LOAD)
+    assert_one_sentence(outcome, "find horizontalpodautoscaler none", "there is none of that name")

@@ -189,16 +189,16 @@ def test_the_scaled_object_of_an_hpa_names_its_signals() -> None:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("sts/other",), "statefulset other in namespace 'llm': no HPA scales it, so there is nothing to explain; make "
+        (("sts/other",), "statefulset other in namespace 'llm': no HPA or ScaledObject scales it; make "
                          "one: kubectl llm-hpa enable sts/other -n llm --max N"),
-        (("hpa/other",), "find HorizontalPodAutoscaler other in namespace 'llm': there is none of that name; see: "
+        (("hpa/other",), "find horizontalpodautoscaler other in namespace 'llm': there is none of that name; see: "
                          "kubectl get horizontalpodautoscalers -n llm"),
         (("so/chat",), "ScaledObject chat in namespace 'llm': KEDA has not made its HPA yet; see: kubectl describe "
                        "scaledobject chat -n llm"),
     ],
 )  # fmt: skip
 def test_none_there(words: tuple[str, ...], sentence: str) -> None:
-    reader: Any = Answers({BASE: {"items": [hpa()]}, SCALED: SO})
+    reader: Any = Answers({BASE: {"items": [hpa()]}, SCALED: SO, "/api/v1/namespaces/llm": {}})
     with pytest.raises(LlmHpaError) as caught:
         find(reader, words, "llm")
     assert str(caught.value) == sentence

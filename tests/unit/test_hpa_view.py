@@ -116,7 +116,7 @@ EXTERNAL = "unable to fetch metrics from external metrics API: "
                 "FailedGetObjectMetric",
                 "invalid object metric source: neither a value target nor an average value target was set",
             ),
-            "Broken: HPA",
+            "Broken: autoscaler",
             "do not fit",
         ),
         (
@@ -124,7 +124,7 @@ EXTERNAL = "unable to fetch metrics from external metrics API: "
                 "AmbiguousSelector",
                 "pods by selector app=X are controlled by more than one HPA (e.g. [NS/A NS/B])",
             ),
-            "Broken: HPA",
+            "Broken: autoscaler",
             "another HPA controls the same pods",
         ),
         (

@@ -162,7 +162,7 @@ def test_a_paused_one_has_no_hpa_and_is_shown(
     ("ready", "state", "why"),
     [
         ("True", "Steady", "asleep at zero replicas; KEDA wakes it when a trigger is active"),
-        ("False", "Broken: ScaledObject", "asleep at zero replicas, and KEDA cannot read what would wake it"),
+        ("False", "Broken: autoscaler", "asleep at zero replicas, and KEDA cannot read what would wake it"),
     ],
 )
 def test_asleep_at_zero_replicas(ready: str, state: str, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,7 +182,7 @@ def test_one_that_keda_cannot_work_with_is_shown(monkeypatch: pytest.MonkeyPatch
         "message": "ScaledObject doesn't have correct scaleTargetRef",
     }
     item = shown(recorded([], [scaled(refused)]), monkeypatch)
-    assert (item["state"], item["why"]) == ("Broken: ScaledObject", refused["message"])
+    assert (item["state"], item["why"]) == ("Broken: autoscaler", refused["message"])
     assert (
         shown(recorded([], [scaled({"type": "Ready", "status": "Unknown"})]), monkeypatch)["state"] == "New"
     )
@@ -262,7 +262,7 @@ def api_service(group: str, version: str, **spec: Json) -> Json:
     [
         (kedas("6500m"), "Broken: metrics API"),
         (kedas(conditions=inactive("FailedGetExternalMetric", RPC)), "Broken: metrics API"),
-        (kedas(conditions=inactive("AmbiguousSelector", "two")), "Broken: HPA"),
+        (kedas(conditions=inactive("AmbiguousSelector", "two")), "Broken: autoscaler"),
         (hpa(), "Steady"),
     ],
 )

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from kubectl_llmhpa.api import Json
 from kubectl_llmhpa.cli.main import main
-from kubectl_llmhpa.errors import ApiError
+from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.findings import RULES
 from kubectl_llmhpa.lint import documents, live, registry, sarif
 from kubectl_llmhpa.lint.documents import Document, Unreadable
@@ -219,7 +219,7 @@ class TestLive:
         assert live.meant(Facts(deployment, replica_set, group), words) == meant
 
     def test_a_name_that_is_not_there_is_told(self) -> None:
-        with pytest.raises(ApiError):
+        with pytest.raises(LlmHpaError, match="find deployment a in namespace 'llm': "):
             live.meant(Facts(), ("deploy/a",))
 
     @pytest.mark.parametrize("active", [True, False])
