@@ -38,7 +38,7 @@ def block(one: Explanation, *, colour: bool = False) -> str:
         parts.append(_section("Result", _result(one, one.outcome)))
     parts.append(_section("The controller says", _said(one)))
     if one.outcome is not None:
-        lines = _changes(one, one.outcome)
+        lines = [*_changes(one, one.outcome), *_doctor(one)]
         parts.append(_bullets("What would change it", lines or ["nothing that was looked for"]))
     if one.estimates:
         parts.append(_bullets("Not known, but estimated", one.estimates))
@@ -75,6 +75,8 @@ def _head(one: Explanation) -> str:
 def _short(one: Explanation, spec: Spec, outcome: Outcome) -> str:
     """The result in one sentence: what is asked for, what is taken away from it, what comes out."""
     size = f"{outcome.before} -> {outcome.replicas}" if outcome.rescaled else f"stays {outcome.replicas}"
+    if one.stops:
+        return f"stays {outcome.before}: the controller calculates nothing"
     if outcome.path == "disabled":
         return "stays 0: an HPA does nothing for a workload without replicas"
     if outcome.ballot is None:
@@ -311,7 +313,8 @@ def _said(one: Explanation) -> Iterator[tuple[str, str]]:
         yield "replicas", "nothing yet"
         return
     verdict = {None: "", True: ": the same", False: ": not what is calculated here"}[said.agrees]
-    yield "replicas", f"{said.current} -> {said.desired}{verdict}"
+    size = f"{said.current} -> {said.desired}" if said.desired or not said.current else f"{said.current}"
+    yield "replicas", f"{size}{verdict}"
     for why in said.why:
         yield "", why
     for condition in said.conditions:
@@ -323,7 +326,7 @@ def _changes(one: Explanation, outcome: Outcome) -> list[str]:
     lines = [change.sentence for change in one.changes]
     settled, inputs = one.settled, one.inputs
     assert inputs is not None
-    if settled is None or settled.limited is None or outcome.path != "metrics":
+    if one.stops or settled is None or settled.limited is None or outcome.path != "metrics":
         return lines
     down = inputs.spec.down
     if down is not None and down.select == "Disabled":
@@ -335,6 +338,15 @@ def _changes(one: Explanation, outcome: Outcome) -> list[str]:
     ):
         lines.append("less of any one metric changes nothing: the others ask for as many")
     return lines
+
+
+def _doctor(one: Explanation) -> list[str]:
+    """Where a number is missing that the controller needs, what looks for the cause."""
+    if not one.stops and not any(isinstance(metric.vote, Invalid) for metric in one.metrics):
+        return []
+    metadata = one.facts.hpa.get("metadata") or {}
+    where = f"hpa/{metadata.get('name')} -n {metadata.get('namespace')}"
+    return [f"what is broken, and the fix: kubectl llm-hpa doctor {where}"]
 
 
 def _section(title: str, rows: Iterator[tuple[str, str]]) -> str:

@@ -186,14 +186,16 @@ def _limit(inputs: Inputs, *, up: bool) -> Change | None:
         free = replace(inputs, spec=replace(spec, max_replicas=_NO_LIMIT)).settled().replicas
         if free <= spec.max_replicas:
             return None
-        now = f"at the maximum of {spec.max_replicas}"
-        return Change("max", free, f"{now}: --max {free} would give {free}", level=free)
+        asked = outcome.stabilized.replicas if outcome.stabilized else free
+        step = f" in one step ({asked} are asked for)" if asked > free else ""
+        sentence = f"at the maximum of {spec.max_replicas}: a maximum of {asked} would give {free}{step}"
+        return Change("max", free, sentence, level=asked)
     if not up and reason == "TooFewReplicas" and spec.min_replicas > 1:
         free = replace(inputs, spec=replace(spec, min_replicas=1)).settled().replicas
         if free >= spec.min_replicas:
             return None
-        now = f"at the minimum of {spec.min_replicas}"
-        return Change("min", free, f"{now}: --min {free} would give {free}", level=free)
+        sentence = f"at the minimum of {spec.min_replicas}: a minimum of {free} would give {free}"
+        return Change("min", free, sentence, level=free)
     return None
 
 

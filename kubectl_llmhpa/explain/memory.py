@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kubectl_llmhpa.api import Json
 from kubectl_llmhpa.explain.facts import Facts, seconds
 from kubectl_llmhpa.explain.inputs import Inputs
 from kubectl_llmhpa.hpa import of_hpa, rescales
@@ -50,6 +51,8 @@ def estimate(facts: Facts, inputs: Inputs) -> Estimate:
     limited = said.get("ScalingLimited") or {}
     limit = str(limited.get("reason")) if limited.get("status") == "True" else ""
     level = _level(inputs, int(status.get("desiredReplicas") or 0), limit)
+    if never_asked(status):  # its memory begins with the replicas that it finds
+        level = inputs.replicas
     newest = inputs.now - _JUST_NOW
     high, low = _last_rescale(facts, inputs, level)
     if (said.get("ScalingActive") or {}).get("status") == "True":
@@ -63,6 +66,15 @@ def estimate(facts: Facts, inputs: Inputs) -> Estimate:
         return Memory((Recommendation(level, min(at, newest)),), ups, downs, inputs.scaled_to_zero)
 
     return Estimate(remembered(newest), remembered(high), remembered(low), tuple(sentences))
+
+
+def never_asked(status: Json) -> bool:
+    """Whether the controller has looked and has never come to a number: it leaves 0 in the status till then."""
+    return (
+        not status.get("desiredReplicas")
+        and bool(status.get("currentReplicas"))
+        and not status.get("lastScaleTime")
+    )
 
 
 def _last_sync(reason: str, limit: str) -> tuple[bool, bool]:

@@ -94,7 +94,7 @@ def replay(facts: Facts, *, before: Facts | None = None, what_if: str = "") -> E
         metrics = tuple(map(_not_calculated, _entries(facts), names, views, facts.answers))
         return Explanation(facts, metrics, _said(facts, None), stops=_stops(facts), what_if=what_if)
     memory = memories.estimate(before or facts, real)
-    outcome = inputs.sync(memory.latest)
+    outcome, stops = inputs.sync(memory.latest), _stopped(facts)
     explained = _metrics(facts, inputs, names, views, outcome)
     return Explanation(
         facts=facts,
@@ -104,8 +104,8 @@ def replay(facts: Facts, *, before: Facts | None = None, what_if: str = "") -> E
         outcome=outcome,
         settled=inputs.settled(),
         estimates=(*memory.sentences, *_assumed(facts, inputs)),
-        changes=counterfactuals.changes(inputs, names, memory) if outcome.path == "metrics" else (),
-        stops=_stopped(facts),
+        changes=() if stops or outcome.path != "metrics" else counterfactuals.changes(inputs, names, memory),
+        stops=stops,
         what_if=what_if,
     )
 
@@ -146,17 +146,20 @@ def _metrics(
 
 
 def _not_calculated(entry: Json, name: Named, view: MetricView, answer: Answer) -> Explained:
-    notes = () if entry.get("type") in looked.CALCULATED else (_not_here(view),)
+    notes = (_last_seen(view) if entry.get("type") in looked.CALCULATED else _not_here(view),)
     return Explained(name, view, answer, notes=notes)
 
 
 def _not_here(view: MetricView) -> str:
-    saw = (
-        f"the controller last saw {view.now}/{view.target}"
-        if view.now
-        else "the controller has no number of it"
-    )
-    return f"CPU and memory are not calculated here; {saw}"
+    return f"CPU and memory are not calculated here; {_last_seen(view)}"
+
+
+def _last_seen(view: MetricView) -> str:
+    if view.now is None:
+        return "the controller has no number of it"
+    if view.now.endswith("%"):
+        return f"the controller last saw {view.now}/{view.target}"
+    return f"the controller last saw {quantities.human(view.now)}/{quantities.human(view.target)}"
 
 
 def _notes(view: MetricView, answer: Answer) -> list[str]:
@@ -223,7 +226,8 @@ def _said(facts: Facts, outcome: Outcome | None, metrics: Sequence[Explained] = 
     status = facts.hpa.get("status") or {}
     conditions = _conditions(facts.hpa)
     current, desired = int(status.get("currentReplicas") or 0), int(status.get("desiredReplicas") or 0)
-    agrees = None if outcome is None or not conditions else outcome.replicas == desired
+    compared = outcome is not None and conditions and not memories.never_asked(status)
+    agrees = outcome.replicas == desired if outcome is not None and compared else None
     why = () if outcome is None or agrees else tuple(_why(facts, outcome, metrics, conditions, desired))
     return Said(current, desired, status.get("lastScaleTime"), conditions, agrees, why)
 
@@ -238,6 +242,8 @@ def _why(
     """Why the replay may come to another number than the controller did at its last sync."""
     if not conditions:
         return ["the controller has not looked at it yet"]
+    if memories.never_asked(facts.hpa.get("status") or {}):
+        return ["the controller has not come to a number yet"]
     found = [_stopped(facts)] if _stopped(facts) else []
     for one in metrics:
         now = _usage(one)

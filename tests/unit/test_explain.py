@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from kubectl_llmhpa.api import Json
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.explain import Answer, Facts, replay
 from kubectl_llmhpa.hpa.arithmetic import Invalid, Pod, Proposal
@@ -204,12 +206,26 @@ def test_an_hpa_that_the_controller_has_not_seen() -> None:
     assert (said.agrees, said.why) == (None, ("the controller has not looked at it yet",))
 
 
+def test_an_hpa_that_never_had_a_number() -> None:
+    """The status then asks for 0, which nobody has asked for: the memory begins with what is there."""
+    shape: Json = {"scaleUp": {"stabilizationWindowSeconds": 60}}
+    found = replay(facts(2, by_pod(11, 11), told=(2, 0), shape=shape, last=None))
+    assert (found.said.agrees, found.said.why) == (None, ("the controller has not come to a number yet",))
+    assert found.outcome is not None
+    assert found.outcome.replicas == 2
+    assert "recent recommendations: taken for 2" in found.estimates[0]
+
+
+def test_what_cannot_be_calculated_shows_what_the_controller_saw() -> None:
+    seen = replay(replace(facts(2, by_pod(5, 5), current_metrics=[reported(W, "5400m")]), scale=None))
+    assert seen.metrics[0].notes == ("the controller last saw 5.4/5",)
+
+
 def test_the_controller_does_not_calculate_at_all() -> None:
     message = "pods by selector app=X are controlled by more than one HPA (e.g. [llm/A llm/B])"
     said = [{"type": "ScalingActive", "status": "False", "reason": "AmbiguousSelector", "message": message}]
-    assert (
-        replay(facts(1, by_pod(11), conditions=said)).stops == f"the controller calculates nothing: {message}"
-    )
+    found = replay(facts(1, by_pod(11), conditions=said))
+    assert (found.stops, found.changes) == (f"the controller calculates nothing: {message}", ())
 
 
 def test_nothing_without_the_scale() -> None:

@@ -49,12 +49,15 @@ RUNNING = "vllm:num_requests_running"
         ),
         pytest.param(
             facts(6, by_pod(*[10] * 6), conditions=limited("TooManyReplicas")),
-            ["35 fewer waiting (25 in all) would give 5", "at the maximum of 6: --max 12 would give 12"],
+            [
+                "35 fewer waiting (25 in all) would give 5",
+                "at the maximum of 6: a maximum of 12 would give 12",
+            ],
             id="at the maximum",
         ),
         pytest.param(
             facts(2, by_pod(0, 0), limits=(2, 6), conditions=limited("TooFewReplicas")),
-            ["12 more waiting (12 in all) would give 3", "at the minimum of 2: --min 1 would give 1"],
+            ["12 more waiting (12 in all) would give 3", "at the minimum of 2: a minimum of 1 would give 1"],
             id="at the minimum",
         ),
         pytest.param(
@@ -92,7 +95,7 @@ def test_a_limit_of_one_step_says_what_that_step_gives() -> None:
     shape: Json = {"scaleUp": {"policies": [{"type": "Pods", "value": 2, "periodSeconds": 30}]}}
     found = replay(facts(2, by_pod(50, 50), shape=shape, limits=(1, 3)))
     assert [(one.kind, one.replicas, one.level) for one in found.changes if one.kind == "max"] == [
-        ("max", 4, 4)
+        ("max", 4, 20)
     ]
 
 

@@ -161,7 +161,8 @@ CPU = {
         ),
         pytest.param(
             facts(3, by_pod(50, 50, 50)),
-            ["  limits      1..6: 30 cut to 6, TooManyReplicas", "  - at the maximum of 6: --max 30 would give 30"],
+            ["  limits      1..6: 30 cut to 6, TooManyReplicas",
+             "  - at the maximum of 6: a maximum of 30 would give 30"],
             id="maximum",
         ),
         pytest.param(
