@@ -50,6 +50,25 @@ def by_keda(facts: Facts) -> bool:
     return facts.scaler.scaled_object is not None or bool(hpa and scaled_objects.of_hpa(hpa))
 
 
+def of_pods(facts: Facts) -> bool:
+    """Whether samples of the pods may be what it scales by.
+
+    Not CPU and memory, nor the metric of another object that is served, nor what KEDA asks somebody else.
+    """
+    scaled, hpa = facts.scaler.scaled_object, facts.scaler.hpa
+    if scaled is not None:
+        triggers = (scaled.get("spec") or {}).get("triggers") or []
+        return not triggers or any(one.get("type") == "prometheus" for one in triggers)
+    served = {one.metric for one in facts.values if one.items}
+    return not ((hpa or {}).get("spec") or {}).get("metrics") or any(
+        one.type != OBJECT or one.name not in served or _described(one) == "Namespace" for one in of(hpa)
+    )
+
+
+def _described(one: Ask) -> str:
+    return str(((one.entry.get("object") or {}).get("describedObject") or {}).get("kind"))
+
+
 def spellings(metric: str) -> tuple[str, ...]:
     """The names that the series behind a metric of an HPA may have: every one of the engine's signal, else its own."""
     known = engines.signal_of(metric)

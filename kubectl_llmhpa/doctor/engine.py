@@ -81,6 +81,9 @@ def judge(facts: Facts) -> Verdict:
     asked = f"pod {engine.pod}, port {engine.port}{engine.path}" if engine.port else f"pod {engine.pod}"
     worst = next((one for one in engine.findings if one.severity == "error"), None)
     notes = tuple(one for one in engine.findings if one.severity == "warning")
+    if not asks.of_pods(facts) and (worst is not None or not engine.engine):
+        seen = worst.seen if worst is not None else "; ".join(engine.asked) or engine.refusal
+        return unknown(asked, f"{seen}; the autoscaler asks for no metric of an engine")
     if worst is not None:
         return broken(asked, "; ".join(engine.asked) or worst.seen, _about(worst, about), *notes)
     if engine.unread is not None and not (engine.unread.forbidden or engine.engine):

@@ -85,7 +85,7 @@ class ScalerFacts:
 
     `rivals` are other autoscalers of the same object (`hpa/x`). `seen` is False where HPAs may not be listed.
     `events` are those of the HPA, of the ScaledObject and of pods that could not be made; `findings` what is wrong with
-    its metrics and targets, given the engine.
+    its metrics and targets, given the engine. `ours`: `enable` made it.
     """
 
     seen: bool
@@ -94,6 +94,7 @@ class ScalerFacts:
     rivals: tuple[str, ...] = ()
     events: tuple[Json, ...] = ()
     findings: tuple[Finding, ...] = ()
+    ours: bool = False
 
 
 @dataclass(frozen=True)
@@ -144,8 +145,9 @@ class ScrapingFacts:
     """Scrape objects of the namespace, and who could select them. None: may not be listed.
 
     `may_list`: for each ServiceAccount of a Prometheus whether it may list the pods (None: cannot be told).
-    `operators` are what the Prometheus operators look after, none where that cannot be told. All but the first two are
-    looked at only where Prometheus has no target of the pods.
+    `operators` are what the Prometheus operators look after, none where that cannot be told. `busy` are the monitors
+    that select pods, whosever those are, or may do so. All but the first two are looked at only where Prometheus has no
+    target of the pods.
     """
 
     monitors: tuple[Json, ...] | None = ()
@@ -153,6 +155,7 @@ class ScrapingFacts:
     namespace_labels: Mapping[str, str] = field(default_factory=dict)
     may_list: Mapping[str, bool | None] = field(default_factory=dict)
     operators: tuple[Json, ...] = ()
+    busy: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

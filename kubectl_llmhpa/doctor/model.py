@@ -39,10 +39,14 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Hop:
-    """One link of the chain: its name, and its judgement, which is a pure function of what was seen."""
+    """One link of the chain: its name, and its judgement, which is a pure function of what was seen.
+
+    `of_pods`: an autoscaler that does not use samples of the pods has no such link.
+    """
 
     name: str
     judge: Callable[[Facts], Verdict]
+    of_pods: bool = False
 
 
 @dataclass(frozen=True)

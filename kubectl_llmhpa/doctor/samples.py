@@ -186,6 +186,13 @@ def up(facts: Facts) -> dict[str, bool]:
     return states
 
 
+def waiting(facts: Facts) -> set[str]:
+    """Pods with targets none of which has been scraped yet."""
+    judged = {one.labels.get("pod", "") for one in facts.samples.series}
+    judged |= {one.pod for one in facts.samples.targets if one.health != "unknown"}
+    return {one.pod for one in facts.samples.targets} - judged
+
+
 def jobs(facts: Facts) -> dict[str, set[str]]:
     """Pod to the jobs that scrape the engine's port of it."""
     found_: dict[str, set[str]] = {}
@@ -221,7 +228,8 @@ def judge_target(facts: Facts) -> Verdict:
         return unknown(asked, "no pod runs")
     states = up(facts)
     bad = [one for one in samples.targets if one.health == "down"]
-    down = sorted(one.name for one in pods if states.get(one.name) is False)
+    fresh = waiting(facts)
+    down = sorted(one.name for one in pods if states.get(one.name) is False and one.name not in fresh)
     missing = sorted(one.name for one in pods if one.name not in states)
     text = f"{sum(states.get(one.name, False) for one in pods)} of {len(pods)} running pods up"
     if down:
@@ -244,6 +252,10 @@ def judge_target(facts: Facts) -> Verdict:
         pod, each = next(iter(twice.items()))
         seen = f"pod {pod} is scraped by the jobs {' and '.join(sorted(each))}"
         notes.append(found("two-targets", about, seen))
+    if new := sorted(fresh & {one.name for one in pods}):
+        text += f"; not scraped yet: {', '.join(new[:3])}"
+        if not any(states.values()):
+            return unknown(asked, text)
     if missing:
         text += f"; no target for {', '.join(missing[:3])}"
     return ok(asked, text, *notes)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 
-from kubectl_llmhpa import engines, explain, hpa
+from kubectl_llmhpa import engines, explain, hpa, quantities
 from kubectl_llmhpa.api import HPAS, SCALED_OBJECTS, Json
 from kubectl_llmhpa.doctor import asks, keda, trimmed
 from kubectl_llmhpa.doctor.facts import Facts, PodFacts, Writer
@@ -128,6 +128,8 @@ def _by_state(facts: Facts, asked: str, view: HpaView, notes: Sequence[Finding])
             return broken(asked, text, told("two-scalers", about, view.why))
         if facts.pods and not any(one.ready for one in facts.pods):
             return unknown(asked, text)
+        if view.state == "Broken: metrics API" and not asks.of(facts.scaler.hpa):
+            return broken(asked, text, found("no-metrics-api", about, view.why, what="metrics-server"))
         return broken(asked, text, found("hpa-cannot-compute", about, view.why, **values))
     if view.state == "Armed":
         return ok(asked, text, *notes, armed=True)
@@ -180,7 +182,8 @@ def judge_arithmetic(facts: Facts) -> Verdict:
     text = f"{result.outcome.before} -> {result.outcome.replicas} replicas, status says {result.said.desired}"
     winner = next((one for one in result.metrics if one.wins), None)
     if winner is not None and winner.view.now is not None:
-        text += f" ({winner.named.word} {winner.view.now}/{winner.view.target} decides)"
+        numbers = "/".join(map(quantities.human, (winner.view.now, winner.view.target)))
+        text += f" ({winner.named.word} {numbers} decides)"
     if result.said.agrees is False:
         return unknown(asked, f"{text}: {result.said.why[0]}" if result.said.why else text)
     view = _view(facts, facts.arithmetic["hpa"])
@@ -211,7 +214,7 @@ def judge_effect(facts: Facts) -> Verdict:
     if len(pods) < wanted * facts.target.counted_per_replica and (quota := quota_event(facts)):
         return broken(asked, quota, found("quota-exceeded", about, quota, namespace=facts.namespace))
     pending = [one for one in pods if one.unschedulable]
-    if pending:
+    if pending and len(pods) - len(pending) < wanted * facts.target.counted_per_replica:
         seen = f"{len(pending)} of {len(pods)} pods are Pending: {pending[0].unschedulable}"
         return broken(asked, seen, found("pods-unschedulable", about, seen, wanted=wanted))
     if stuck := [
@@ -225,6 +228,8 @@ def judge_effect(facts: Facts) -> Verdict:
     text = f"{ready} of {len(pods)} pods ready, {wanted} replicas wanted"
     if view.last_scale:
         text += f", last rescale at {view.last_scale}"
+    if pending:
+        text += f"; {len(pending)} Pending beyond those, of a rollout"
     notes = (
         [found("pods-starting", about, f"{len(pods) - ready} of {len(pods)} pods are not ready yet")]
         if ready < len(pods)

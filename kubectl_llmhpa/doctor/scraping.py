@@ -6,18 +6,24 @@ Both are asked only as far as needed: targets that Prometheus has already prove 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
+from urllib.parse import urlencode
 
-from kubectl_llmhpa.api import NAMESPACES, POD_MONITORS, PROMETHEUSES, Json
+from kubectl_llmhpa.api import NAMESPACES, POD_MONITORS, PODS, PROMETHEUSES, Json
 from kubectl_llmhpa.doctor import samples, trimmed
 from kubectl_llmhpa.doctor.facts import Facts, PodFacts, ScrapingFacts
 from kubectl_llmhpa.doctor.model import Verdict, broken, ok, told, unknown
 from kubectl_llmhpa.doctor.seeing import Seeing
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
+from kubectl_llmhpa.explain.look import selector_text
 from kubectl_llmhpa.findings import Finding, found
 from kubectl_llmhpa.monitoring import operator_scope, prometheus_operator, scrape_rights, selectors
 from kubectl_llmhpa.monitoring.operator_scope import OperatorScope
 from kubectl_llmhpa.workloads import Workload
+
+#: Monitors that are asked for their pods; of more it is not known.
+_MONITORS = 10
 
 
 def look(seeing: Seeing, workload: Workload, *, scraped: bool) -> ScrapingFacts:
@@ -31,8 +37,22 @@ def look(seeing: Seeing, workload: Workload, *, scraped: bool) -> ScrapingFacts:
         return ScrapingFacts(kept, selecting)
     return ScrapingFacts(
         kept, selecting, _labels(seeing, namespace), _may_list(seeing, namespace, prometheuses or ()),
-        _operators(seeing),
+        _operators(seeing), _busy(seeing, namespace, monitors or ()),
     )  # fmt: skip
+
+
+def _busy(seeing: Seeing, namespace: str, monitors: Sequence[Json]) -> tuple[str, ...]:
+    """The monitors that select a pod, by one request each; those that cannot be told count too."""
+    paths = [
+        f"{PODS.path(namespace)}?{urlencode({'labelSelector': selector_text(one['spec'].get('selector')), 'limit': 1})}"
+        for one in monitors[:_MONITORS]
+    ]
+    answers = [*seeing.get_many(paths), *[None] * len(monitors[_MONITORS:])]
+    return tuple(
+        str(one["metadata"]["name"])
+        for one, answer in zip(monitors, answers, strict=True)
+        if not isinstance(answer, dict) or answer.get("items")
+    )
 
 
 def _labels(seeing: Seeing, namespace: str) -> dict[str, str]:
@@ -119,13 +139,15 @@ def _none_covers(facts: Facts, asked: str, monitors: Sequence[Json]) -> Verdict:
     kind, _, name = about.partition("/")
     ours = f"llm-hpa-{kind.lower()}-{name}"
     near = next((one for one in monitors if one["metadata"]["name"] == ours), None)
-    near = near or next((one for one in monitors if name in one["metadata"]["name"]), None)
-    near = near or (monitors[0] if len(monitors) == 1 else None)
+    # Never one that scrapes other pods: its owner would lose them.
+    idle = [one for one in monitors if one["metadata"]["name"] not in facts.scraping.busy]
+    word = re.compile(rf"(?<![a-z0-9]){re.escape(name)}(?![a-z0-9])")
+    near = near or next((one for one in idle if word.search(one["metadata"]["name"])), None)
+    near = near or (idle[0] if len(idle) == 1 else None)
     if near is None:
         seen = f"no PodMonitor selects the pods, and Prometheus {facts.samples.server} has no target of them"
-        return broken(
-            asked, seen, found("no-scrape-object", about, seen, reference=about, namespace=facts.namespace)
-        )
+        values = {"reference": about, "namespace": facts.namespace}
+        return broken(asked, seen, told("no-scrape-object", about, seen, _new_monitor(facts), **values))
     monitor = f"podmonitor/{near['metadata']['name']}"
     unmet = selectors.unmet(near["spec"].get("selector") or {}, pods[0].labels)
     seen = f"{monitor} asks for {', '.join(unmet) or 'nothing'}, which no pod of {about} has"
@@ -137,6 +159,37 @@ def _none_covers(facts: Facts, asked: str, monitors: Sequence[Json]) -> Verdict:
         seen,
         told("monitor-matches-nothing", about, seen, fix, unmet=", ".join(unmet), workload=about, better=""),
     )
+
+
+def _new_monitor(facts: Facts) -> str:
+    """What writes a PodMonitor beside an autoscaler that `enable` would not touch; empty where enable can."""
+    scaler, about = facts.scaler, facts.target.reference
+    if scaler.ours:
+        return f"kubectl llm-hpa -n {facts.namespace} enable {about}"
+    if scaler.hpa is None and scaler.scaled_object is None:
+        return ""
+    prometheuses, engine = facts.scraping.prometheuses, facts.engine
+    if not prometheuses or engine is None or not engine.port:
+        return ""
+    endpoint: Json = (
+        {"port": engine.port_name} if isinstance(engine.port_name, str) else {"portNumber": engine.port}
+    )
+    endpoint |= {"path": engine.path} if engine.path not in ("", "/metrics") else {}
+    endpoint |= {"scheme": engine.scheme} if engine.scheme == "https" else {}
+    name = about.partition("/")[2]
+    while any(one["metadata"]["name"] == name for one in facts.scraping.monitors or ()):
+        name += "-metrics"
+    labels = selectors.required_labels(prometheuses[0]["spec"].get("podMonitorSelector") or {})
+    monitor = {
+        "apiVersion": POD_MONITORS.api_version,
+        "kind": POD_MONITORS.kind,
+        "metadata": {"name": name, "namespace": facts.namespace, "labels": labels},
+        "spec": {
+            "selector": {"matchLabels": _own_labels(facts.target.selector)},
+            "podMetricsEndpoints": [endpoint],
+        },
+    }
+    return f"echo '{json.dumps(monitor)}' | kubectl apply -f -"
 
 
 def _own_labels(selector: str) -> dict[str, str]:

@@ -120,7 +120,9 @@ def _scaler(
         hpa = targeting[0] if targeting else None
     if scaled is not None:
         seeing.know(SCALED_OBJECTS.path(namespace, scaled["metadata"]["name"]), scaled)
-    rivals = [f"hpa/{one['metadata']['name']}" for one in targeting if one is not hpa and not _is(one, hpa)]
+    made = {one["metadata"]["name"] for one in by_keda}  # what KEDA makes of those is no other autoscaler
+    plain = [one for one in targeting if not _is(one, hpa) and scaled_objects.of_hpa(one) not in made]
+    rivals = [f"hpa/{one['metadata']['name']}" for one in plain]
     rivals += [f"scaledobject/{one['metadata']['name']}" for one in by_keda if not _is(one, scaled)]
     return ScalerFacts(
         hpas is not None or hpa is not None,
@@ -128,6 +130,7 @@ def _scaler(
         trimmed.scaled_object(scaled) if scaled else None,
         tuple(rivals),
         tuple(_events(seeing, namespace, hpa, scaled)),
+        ours=is_ours(scaled or hpa or {}),
     )
 
 
@@ -185,7 +188,7 @@ def judge(facts: Facts) -> Verdict:
         return broken(asked, target.problem.text, _unscalable(facts, target.problem))
     if facts.scaler.rivals:
         others = " and ".join((_own(facts), *facts.scaler.rivals))
-        fix = f"kubectl -n {facts.namespace} delete {facts.scaler.rivals[0]}"
+        fix = f"keep one of them, for example: kubectl -n {facts.namespace} delete {' '.join(facts.scaler.rivals)}"
         return broken(asked, others, told("two-scalers", about, f"{others} scale it", fix))
     if target.asked:
         seen = f"{_own(facts)} scales {target.asked}, which belongs to {about}"

@@ -7,19 +7,19 @@ arithmetic -> effect -> drift, with what is needed for it all first.
 from __future__ import annotations
 
 from kubectl_llmhpa import hpa
-from kubectl_llmhpa.doctor import engine, judge_serving, samples, scaling, scraping, target, values
+from kubectl_llmhpa.doctor import asks, engine, judge_serving, samples, scaling, scraping, target, values
 from kubectl_llmhpa.doctor.facts import Facts
-from kubectl_llmhpa.doctor.model import Diagnosis, Hop, Judged, Mark, unknown
+from kubectl_llmhpa.doctor.model import Diagnosis, Hop, Judged, Mark, skipped, unknown
 from kubectl_llmhpa.hpa import scaled_objects
 
 HOPS = (
     Hop("access", target.judge_access),
     Hop("target", target.judge),
     Hop("engine", engine.judge),
-    Hop("scrape object", scraping.judge_object),
-    Hop("selection", scraping.judge_selection),
-    Hop("scrape target", samples.judge_target),
-    Hop("sample", samples.judge_sample),
+    Hop("scrape object", scraping.judge_object, of_pods=True),
+    Hop("selection", scraping.judge_selection, of_pods=True),
+    Hop("scrape target", samples.judge_target, of_pods=True),
+    Hop("sample", samples.judge_sample, of_pods=True),
     Hop("metrics API", judge_serving.judge_api),
     Hop("name", judge_serving.judge_name),
     Hop("value", values.judge),
@@ -37,6 +37,9 @@ def diagnose(facts: Facts) -> Diagnosis:
     for hop in HOPS:
         if broken:
             judged.append(Judged(hop.name, unknown("", f"not judged: {broken} comes first")))
+            continue
+        if hop.of_pods and not asks.of_pods(facts):
+            judged.append(Judged(hop.name, skipped("", "the autoscaler uses no samples of the pods")))
             continue
         verdict = hop.judge(facts)
         judged.append(Judged(hop.name, verdict))

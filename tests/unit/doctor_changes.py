@@ -120,6 +120,15 @@ def prometheus(edit: Callable[[Json], object]) -> Change:
     return change
 
 
+def one_pending(facts: Facts) -> Facts:
+    """A third pod that finds no node."""
+    owner = "StatefulSet/vllm-inference"
+    third = PodFacts(
+        "vllm-inference-2", "Pending", False, "2026-11-27T00:00:00Z", owner, unschedulable="0/1 nodes"
+    )
+    return replace(facts, pods=(*(facts.pods or ()), third))
+
+
 def down(error: str) -> Change:
     """The targets of all pods fail with an error."""
 

@@ -31,6 +31,7 @@ from tests.unit.doctor_changes import (
     no_rule,
     of_namespace,
     on,
+    one_pending,
     one_silent,
     percent_only,
     quota,
@@ -264,20 +265,7 @@ SERVING = (
     Case(
         "pods-unschedulable",
         "effect",
-        lambda facts: replace(
-            facts,
-            pods=(
-                *(facts.pods or ()),
-                PodFacts(
-                    "vllm-inference-2",
-                    "Pending",
-                    False,
-                    "2026-11-27T00:00:00Z",
-                    "StatefulSet/vllm-inference",
-                    unschedulable="0/1 nodes",
-                ),
-            ),
-        ),
+        both(on("target", replicas=3), one_pending),
         modes=(28,),
     ),
     Case("quota-exceeded", "effect", quota, modes=(28,)),

@@ -8,19 +8,27 @@ from dataclasses import replace
 
 import pytest
 
+from kubectl_llmhpa.api import Json
 from kubectl_llmhpa.doctor import HOPS, Facts, Mark, codec, diagnose
-from kubectl_llmhpa.doctor.facts import Problem
+from kubectl_llmhpa.doctor.facts import Problem, ScrapeTarget, Series
 from kubectl_llmhpa.findings import RULES, chain
 from tests import loading
 from tests.unit.doctor_cases import CASES
 from tests.unit.doctor_changes import (
     ADAPTER,
+    FIRST,
     KEDA,
+    SECOND,
+    WAITING,
     Case,
     Change,
     both,
+    condition,
     engine_is,
+    hpa,
+    monitor,
     on,
+    one_pending,
     recorded,
     said,
     top,
@@ -28,6 +36,7 @@ from tests.unit.doctor_changes import (
     values,
 )
 
+OTHERS: Json = {"selector": {"matchLabels": {"app": "b"}}}
 #: Codes that are no cause of their own: notes, and what other commands say.
 _NOTES = {"two-targets", "not-checked", "pods-starting", "at-maximum"}
 
@@ -88,6 +97,87 @@ def test_an_armed_engine_is_no_fault() -> None:
     found = diagnose(armed(ADAPTER))
     assert found.broken is None
     assert found.armed
+
+
+def test_the_monitor_of_other_pods_is_left_alone() -> None:
+    """It matches nothing of this workload, and its own pods would be lost by a patch."""
+    edit = monitor(
+        lambda one: (one["metadata"].update(name="llm-hpa-deployment-b"), one["spec"].update(OTHERS))
+    )
+    found = diagnose(both(unscraped, edit, on("scraping", busy=("llm-hpa-deployment-b",)))(ADAPTER))
+    assert found.broken is not None
+    finding = found.broken.verdict.finding
+    assert finding is not None
+    assert finding.code == "no-scrape-object"
+    assert "llm-hpa-deployment-b" not in finding.fix
+
+
+def test_a_monitor_is_written_for_an_autoscaler_of_others() -> None:
+    """`enable` would refuse: somebody else scales it already."""
+    change = both(unscraped, on("scraping", monitors=()))
+    by_us, by_others = (
+        diagnose(both(change, on("scaler", ours=ours))(ADAPTER)).broken.verdict.finding.fix  # type: ignore[union-attr]
+        for ours in (True, False)
+    )
+    assert by_us == f"kubectl llm-hpa -n {ADAPTER.namespace} enable StatefulSet/vllm-inference"
+    before, made, after = by_others.split("'")
+    assert (before, after) == ("echo ", " | kubectl apply -f -")
+    made = json.loads(made)
+    assert made["spec"]["selector"]["matchLabels"]
+    repaired = diagnose(both(change, on("scraping", monitors=(made,)))(ADAPTER))
+    assert [one.verdict.mark for one in repaired.hops if one.hop in ("scrape object", "selection")] == [
+        Mark.OK,
+        Mark.OK,
+    ]
+
+
+def test_an_autoscaler_by_cpu_needs_no_samples() -> None:
+    def by_cpu(live: Json) -> None:
+        target = {"type": "Utilization", "averageUtilization": 80}
+        live["spec"]["metrics"] = [{"type": "Resource", "resource": {"name": "cpu", "target": target}}]
+        message = "unable to fetch metrics from resource metrics API: the server could not find the resource"
+        condition("ScalingActive", "False", "FailedGetResourceMetric", message)(live)
+
+    found = diagnose(both(unscraped, on("scraping", monitors=()), hpa(by_cpu))(ADAPTER))
+    marks = {one.hop: one.verdict.mark for one in found.hops}
+    assert {marks[one] for one in ("scrape object", "selection", "scrape target", "sample")} == {Mark.SKIPPED}
+    assert found.broken is not None
+    assert found.broken.hop == "autoscaler"
+    assert "metrics-server" in found.broken.verdict.finding.fix  # type: ignore[union-attr]
+
+
+def test_a_metric_of_another_object_needs_no_samples_of_the_pods() -> None:
+    def of_service(live: Json) -> None:
+        described = {"apiVersion": "v1", "kind": "Service", "name": "queue"}
+        target = {"type": "Value", "value": "5"}
+        body = {"metric": {"name": WAITING}, "describedObject": described, "target": target}
+        live["spec"]["metrics"] = [{"type": "Object", "object": body}]
+
+    change = both(unscraped, on("scraping", monitors=()), hpa(of_service))
+    found = diagnose(both(change, values(metric=WAITING))(ADAPTER))
+    assert found.broken is None or found.broken.hop not in ("scrape object", "sample")
+    unserved = diagnose(both(change, values(metric=WAITING, items=()))(ADAPTER))
+    assert unserved.broken is not None
+    assert unserved.broken.hop == "scrape object"
+
+
+def test_a_target_that_was_not_scraped_yet_is_not_down() -> None:
+    first, second = (ScrapeTarget(one, "j", "http://x", "unknown", "") for one in (FIRST, SECOND))
+    new = diagnose(both(unscraped, on("samples", targets=(first, second)))(ADAPTER))
+    assert "scrape target" in [one.hop for one in new.hops if one.verdict.mark is Mark.UNKNOWN]
+    up = Series({"__name__": "up", "namespace": ADAPTER.namespace, "pod": FIRST, "job": "j"}, "1")
+    one = diagnose(both(unscraped, on("samples", targets=(second,), series=(up,)))(ADAPTER))
+    target = next(each.verdict for each in one.hops if each.hop == "scrape target")
+    assert (target.mark, target.answer) == (
+        Mark.OK,
+        f"1 of 2 running pods up; not scraped yet: {SECOND}",
+    )
+
+
+def test_a_pending_pod_of_a_rollout_is_no_want_of_nodes() -> None:
+    found = diagnose(one_pending(ADAPTER))
+    assert found.broken is None
+    assert "1 Pending beyond those, of a rollout" in found.hops[-2].verdict.answer
 
 
 def test_rescales_to_and_fro_by_load_are_no_fight() -> None:
