@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import re
@@ -111,6 +112,7 @@ def main(arguments: list[str] | None = None) -> None:
             err=True,
         )
         code = ExitCode.ERROR
+    gc.freeze()  # no last search for garbage: the process ends
     sys.exit(int(code))
 
 

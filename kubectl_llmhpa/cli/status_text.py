@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -158,6 +157,8 @@ class Screen:
 
         `notes` stand below.
         """
+        import shutil
+
         columns, height = shutil.get_terminal_size()
         if len(self._question.named) == 1 and not self._wide:
             text = "\n\n".join(block(one, now) for one in found)

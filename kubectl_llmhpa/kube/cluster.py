@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import subprocess
+import threading
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kubectl_llmhpa import api
 from kubectl_llmhpa.api import Json, Resource, WatchEvent
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
-from kubectl_llmhpa.kube import proxy, watching, without_socket
-from kubectl_llmhpa.kube.transport import SocketTransport, Transport
+from kubectl_llmhpa.kube import proxy
 
 if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from kubectl_llmhpa.kube.transport import Transport
     from kubectl_llmhpa.kube.writing import Writing
 
 _IN_CLUSTER_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
@@ -31,17 +33,21 @@ _KNOWN = {
 
 
 class Cluster:
-    """One API server, as the user's kubectl reaches it. Implements `api.Reader` and `api.Writer`."""
+    """One API server, as the user's kubectl reaches it. Implements `api.Reader` and `api.Writer`.
+
+    What speaks to the proxy is loaded while that starts, so nothing of it is imported at the head of this module.
+    """
 
     def __init__(self, connection: proxy.Connection, *, read_only: bool) -> None:
         """Start the connection; nothing is waited for until the first request."""
         self.connection = connection
         self._view = None if connection.namespace else proxy.config_view(connection, "{..namespace}")
         self._namespace = connection.namespace or ""
-        self._proxy = None if without_socket.needed() else proxy.Proxy(connection, read_only=read_only)
+        self._proxy = proxy.Proxy(connection, read_only=read_only) if proxy.possible() else None
         self._transport: Transport | None = None
         self._writing: Writing | None = None
-        self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="read")
+        self._pool: ThreadPoolExecutor | None = None
+        self._making = threading.Lock()
 
     def __enter__(self) -> Cluster:
         return self
@@ -51,7 +57,8 @@ class Cluster:
 
     def close(self) -> None:
         """End the connection."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
         if self._view is not None and self._view.poll() is None:
             self._view.kill()
         if self._view is not None:
@@ -127,6 +134,13 @@ class Cluster:
             except ApiError as error:
                 return error
 
+        if len(paths) < 2:
+            return [one(path) for path in paths]
+        with self._making:
+            if self._pool is None:
+                from concurrent.futures import ThreadPoolExecutor
+
+                self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="read")
         return list(self._pool.map(one, paths))
 
     def watch(
@@ -139,6 +153,8 @@ class Cluster:
         timeout: float | None = None,
     ) -> Iterator[WatchEvent]:
         """See `api.Reader.watch`."""  # fmt: skip
+        from kubectl_llmhpa.kube import watching
+
         return watching.watch(
             self._open(), resource, namespace,
             field_selector=field_selector, label_selector=label_selector, timeout=timeout,
@@ -188,18 +204,24 @@ class Cluster:
         return _KNOWN[key]
 
     def _open(self) -> Transport:
-        if self._transport is None and self._proxy is None:
-            self._transport = without_socket.KubectlTransport(self.connection)
-        elif self._transport is None:
-            assert self._proxy is not None
-            self._proxy.ready()
-            self._transport = SocketTransport(self._proxy.socket, self._proxy.said)
-        assert self._transport is not None
-        return self._transport
+        with self._making:
+            if self._transport is None and self._proxy is None:
+                from kubectl_llmhpa.kube import without_socket
+
+                self._transport = without_socket.KubectlTransport(self.connection)
+            elif self._transport is None:
+                from kubectl_llmhpa.kube.transport import SocketTransport
+
+                assert self._proxy is not None
+                self._proxy.ready()
+                self._transport = SocketTransport(self._proxy.socket, self._proxy.said)
+            assert self._transport is not None
+            return self._transport
 
     def _writer(self) -> Writing:
         if self._writing is None:
             self._open()
+            from kubectl_llmhpa.kube import without_socket
             from kubectl_llmhpa.kube.writing import Writing, socket_client
 
             if self._proxy is None:

@@ -6,6 +6,7 @@ server on a socket of ours.
 
 from __future__ import annotations
 
+import io
 import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,6 +14,8 @@ from typing import IO
 
 #: The longest line of an answer, as in Go and in `http.client`.
 _LINE = 1 << 16
+#: Bytes that are taken at once: with few calls the reader seldom waits for other threads.
+_PIECE = 1 << 18
 _NO_BODY = (204, 304)
 
 
@@ -53,7 +56,7 @@ class UnixConnection:
             self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             self._socket.settimeout(self._timeout)
             self._socket.connect(str(self._path))
-            self._stream = self._socket.makefile("rb")
+            self._stream = io.BufferedReader(self._socket.makefile("rb", buffering=0), _PIECE)
         assert self._stream is not None
         self._socket.sendall("\r\n".join([*lines, "", ""]).encode() + (content or b""))
         return Answer(self._stream)

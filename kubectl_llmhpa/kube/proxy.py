@@ -51,6 +51,11 @@ class Connection:
         return f'context "{context}"' if isinstance(context, str) and context else "the current context"
 
 
+def possible() -> bool:
+    """Whether this machine has unix sockets that kubectl and Python both open."""
+    return os.name != "nt"
+
+
 def kubectl() -> str:
     """The kubectl to call: `KUBECTL_PATH` (set by kubectl 1.37 and later for plugins), else PATH.
 

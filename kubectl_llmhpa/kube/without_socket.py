@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
-import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -41,11 +39,6 @@ _NOT_SHOWN = {
     "client-key",
     "tls-server-name",
 }
-
-
-def needed() -> bool:
-    """Whether this machine has no unix sockets that kubectl and Python both open."""
-    return os.name == "nt" or not hasattr(socket, "AF_UNIX")
 
 
 class KubectlTransport(Transport):

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from urllib.parse import urlencode
 
 from kubectl_llmhpa.api import (
     API_SERVICES,
-    DEPLOYMENTS,
     EVENTS,
     HPAS,
     SCALED_OBJECTS,
-    STATEFUL_SETS,
     Json,
     Reader,
     Resource,
@@ -21,15 +18,9 @@ from kubectl_llmhpa.api import (
 from kubectl_llmhpa.errors import ApiError
 from kubectl_llmhpa.hpa import is_ours, scaled_objects
 from kubectl_llmhpa.status.overview import Autoscaler, by_name, cut_off, overview
-from kubectl_llmhpa.status.question import Question, Scalers
+from kubectl_llmhpa.status.question import BUILTIN, CUSTOM_METRICS, RESCALED, Question, Scalers
+from kubectl_llmhpa.status.question import events as events_of
 from kubectl_llmhpa.status.scaled import Workloads
-
-_BUILTIN = (DEPLOYMENTS, STATEFUL_SETS)
-#: Discovery, which everybody may read: without this there is no adapter whose rules could be lost.
-_CUSTOM_METRICS = "/apis/custom.metrics.k8s.io"
-#: Events in which a rescale, and a query of KEDA that failed, are told.
-_RESCALED = {"involvedObject.kind": HPAS.kind, "reason": "SuccessfulRescale"}
-_FAILED = {"involvedObject.kind": SCALED_OBJECTS.kind, "reason": scaled_objects.FAILED}
 
 
 @dataclass(frozen=True)
@@ -53,8 +44,9 @@ def around(
 ) -> tuple[list[Json], Around]:
     """Those HPAs that were asked for, and what is around them.
 
-    One round of requests: a list for each kind that they scale, and their events. Then KEDA and the adapter are looked
-    at, where they serve one of these; not the adapter where `lost` is given.
+    At most one more round of requests, for what was not read ahead: a list for each kind that they scale, and their
+    events. Then KEDA and the adapter are looked at, where they serve one of these; not the adapter where `lost` is
+    given.
     """
     unread: dict[str, str] = {}
     every = scalers.hpas
@@ -68,22 +60,24 @@ def around(
     references = [*map(target, asked), *map(scaled_objects.scale_target, kedas)]
     lists = {one.plural: (one, one.path(question.namespace)) for one in _kinds(reader, references)}
     if any((one.get("status") or {}).get("lastScaleTime") for one in asked):
-        lists["events"] = EVENTS, _events(question.namespace, _RESCALED)
+        lists["events"] = EVENTS, events_of(question.namespace, HPAS.kind, RESCALED)
     if any(scaled_objects.state(one).fault for one in kedas):
-        lists["events of ScaledObjects"] = EVENTS, _events(question.namespace, _FAILED)
+        failed = events_of(question.namespace, SCALED_OBJECTS.kind, scaled_objects.FAILED)
+        lists["events of ScaledObjects"] = EVENTS, failed
     workloads: dict[tuple[str, str, str], Json] = {}
     events: list[Json] = []
     rules = lost is None and any(map(is_ours, asked))
-    paths = [path for _, path in lists.values()]
-    answers = reader.get_many([*paths, *([_CUSTOM_METRICS] if rules else [])])
-    for (name, (resource, _)), answer in zip(lists.items(), answers, strict=False):
-        items = _items(answer, f"list {name}", unread)
+    paths = [*(path for _, path in lists.values()), *([CUSTOM_METRICS] if rules else [])]
+    missing = [path for path in paths if path not in scalers.ahead]
+    answers = {**scalers.ahead, **dict(zip(missing, reader.get_many(missing), strict=True))}
+    for name, (resource, path) in lists.items():
+        items = _items(answers[path], f"list {name}", unread)
         if resource is EVENTS:
             events += items
         else:
             workloads |= by_name(resource.kind, items)
     keda = _keda_problem(reader) if any(scaled_objects.of_hpa(one) for one in asked) else ""
-    if rules and not isinstance(answers[-1], ApiError):
+    if rules and not isinstance(answers[CUSTOM_METRICS], ApiError):
         lost = _lost_rules(reader)
     return asked, Around(kedas, workloads, events, keda, lost or {}, tuple(unread.items()))
 
@@ -147,8 +141,8 @@ def _of(kedas: Sequence[Json], hpas: Sequence[Json], asked: Sequence[Json]) -> l
 def _kinds(reader: Reader, references: Iterable[Mapping[str, object]]) -> list[Resource]:
     """The resources of all kinds that are referred to. One more request where one is not built in."""
     kinds = {(str(one.get("apiVersion")), str(one.get("kind"))) for one in references}
-    found = [one for one in _BUILTIN if (one.api_version, one.kind) in kinds]
-    others = sorted(kinds - {(one.api_version, one.kind) for one in _BUILTIN})
+    found = [one for one in BUILTIN if (one.api_version, one.kind) in kinds]
+    others = sorted(kinds - {(one.api_version, one.kind) for one in BUILTIN})
     if others:
         from kubectl_llmhpa.workloads.discovery import Types
 
@@ -160,11 +154,6 @@ def _kinds(reader: Reader, references: Iterable[Mapping[str, object]]) -> list[R
         except ApiError:
             return found
     return list(dict.fromkeys(found))
-
-
-def _events(namespace: str | None, fields: Mapping[str, str]) -> str:
-    selector = ",".join(f"{key}={value}" for key, value in fields.items())
-    return f"{EVENTS.path(namespace)}?{urlencode({'fieldSelector': selector})}"
 
 
 def _items(answer: Json | ApiError, attempted: str, unread: dict[str, str]) -> list[Json]:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
-from kubectl_llmhpa.api import HPAS, SCALED_OBJECTS, Json, Reader
+from kubectl_llmhpa.api import DEPLOYMENTS, EVENTS, HPAS, SCALED_OBJECTS, STATEFUL_SETS, Json, Reader
 from kubectl_llmhpa.errors import ApiError
+
+#: The kinds whose lists are read ahead.
+BUILTIN = (DEPLOYMENTS, STATEFUL_SETS)
+#: Discovery, which everybody may read: without this there is no adapter whose rules could be lost.
+CUSTOM_METRICS = "/apis/custom.metrics.k8s.io"
+#: The reason of the event in which a rescale is told.
+RESCALED = "SuccessfulRescale"
 
 
 @dataclass(frozen=True)
@@ -36,18 +43,31 @@ class Question:
 
 @dataclass(frozen=True)
 class Scalers:
-    """The HPAs and KEDA's ScaledObjects, or why there are none of these."""
+    """The HPAs and KEDA's ScaledObjects, or why there are none of these.
+
+    `ahead` are answers by path to what is nearly always asked next, so that one round of requests is enough.
+    """
 
     hpas: list[Json]
     scaled_objects: Json | ApiError
+    ahead: Mapping[str, Json | ApiError] = field(default_factory=dict)
 
 
 def read(reader: Reader, question: Question) -> Scalers:
     """The first round of requests. Raises ApiError when the HPAs cannot be read."""
-    hpas, scaled = reader.get_many([question.path(), SCALED_OBJECTS.path(question.namespace)])
+    place = question.namespace
+    workloads = [one.path(place) for one in BUILTIN]
+    ahead = [*workloads, events(place, HPAS.kind, RESCALED), CUSTOM_METRICS]
+    hpas, scaled, *others = reader.get_many([question.path(), SCALED_OBJECTS.path(place), *ahead])
     if isinstance(hpas, ApiError):
         raise hpas
-    return Scalers(hpas.get("items") or [], scaled)
+    return Scalers(hpas.get("items") or [], scaled, dict(zip(ahead, others, strict=True)))
+
+
+def events(namespace: str | None, kind: str, reason: str) -> str:
+    """Where the events with a reason about objects of a kind are listed."""
+    selector = f"involvedObject.kind={kind},reason={reason}"
+    return f"{EVENTS.path(namespace)}?{urlencode({'fieldSelector': selector})}"
 
 
 def read_with(reader: Reader, question: Question, hpas: list[Json]) -> Scalers:

@@ -10,7 +10,7 @@ import pytest
 
 from kubectl_llmhpa.api import CONFIG_MAPS, Json
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
-from kubectl_llmhpa.kube import Cluster, Connection, without_socket
+from kubectl_llmhpa.kube import Cluster, Connection, proxy
 from tests.cluster.conftest import Kubectl
 
 pytestmark = pytest.mark.control_plane
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.control_plane
 
 @pytest.fixture(autouse=True)
 def no_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(without_socket, "needed", lambda: True)
+    monkeypatch.setattr(proxy, "possible", lambda: False)
 
 
 @pytest.fixture

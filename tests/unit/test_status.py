@@ -201,10 +201,20 @@ def test_the_number_of_requests_does_not_grow_with_the_autoscalers(
     assert reader.asked == [
         "/apis/autoscaling/v2/namespaces/llm/horizontalpodautoscalers",
         "/apis/keda.sh/v1alpha1/namespaces/llm/scaledobjects",
+        "/apis/apps/v1/namespaces/llm/deployments",
         "/apis/apps/v1/namespaces/llm/statefulsets",
         "/api/v1/namespaces/llm/events?fieldSelector="
         "involvedObject.kind=HorizontalPodAutoscaler,reason=SuccessfulRescale",
+        "/apis/custom.metrics.k8s.io",
     ]
+
+
+def test_what_is_read_ahead_and_not_needed_may_be_denied(monkeypatch: pytest.MonkeyPatch) -> None:
+    denied = ApiError("list", 403, "Forbidden", "deployments is forbidden")
+    lists = {"horizontalpodautoscalers": [BUSY], "statefulsets": [stateful_set(3)]}
+    done = run(Recorded(**lists, deployments=denied), monkeypatch=monkeypatch)
+    assert done.stdout == run(Recorded(**lists), monkeypatch=monkeypatch).stdout
+    assert "forbidden" not in done.output
 
 
 def test_what_may_not_be_read_is_said_and_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
