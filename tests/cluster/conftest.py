@@ -26,7 +26,6 @@ Json = dict[str, Any]
 TEST_NAMESPACE = "t-"
 #: Flags of `enable` where the adapter is to serve, though KEDA is here too and the adapter's file is Helm's.
 ADAPTER = ("--backend=prometheus-adapter", "--edit-adapter=yes")
-_ADAPTER_PLACE = ("-n", "monitoring")
 #: The clusters of pytest-xdist's workers, one for each, with blanks between them (`scripts/test` sets it).
 CLUSTERS = "LLM_HPA_CLUSTERS"
 
@@ -135,13 +134,16 @@ def fresh_namespace(kubectl: Kubectl) -> Iterator[str]:
 
 
 def _leave(kubectl: Kubectl, namespace: str) -> None:
-    """Disable what a test has left enabled: its rules in the adapter would outlive the namespace."""
-    if not kubectl.run("get", "configmap", RECORD, *_ADAPTER_PLACE, "--ignore-not-found", "-o", "name").stdout:
+    """Take out the rules that a test has left in the adapter: they would outlive the namespace."""
+    rules = ("get", "configmap", RECORD, "-n", "monitoring", "--ignore-not-found", "-o", "name")
+    if not kubectl.run(*rules).stdout:
         return
     for hpa in kubectl.get("hpa", "-n", namespace, "-l", f"{MANAGED_BY}={MANAGER}")["items"]:
         target = hpa["spec"]["scaleTargetRef"]
         workload = f"{target['kind']}.{target['apiVersion'].rpartition('/')[0]}/{target['name']}"
         kubectl.run("llm-hpa", "disable", workload, "-n", namespace, check=False)
+    kubectl.run("delete", "hpa", "--all", "-n", namespace)
+    kubectl.run("llm-hpa", "disable", "--only", "rules", "-n", namespace, check=False)
 
 
 @pytest.fixture
