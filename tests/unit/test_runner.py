@@ -57,6 +57,57 @@ def test_totals_come_from_the_report(runner: ModuleType, tmp_path: Path) -> None
     assert (outcome.passed, outcome.failed, outcome.skipped) == (2, 2, 1)
 
 
+RED = (
+    '<testsuites><testsuite tests="3" failures="1" errors="1" skipped="0">'
+    '<testcase classname="tests.unit.test_runner" name="test_a[x-1.5]"><failure/></testcase>'
+    '<testcase classname="tests.cluster.test_faults_adapter.TestARule" name="test_b"><error/></testcase>'
+    '<testcase classname="tests.unit.test_runner" name="test_c"/></testsuite></testsuites>'
+)
+GREEN = '<testsuites><testsuite tests="2" failures="0" errors="0" skipped="0"/></testsuites>'
+
+
+def test_red_tests_are_known_by_the_id_that_pytest_takes(runner: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "r.xml").write_text(RED)
+    outcome = runner.Outcome(ring(runner, "unit"))
+    runner.count(tmp_path / "r.xml", outcome)
+    assert outcome.red == [
+        "tests/unit/test_runner.py::test_a[x-1.5]",
+        "tests/cluster/test_faults_adapter.py::TestARule::test_b",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("code", "report", "verdict", "late"),
+    [(0, GREEN, "passed", 2), (1, RED, "FAILED", 0), (124, GREEN, "FAILED", 0), (0, "", "FAILED", 0)],
+)
+def test_what_is_red_again_stays_red(
+    runner: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    code: int,
+    report: str,
+    verdict: str,
+    late: int,
+) -> None:
+    (tmp_path / "r.xml").write_text(RED)
+    outcome = runner.Outcome(ring(runner, "cluster"))
+    runner.count(tmp_path / "r.xml", outcome)
+    outcome.fail("pytest exit code 1")
+    commands: list[list[str]] = []
+
+    def run(command: list[str], *_: object, **__: object) -> int:
+        commands.append(command)
+        if report:
+            (tmp_path / "cluster-again.xml").write_text(report)
+        return code
+
+    monkeypatch.setattr(runner, "run", run)
+    runner.run_again(outcome, tmp_path)
+    assert commands[0][-1] == "tests/cluster/test_faults_adapter.py::TestARule::test_b"
+    assert (outcome.verdict, len(outcome.late)) == (verdict, late)
+    assert outcome.failed == 2 - late
+
+
 def test_last_line_is_the_total_and_red_is_red(
     runner: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
