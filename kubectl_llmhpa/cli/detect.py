@@ -154,7 +154,7 @@ def read_body(name: str) -> str:
 def _show_body(text: str, command: str, image: str, hint: str, output: str | None) -> None:
     """What a saved metrics page is, as `identify` sees it."""
     from kubectl_llmhpa import engines
-    from kubectl_llmhpa.cli import detect_documents, detect_text
+    from kubectl_llmhpa.cli import detect_documents, detect_text, finding_document
     from kubectl_llmhpa.cli.main import printable
     from kubectl_llmhpa.output import documents
     from kubectl_llmhpa.plan import sanity
@@ -171,7 +171,7 @@ def _show_body(text: str, command: str, image: str, hint: str, output: str | Non
         block = detect_text.no_engine_block(error)
     if output in documents.FORMATS:
         content = {key: item for key, item in content.items() if key not in _CLUSTER_ONLY}
-        content["findings"] = detect_documents.findings(found)
+        content["findings"] = [finding_document.item(one) for one in found]
         click.echo(documents.dump(documents.document("Body", content), output), nl=False)
         return
     lines = map(printable, detect_text.finding_lines(found))

@@ -5,11 +5,11 @@ What is not known is null, never left out and never 0.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from kubectl_llmhpa.api import Json
+from kubectl_llmhpa.cli import finding_document
 from kubectl_llmhpa.engines import EngineFacts, NotAnEngine, Seats, SignalSource
-from kubectl_llmhpa.findings import Finding
 from kubectl_llmhpa.plan import detecting
 from kubectl_llmhpa.plan.detecting import Detection, Template
 from kubectl_llmhpa.plan.sight import EngineSight
@@ -42,7 +42,7 @@ def workload(one: Detection) -> Json:
         **endpoint(sight),
         "hpas": None if one.hpas is None else [view.name for view in one.hpas],
         "templates": [template(each) for each in one.templates],
-        "findings": findings(one.findings),
+        "findings": [finding_document.item(each) for each in one.findings],
         "notes": list(scaled.notes) if scaled else [],
     }
 
@@ -101,21 +101,6 @@ def seats(known: Seats | None) -> Json | None:
     if known is None:
         return None
     return {"value": known.value, "evidence": known.evidence, "proved": known.proved}
-
-
-def findings(found: Iterable[Finding]) -> list[Json]:
-    """Each with its code, severity, object and sentences."""
-    return [
-        {
-            "code": one.code,
-            "severity": one.severity,
-            "object": one.about or None,
-            "seen": one.seen,
-            "why": one.why,
-            "fix": one.fix,
-        }
-        for one in found
-    ]
 
 
 def engine(facts: EngineFacts) -> Json:

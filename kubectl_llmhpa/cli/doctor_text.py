@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
+from kubectl_llmhpa.cli.finding_document import item
 from kubectl_llmhpa.cli.main import printable
 from kubectl_llmhpa.doctor.model import Diagnosis, Judged, Mark
-from kubectl_llmhpa.findings import Finding
 
 _SIGNS = {Mark.OK: "✓", Mark.BROKEN: "✗", Mark.UNKNOWN: "?", Mark.SKIPPED: "-"}
 _COLOURS = {Mark.OK: "green", Mark.BROKEN: "red", Mark.UNKNOWN: "yellow", Mark.SKIPPED: None}
@@ -25,7 +25,9 @@ def text(found: Diagnosis, *, live: bool = False, colour: bool = False) -> str:
     if broken is None:
         word = "armed: it works from the first request on" if found.armed else "healthy"
         unknown = [one.hop for one in found.hops if one.verdict.mark is Mark.UNKNOWN]
-        lines.append(word + (f"; could not be told: {', '.join(unknown)}" if unknown else ""))
+        if unknown:
+            word = f"{word if found.armed else 'nothing broken'}, as far as it could be seen; not seen: {', '.join(unknown)}"
+        lines.append(word)
         return "\n".join(lines)
     lines += block(broken)
     if found.confirms:
@@ -69,24 +71,11 @@ def content(found: Diagnosis) -> dict[str, Any]:
                 "mark": one.verdict.mark.value,
                 "asked": one.verdict.asked or None,
                 "answer": one.verdict.answer,
-                "finding": _finding(one.verdict.finding),
-                "notes": [_finding(each) for each in one.verdict.notes],
+                "finding": item(one.verdict.finding) if one.verdict.finding else None,
+                "notes": [item(each) for each in one.verdict.notes],
             }
             for one in found.hops
         ],
         "confirms": found.confirms or None,
         "unseen": list(found.unseen),
-    }
-
-
-def _finding(one: Finding | None) -> dict[str, str | None] | None:
-    if one is None:
-        return None
-    return {
-        "code": one.code,
-        "severity": one.severity,
-        "about": one.about or None,
-        "seen": one.seen,
-        "why": one.why,
-        "fix": one.fix,
     }

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from kubectl_llmhpa.cli.finding_document import item
 from kubectl_llmhpa.cli.main import printable
 from kubectl_llmhpa.findings import SEVERITIES
 from kubectl_llmhpa.lint.documents import Manifests
@@ -65,18 +66,14 @@ def document(report: Report, manifests: Manifests) -> dict[str, Any]:
 
 
 def _entry(one: Located) -> dict[str, Any]:
-    document, finding = one.document, one.finding
+    document = one.document
     return {
-        "code": finding.code,
-        "severity": finding.severity,
+        **item(one.finding),
+        "object": document.reference or None,
+        "namespace": document.namespace or None,
         "file": None if document.live else document.path,
         "line": one.line or None,
-        "namespace": document.namespace or None,
-        "object": document.reference or None,
         "field": field(one) or None,
-        "seen": finding.seen,
-        "why": finding.why,
-        "fix": finding.fix,
     }
 
 

@@ -6,7 +6,17 @@ A finding says what was seen on which object, why it matters, and the exact fix.
 
 from __future__ import annotations
 
-from kubectl_llmhpa.findings import adapter, autoscalers, chain, engines, manifests, monitors, queries
+from kubectl_llmhpa.findings import (
+    adapter,
+    autoscalers,
+    engines,
+    keda,
+    queries,
+    reading,
+    scraping,
+    serving,
+    targets,
+)
 from kubectl_llmhpa.findings.model import SEVERITIES, Finding, Rule, Severity
 
 __all__ = ["RULES", "SEVERITIES", "Finding", "Rule", "Severity", "found"]
@@ -14,7 +24,7 @@ __all__ = ["RULES", "SEVERITIES", "Finding", "Rule", "Severity", "found"]
 #: Every code and its rule.
 RULES = {
     rule.code: rule
-    for module in (engines, chain, autoscalers, manifests, queries, adapter, monitors)
+    for module in (reading, engines, targets, scraping, queries, adapter, keda, serving, autoscalers)
     for rule in module.ROWS
 }
 

@@ -1,10 +1,68 @@
-"""Findings of `lint` about prometheus-adapter: its rules, its Helm values, its intervals."""
+"""Findings about prometheus-adapter: its rules, its Helm values, its intervals, what it serves by them."""
 
 from __future__ import annotations
 
 from kubectl_llmhpa.findings.model import Rule
 
 ROWS: tuple[Rule, ...] = (
+    Rule(
+        "rule-will-be-lost", "warning", "The adapter serves by a rule that its configuration file no longer has",
+        "its next restart loses the metric, and the HPA with it",
+        "run enable again, or put the rule into {source}",
+    ),
+    Rule(
+        "adapter-wrong-address", "error", "The adapter asks for a Prometheus where there is none",
+        "it finds no series, so its list is empty and every HPA gets 404",
+        "set --prometheus-url={url} (chart: prometheus.url, prometheus.port) of deployment {namespace}/{name}",
+        "The chart's default is http://prometheus.default.svc. Its log says `unable to update list of all "
+        "metrics`, while its pod is Ready and the APIService Available.",
+    ),
+    Rule(
+        "adapter-rule-refused", "error", "One rule that Prometheus refuses empties the whole list",
+        "every metric of the adapter is gone, for everybody",
+        "correct that rule in configmap {config}, then: kubectl -n {namespace} rollout restart deployment/{name}",
+        "prometheus-adapter 0.12 asks for the series of all rules and gives up when one answer is an error. Pod "
+        "and APIService look healthy; HPAs fail within 16 s of the restart.",
+    ),
+    Rule(
+        "adapter-lists-nothing", "error", "The adapter lists no metric at all",
+        "every HPA that it serves gets 404",
+        "see: kubectl -n {namespace} logs deployment/{name}",
+        "It has no rules, none of them finds a series, or it cannot ask its Prometheus.",
+    ),
+    Rule(
+        "metric-not-listed", "error", "A rule serves a metric, and the adapter does not list it",
+        "the HPA gets 404 until it does",
+        "wait for its next look; then see whether the rule's seriesQuery finds the series{near}",
+        "It lists what its series queries found at its last look (--metrics-relist-interval), not what rules "
+        "could serve.",
+    ),
+    Rule(
+        "adapter-not-restarted", "error", "The adapter runs with an older file than the ConfigMap has",
+        "it reads its rules once, at its start",
+        "kubectl rollout restart of the adapter",
+        "The file in the pod changes after a minute or so, and the running program does not look. After the "
+        "restart the name is listed within 2 to 12 s.",
+    ),
+    Rule(
+        "rule-without-pod", "error", "The adapter answers for a metric without any pod",
+        "the HPA says `no metrics returned from custom metrics API`",
+        "aggregate in the rule's metricsQuery by (<<.GroupBy>>), and keep the pod label",
+        "A query that drops the pod label is answered with HTTP 200 and an empty list.",
+    ),
+    Rule(
+        "last-series-wins", "error", "A pod has several series, and the rule does not add them up",
+        "the adapter serves the last in label order, so the other ranks do not count",
+        "use sum by (<<.GroupBy>>) in metricsQuery for counts, max by for ratios",
+        "Engine 0 at 3 and engine 1 at 17 give 17; 17 and 3 give 3; 5 and 1 give 1. It is steady, and wrong.",
+    ),
+    Rule(
+        "adapter-query-fails", "error", "The adapter's query fails",
+        "the HPA has no number, and keeps the replicas as they are",
+        "see: kubectl {logs}",
+        "`Internal error occurred: unable to fetch metrics`: Prometheus refuses the query or does not answer. At "
+        "the next restart such a rule empties the list for everybody.",
+    ),
     Rule(
         "adapter-config-refused", "error", "A rule file that prometheus-adapter does not load",
         "the adapter ends at its next start: without a readiness probe every HPA that it serves loses its metrics",

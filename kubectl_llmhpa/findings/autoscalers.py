@@ -1,10 +1,55 @@
-"""Findings about an autoscaler and its workload: targets, limits, behaviour, room."""
+"""Findings about an autoscaler: its metrics and targets, limits, behaviour, and what becomes of its decision."""
 
 from __future__ import annotations
 
 from kubectl_llmhpa.findings.model import Rule
 
-ROWS = (
+ROWS: tuple[Rule, ...] = (
+    Rule(
+        "no-autoscaler", "error", "Nothing scales the workload",
+        "its replicas stay as they are, whatever the load",
+        "{command}",
+        "No HPA and no ScaledObject in its namespace has it as scaleTargetRef.",
+    ),
+    Rule(
+        "stuck-at-zero", "error", "At 0 replicas, and nothing brings them back",
+        "an HPA does nothing for a workload with 0 replicas that it did not scale there itself",
+        "scale it to 1 by hand",
+        "`ScalingDisabled`: a Deployment made with 0 replicas, or an HPA that was made again meanwhile. Where "
+        "only percentages are allowed to be added, 100 % of 0 is 0.",
+    ),
+    Rule(
+        "one-metric-invalid", "error", "One of several metrics cannot be computed",
+        "the HPA scales up on the others, and never down",
+        "see: kubectl -n {namespace} describe hpa {name}",
+        "ScalingActive stays True when another metric asks for more; only an event and an entry without a type in "
+        "status.currentMetrics betray it.",
+    ),
+    Rule(
+        "hpa-cannot-compute", "error", "The controller says that it cannot compute",
+        "the replicas stay as they are",
+        "see: kubectl -n {namespace} describe hpa {name}",
+        "Its words are those of its last look, up to 15 s ago; what mends itself shows True after the next.",
+    ),
+    Rule(
+        "at-maximum", "warning", "The load asks for more than the maximum",
+        "requests queue, and the HPA adds nothing",
+        "raise the maximum of {max}, or see whether the target fits the unit of the metric",
+        "For long, it is often a target of another unit: 5 for a ratio, 1 for a percentage, a total as AverageValue.",
+    ),
+    Rule(
+        "scale-not-written", "error", "The controller may not or cannot write the new size",
+        "the replicas stay as they are",
+        "see the message: an admission webhook, a conflict, a missing right",
+        "`AbleToScale=False FailedUpdateScale`, and events FailedRescale.",
+    ),
+    Rule(
+        "replicas-fought", "error", "Somebody else writes the replicas too",
+        "what the HPA writes is taken back, again and again",
+        "take spec.replicas out of what {who} applies (Argo CD: ignoreDifferences), or let one of them alone scale",
+        "The managed fields tell who wrote `spec.replicas` last; rescales to one and the same size in a row tell "
+        "that it was taken back.",
+    ),
     Rule(
         "enable-refused", "info", "Something else scales the workload, or keeps an HPA from doing so",
         "enable makes no HPA for it as it is",
@@ -33,34 +78,6 @@ ROWS = (
         "vLLM called its KV-cache use `vllm:gpu_cache_usage_perc` up to 0.11 and `vllm:kv_cache_usage_perc` from "
         "0.9.2 on. Over the wrong name the HPA says `<unknown>` (`FailedGetPodsMetric`), a KEDA query is empty. The "
         "version is that of the image's tag. Silence it where a rule of your adapter serves the name from both.",
-    ),
-    Rule(
-        "slow-start", "warning", "Pods take long to become ready",
-        "a replica asked for during a burst serves only after that",
-        "keep a warm replica above the base load: --min 2 or more",
-        "A pod that takes 10 minutes to load its model serves 10 minutes after the queue began. At 5 requests per "
-        "second that are 3,000 requests which the replicas before it have to take or turn away.",
-    ),
-    Rule(
-        "gpu-capacity", "warning", "The nodes have no room for --max replicas",
-        "replicas above {room} will stay Pending until nodes are added",
-        "lower --max or make sure that nodes are added",
-    ),
-    Rule(
-        "quota", "warning", "A resource quota is below what --max replicas need",
-        "replicas above {room} cannot be created",
-        "raise the quota or lower --max",
-        "8 replicas of 2 GPUs need 16. A quota of `requests.nvidia.com/gpu: 8` creates 4; the others never come "
-        "about, and the HPA goes on wanting 8.",
-    ),
-    Rule(
-        "grace-period", "warning", "A generation may outlast the grace period of its pod",
-        "a generation that is not done when its pod is scaled in is cut off",
-        "set terminationGracePeriodSeconds above the longest generation, or use --scale-down disabled",
-        "2,000 tokens at 25 tokens per second are 80 s. After the 30 s that Kubernetes gives a pod by default the "
-        "engine is killed in the middle of the answer. `terminationGracePeriodSeconds: 300` gives the longest "
-        "generation its time; a `preStop` hook that waits until nothing runs keeps it from being routed to "
-        "meanwhile. Silence it for short answers.",
     ),
     Rule(
         "latency-of-pods", "warning", "A latency as a metric of pods",
@@ -112,20 +129,6 @@ ROWS = (
         "write type: {form}",
         "External with `type: Value` and `averageValue: 5` works as an average: 20 in all are 4 replicas. With "
         "`type: AverageValue` and `value: 5` it multiplies: 2 replicas become 8, then the maximum.",
-    ),
-    Rule(
-        "no-scale-subresource", "error", "A scale target without a scale subresource",
-        "nothing can read or set its replicas, so no metric is ever looked at",
-        "{remedy}",
-        "The controller asks for `.../scale` of the target first. For a KServe InferenceService the answer is 404, "
-        "the HPA says `FailedGetScale`, and metrics for CPU fail with it.",
-    ),
-    Rule(
-        "scale-target-kind", "error", "A scale target of an API group that has no such kind",
-        "the controller finds no such kind and does nothing",
-        "write apiVersion: {version}",
-        "`kind: Deployment` without `apiVersion: apps/v1` is looked up in the core group: `no matches for kind "
-        "\"Deployment\" in group \"\"`.",
     ),
     Rule(
         "two-scalers", "error", "Two autoscalers of one workload",
@@ -192,48 +195,5 @@ ROWS = (
         "The controller remembers in the condition `ScaledToZero` that it took a workload to zero. An HPA that was "
         "made anew meanwhile, a workload that was set to 0 by hand or created with 0, and a controller without the "
         "gate HPAScaleToZero (on from 1.37) say `ScalingDisabled` for ever, at four times the target too.",
-    ),
-    Rule(
-        "silent-zero", "warning", "A lost metric that KEDA takes for zero",
-        "a broken query or scrape looks like no load, and the replicas go to the minimum",
-        'set ignoreNullValues: "false" in the trigger',
-        "An empty result, NaN and infinity are 0 by default: 3 replicas went to 1 under load, with `Ready=True` "
-        "and no event. With `\"false\"` the replicas stay, and the ScaledObject says `TriggerError`.",
-    ),
-    Rule(
-        "fallback-takes-away", "warning", "A fallback that takes replicas away",
-        "when Prometheus fails under load, replicas above the fallback go",
-        "set fallback.behavior: currentReplicasIfHigher",
-        "`replicas: 6` with the default behavior: at 8 replicas a failing query means 6. currentReplicasIfHigher "
-        "gives 6 from 3, and 8 from 8. While a fallback is active the ScaledObject is Ready and the HPA shows a "
-        "number that nobody measured.",
-    ),
-    Rule(
-        "fallback-never-used", "warning", "A fallback that no fault sets off",
-        "an empty result counts as 0 and is no fault, so the fallback waits for ever",
-        'set ignoreNullValues: "false" in the trigger',
-        "A fallback starts after failures. With ignoreNullValues true, its default, a query without a result "
-        "succeeds with 0, and the replicas go to the minimum instead of to the fallback.",
-    ),
-    Rule(
-        "trigger-refused", "error", "A trigger that KEDA accepts and then cannot use",
-        "KEDA makes no HPA of it (ScaledObjectCheckFailed), or the trigger never gives a number",
-        "{fix}",
-        "The webhook accepts a Prometheus trigger without `threshold` or with `metricType: Utilization`; the "
-        "operator says only later `missing required parameter \"threshold\"`.",
-    ),
-    Rule(
-        "slow-loop", "warning", "A loop that looks more rarely than queues build up",
-        "a burst is seen only after {lag} s, before a pod even begins to start",
-        "set pollingInterval to 15 or less",
-        "The ways add up: scrape 15 s, polling 60 s, the HPA's sync 15 s are up to 90 s until the decision. At 5 "
-        "requests per second 450 wait by then.",
-    ),
-    Rule(
-        "removed-api-version", "error", "An API version that no longer exists",
-        "the API server refuses it: no matches for kind",
-        "write apiVersion: autoscaling/v2",
-        "autoscaling/v2beta1 went with Kubernetes 1.25, v2beta2 with 1.26; v2 is there from 1.23 on. "
-        "autoscaling/v1 knows CPU only.",
     ),
 )  # fmt: skip

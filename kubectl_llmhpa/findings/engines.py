@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kubectl_llmhpa.findings.model import Rule
 
-ROWS = (
+ROWS: tuple[Rule, ...] = (
     Rule(
         "last-rank-only", "warning", "A data-parallel vLLM 0.8.5 to 0.9.2 exposes its last rank only",
         "the load is under-reported and no query can repair it",
@@ -49,11 +49,15 @@ ROWS = (
         "metrics-off", "error", "The engine runs without its metrics endpoint",
         "nothing can be scraped, so an HPA has no number",
         "{switch_on} (this restarts the pods)",
+        "SGLang and LMDeploy serve metrics only with `--enable-metrics`, llama.cpp only with `--metrics`. Without it "
+        "the page answers with an error, the scrape target is down, and the HPA says `<unknown>`.",
     ),
     Rule(
         "metrics-hidden", "error", "A flag hides all of the engine's metrics",
         "nothing can be scraped, so an HPA has no number",
         "remove {flag} from its command line (this restarts the pods)",
+        "With `--disable-log-stats` vLLM serves a metrics page without any `vllm:` series: the scrape target is up, "
+        "and no query has a result.",
     ),
     Rule(
         "armed", "info", "The engine has not exposed its series yet",
@@ -64,26 +68,13 @@ ROWS = (
         "json-metrics", "error", "/metrics of trtllm-serve is JSON",
         "every read takes the statistics out of its queue, so a scraper there loses them",
         "scrape /prometheus/metrics and let nothing poll /metrics",
+        "`/metrics` of trtllm-serve gives each iteration's statistics once, as JSON, which Prometheus cannot read: the "
+        "target is down, and each scrape empties the queue for everybody else.",
     ),
     Rule(
         "stale-gauge", "warning", "Requests run or wait while no counter moves",
         "a gauge that was not reset keeps the replicas up",
         "restart that pod; newer versions of the engine mend this",
-    ),
-    Rule(
-        "router-in-match", "error", "The selector matches a router beside the engines",
-        "its numbers are those of other pods and are counted twice",
-        "select the engine pods only",
-    ),
-    Rule(
-        "two-versions", "info", "Pods of two templates run side by side",
-        "they may expose different names and seats",
-        "nothing to do while a rollout is under way: rules accept every name",
-    ),
-    Rule(
-        "multi-node-workers", "warning", "The scale selector matches pods without metrics",
-        "a Pods metric counts them as missing, which damps every move",
-        "scale by an object whose selector matches the leaders only",
     ),
     Rule(
         "bounded-queue", "warning", "The engine refuses requests beyond a length of its queue",
@@ -99,5 +90,35 @@ ROWS = (
         "deferred-waiting", "info", "Waiting includes requests whose KV cache is still being fetched",
         "more replicas do not make those faster",
         "use vLLM 0.20 or newer, where only the capacity reason counts",
+    ),
+    Rule(
+        "no-metrics-page", "error", "A ready pod shows no metrics of an engine",
+        "nothing can be scraped, so an HPA has no number",
+        "switch the engine's metrics on, or declare the port that serves them ({port} was asked)",
+        "Usual causes: the metrics flag is off, the port is another one, TLS is on, PROMETHEUS_MULTIPROC_DIR "
+        "points at an empty folder, or the pod is a router in front of the engines. Ask it by hand: kubectl get "
+        "--raw /api/v1/namespaces/NS/pods/POD:PORT/proxy/metrics.",
+    ),
+    Rule(
+        "no-engine", "error", "The pods are no engine",
+        "they expose {what}, which has no queue of its own",
+        "scale the engines behind it",
+        "A router, a gateway or an exporter often re-exports its engines' names. Its numbers are those of other "
+        "pods.",
+    ),
+    Rule(
+        "not-a-number", "error", "A metric is NaN or infinite",
+        "the HPA takes that for 0 and votes for the minimum",
+        "guard the query so that it gives nothing instead (`... >= 0`), or scale by a gauge",
+        "prometheus-adapter turns NaN into 0 (custom) or -9223372036854775808m (external), +Inf into the latter, "
+        "and KEDA both into 0: 2 replicas go to 1 under load. A quotient without traffic and a quantile of an "
+        "empty histogram are NaN.",
+    ),
+    Rule(
+        "metric-not-exposed", "error", "An HPA asks for a metric that the live engine does not expose",
+        "there will never be a sample of it",
+        "ask for {near}",
+        "Names change with versions: vLLM's `gpu_cache_usage_perc` became `kv_cache_usage_perc`. The live page "
+        "decides.",
     ),
 )  # fmt: skip

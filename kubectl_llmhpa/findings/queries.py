@@ -1,4 +1,4 @@
-"""Findings of `lint` about PromQL: the queries of KEDA's triggers and of prometheus-adapter's rules."""
+"""Findings about PromQL: the queries of KEDA's triggers and of prometheus-adapter's rules."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import pytest
 from kubectl_llmhpa.api import Json
 from kubectl_llmhpa.doctor import HOPS, Facts, Mark, codec, diagnose
 from kubectl_llmhpa.doctor.facts import Problem, ScrapeTarget, Series
-from kubectl_llmhpa.findings import RULES, chain
+from kubectl_llmhpa.findings import RULES
 from tests import loading
 from tests.unit.doctor_cases import CASES
 from tests.unit.doctor_changes import (
@@ -52,6 +52,7 @@ def test_the_first_broken_hop_and_its_cause(case: Case) -> None:
     assert finding.why
     assert finding.fix
     assert "{" not in finding.why
+    assert "llm-hpa -n" not in finding.fix  # flags stand behind the command
     behind = [one.verdict.mark for one in found.hops[[one.hop for one in found.hops].index(case.hop) + 1 :]]
     assert set(behind) <= {Mark.UNKNOWN}
 
@@ -66,7 +67,15 @@ def test_a_healthy_chain_has_no_broken_hop(name: str) -> None:
 
 
 def test_every_code_of_the_chain_is_a_case() -> None:
-    assert {rule.code for rule in chain.ROWS} - {case.code for case in CASES} - _NOTES == set()
+    package = loading.ROOT / "kubectl_llmhpa"
+    said = {
+        folder: "".join(path.read_text() for path in (package / folder).glob("*.py"))
+        for folder in ("doctor", "lint", "plan")
+    }
+    by = {code: {folder for folder, text in said.items() if f'"{code}"' in text} for code in RULES}
+    codes = {code for code, folders in by.items() if folders == {"doctor"}}
+    assert len(codes) > 50
+    assert codes - {case.code for case in CASES} - _NOTES == set()
 
 
 def test_every_code_of_a_failure_mode_is_on_the_page() -> None:
@@ -119,7 +128,7 @@ def test_a_monitor_is_written_for_an_autoscaler_of_others() -> None:
         diagnose(both(change, on("scaler", ours=ours))(ADAPTER)).broken.verdict.finding.fix  # type: ignore[union-attr]
         for ours in (True, False)
     )
-    assert by_us == f"kubectl llm-hpa -n {ADAPTER.namespace} enable StatefulSet/vllm-inference"
+    assert by_us == f"kubectl llm-hpa enable statefulset/vllm-inference -n {ADAPTER.namespace}"
     before, made, after = by_others.split("'")
     assert (before, after) == ("echo ", " | kubectl apply -f -")
     made = json.loads(made)

@@ -10,10 +10,8 @@ from hypothesis import strategies as st
 
 from kubectl_llmhpa.engines import ENGINES, Kind, over_all
 from kubectl_llmhpa.engines.promql import served
-from kubectl_llmhpa.findings import adapter, monitors, queries
 from kubectl_llmhpa.lint import documents, promql, registry
 from kubectl_llmhpa.lint.promql import NotPromQL, Shape
-from tests.unit.test_lint_rules import BROKEN, expected
 
 W = "vllm:num_requests_waiting"
 KV = "vllm:kv_cache_usage_perc"
@@ -255,10 +253,3 @@ def test_triggers_of_a_formula_are_not_judged_one_by_one() -> None:
     formula = "  advanced: {scalingModifiers: {formula: a * 3, target: '5'}}\n  triggers:\n"
     assert found(mean) == [(11, "average-divided-again")]
     assert found(mean.replace("  triggers:\n", formula)) == []
-
-
-def test_every_rule_about_queries_rules_and_monitors_has_a_broken_manifest_and_a_lesson() -> None:
-    rules = [*queries.ROWS, *adapter.ROWS, *monitors.ROWS]
-    shown = {code for path in BROKEN for code in expected(path)}
-    assert {rule.code for rule in rules} - shown == set()
-    assert [rule.code for rule in rules if not rule.lesson] == []

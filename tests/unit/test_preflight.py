@@ -84,3 +84,18 @@ def test_nothing_is_asked_while_the_most_does_not_grow() -> None:
     reader = Lists()
     assert found(reader, 3, before=3, gpus=1) == []
     assert reader.asked == []
+
+
+@pytest.mark.parametrize(
+    ("ready", "expected"),
+    [("10:02:00Z", []), ("10:20:00Z", ["slow-start: a pod took 1200 s from scheduled to ready"])],
+)
+def test_pods_that_take_long_to_start(ready: str, expected: list[str]) -> None:
+    times = {"PodScheduled": "10:00:00Z", "Ready": ready}
+    conditions = [
+        {"type": kind, "status": "True", "lastTransitionTime": f"2026-11-27T{at}"}
+        for kind, at in times.items()
+    ]
+    started = {**pod("a"), "status": {"conditions": conditions}}
+    made = preflight.findings(cast(Reader, Lists()), WORKLOAD, [started], 3, 10.0)
+    assert [f"{one.code}: {one.seen}" for one in made] == expected
