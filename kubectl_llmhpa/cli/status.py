@@ -212,14 +212,14 @@ def _nothing(question: Question, form: Form) -> None:
 
 def _missing(reader: Reader, question: Question, found: Sequence[Autoscaler]) -> None:
     """Raise LlmHpaError for the first name that nothing was found for."""
-    from kubectl_llmhpa.workloads import missing
-
     there = {(one.view.target.kind, one.view.target.name) for one in found}
     there |= {(HPAS.kind, one.view.name) for one in found if one.exists}
     there |= {(SCALED_OBJECTS.kind, one.scaled_object) for one in found}
     for kind, name in question.named:
         if (kind, name) in there:
             continue
+        from kubectl_llmhpa.workloads import missing
+
         namespace = question.namespace or reader.namespace
         scaler = scaler_named(kind)
         raise (

@@ -7,7 +7,6 @@ has measured it.
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 
@@ -16,6 +15,7 @@ import pytest
 from kubectl_llmhpa.cli.main import COMMANDS
 
 ALLOWED_PACKAGES = {"click", "kubectl_llmhpa", "_virtualenv", "_distutils_hack", "sitecustomize"}
+#: What `main` may load for its help.
 ALLOWED_OF_OURS = {
     "kubectl_llmhpa",
     "kubectl_llmhpa.cli",
@@ -24,16 +24,19 @@ ALLOWED_OF_OURS = {
     "kubectl_llmhpa.errors",
 }
 # Standard library, but slow to import, and nothing that a help text needs.
-SLOW_STANDARD_LIBRARY = {"asyncio", "concurrent.futures", "email", "http.client", "importlib.metadata", "ssl"}
+SLOW_STANDARD_LIBRARY = {
+    "asyncio", "concurrent.futures", "dataclasses", "email", "http.client", "importlib.metadata",
+    "json", "logging", "pathlib", "ssl", "subprocess", "tempfile", "traceback", "urllib.parse",
+}  # fmt: skip
 
 
 def modules_after(code: str) -> set[str]:
     """Which modules are loaded after the code ran in an interpreter of its own."""
-    report = "import json, sys; sys.__stderr__.write(json.dumps(sorted(sys.modules)))"
+    report = "import sys; sys.__stderr__.write(' '.join(['loaded:', *sys.modules]))"
     done = subprocess.run(
         [sys.executable, "-c", f"{code}\n{report}"], capture_output=True, text=True, check=True, timeout=30
     )
-    return set(json.loads(done.stderr))
+    return set(done.stderr.rpartition("loaded:")[2].split())
 
 
 RUN_HELP = """
@@ -92,6 +95,45 @@ def test_completion_loads_nothing_of_ours_but_the_command_line() -> None:
 @pytest.mark.parametrize("module", ["kubectl_llmhpa.kube", "kubectl_llmhpa.kube.watching"])
 def test_reading_and_watching_load_no_kubernetes_client(module: str) -> None:
     assert modules_after(f"import {module}") & HEAVY == set()
+
+
+RUN_TO_THE_PROXY = """
+import sys
+from kubectl_llmhpa.cli.main import main
+from kubectl_llmhpa.kube import proxy
+def stop(self, connection, *, read_only):
+    sys.exit()
+proxy.Proxy.__init__ = stop
+try:
+    main(["status", "-A"])
+except SystemExit:
+    pass
+"""
+#: What `status` loads while the proxy starts.
+WHILE_IT_STARTS = ("kube.transport", "status.question", "status.look", "cli.status_text")
+
+
+def test_the_proxy_of_status_starts_before_anything_of_status_is_loaded() -> None:
+    loaded = modules_after(RUN_TO_THE_PROXY)
+    assert (
+        loaded & (HEAVY | {"concurrent.futures", "http.client", "json", "logging", "ssl", "tempfile"})
+        == set()
+    )
+    ours = {name for name in loaded if name.startswith("kubectl_llmhpa")} - ALLOWED_OF_OURS
+    assert ours <= {
+        f"kubectl_llmhpa.{name}"
+        for name in ("api", "cli.connection", "cli.status", "kube", "kube.cluster", "kube.proxy")
+    }
+
+
+def test_status_loads_what_it_needs_alone() -> None:
+    loaded = modules_after("".join(f"import kubectl_llmhpa.{name}\n" for name in WHILE_IT_STARTS))
+    assert loaded & (HEAVY | {"email", "http.client", "ssl", "tempfile", "yaml"}) == set()
+    folders = {name.split(".")[1] for name in loaded if name.startswith("kubectl_llmhpa.")}
+    assert (
+        folders & {"backends", "bench", "doctor", "explain", "lint", "monitoring", "plan", "workloads"}
+        == set()
+    )
 
 
 RUN_LINT = """
