@@ -37,14 +37,16 @@ def explain(workload: tuple[str, ...], what_if: str, output: str | None, connect
       kubectl llm-hpa explain sts/vllm --what-if waiting=40,max=10
       kubectl llm-hpa explain hpa/vllm -o json
     """
-    from kubectl_llmhpa.explain import find, look, replay
-    from kubectl_llmhpa.explain import what_if as wishes
     from kubectl_llmhpa.workloads import parse
 
     parse(workload)  # bad usage is told before anything is connected to
     if what_if:
+        from kubectl_llmhpa.explain import what_if as wishes
+
         wishes.parse(what_if)
     with connect(connection, read_only=True) as cluster:
+        from kubectl_llmhpa.explain import find, look, replay
+
         found = [look(cluster, hpa) for hpa in find(cluster, workload, cluster.namespace)]
     explained = [
         replay(wishes.apply(one, what_if), before=one, what_if=what_if) if what_if else replay(one)
