@@ -27,7 +27,7 @@ from tests.cluster.stub_workload import Stub
 from tests.cluster.test_faults_keda import EXTERNAL, taken_over
 from tests.cluster.topologies import made
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 PROMETHEUS = "/api/v1/namespaces/monitoring/services/kube-prometheus-stack-prometheus:9090/proxy/api/v1/query"
 RAW = "<<.Series>>{<<.LabelMatchers>>}"
@@ -94,6 +94,8 @@ FAULTS = (
 )  # fmt: skip
 #: In a namespace of its own, with a quota of one pod.
 QUOTA = Fault(28, "crowded", "effect", "quota-exceeded", ("describe quota",))
+#: The PodMonitors that Prometheus makes something of.
+SCRAPED = {SCENE, "label", "tls", "path", "blocked"}
 HEALTHY = ("whole", "whole-keda", "starting")
 
 
@@ -185,7 +187,7 @@ def objects(place: Place) -> list[Json]:
         place.workload("tls", tls=True, scraped=False), place.monitor("tls"), place.hpa("tls"),
         place.workload("path", scraped=False), place.monitor("path", path="/nothing"), place.hpa("path"),
         place.workload("blocked", scraped=False), place.hpa("blocked"),
-        place.monitor("blocked", relabelings=[{"targetLabel": "__address__", "replacement": "10.244.0.254:8000"}]),
+        place.monitor("blocked", relabelings=[{"targetLabel": "__address__", "replacement": "10.244.255.254:8000"}]),
         place.workload("everybody"), place.keda("everybody", f"sum({WAITING})"),
         place.pending("pending"), place.hpa("pending", least=2),
         place.workload("ratio"), place.hpa("ratio", CACHE, "5"),
@@ -228,13 +230,13 @@ def scene(kubectl: Kubectl, llm_hpa: Plugin, adapter: SharedAdapter) -> Iterator
         kubectl.apply(*objects(place), *crowded(other))
         Stage(kubectl, place.namespace).put(no_selector)
         adapter.write(RULES, EXTERNAL_RULES)
-        until(lambda: running(kubectl, place) >= 30, 150, "the pods run")
+        until(lambda: not unready(kubectl, place), 150, "the pods are ready")
         drive(kubectl, place)
-        until(lambda: scraped(kubectl, place) >= 20, 120, "Prometheus has their samples")
+        until(lambda: jobs(kubectl, place) >= SCRAPED, 120, "Prometheus has asked them")
         adapter.restart()
         until(lambda: adapter.lists(RUNNING) and adapter.lists(CACHE), 60, "the adapter lists the metrics")
         fight(kubectl, place)
-        until(lambda: settled(kubectl, found), 60, "the controllers have looked")
+        until(lambda: settled(kubectl, found), 120, "the controllers have looked")
         asked = {one.name: (one.name, one.asked) for one in FAULTS} | {one: (one, "") for one in HEALTHY}
         with ThreadPoolExecutor(4) as pool:
             answers = {name: pool.submit(found.ask, *words) for name, words in asked.items()}
@@ -243,9 +245,11 @@ def scene(kubectl: Kubectl, llm_hpa: Plugin, adapter: SharedAdapter) -> Iterator
         yield found
 
 
-def running(kubectl: Kubectl, place: Place) -> int:
-    phase = ("--field-selector=status.phase=Running", "--no-headers")
-    return len(kubectl.run("get", "pods", "-n", place.namespace, *phase).stdout.splitlines())
+def unready(kubectl: Kubectl, place: Place) -> set[str]:
+    """Deployments without a ready pod that will have one."""
+    found = {one["metadata"]["name"]: one for one in kubectl.get("deploy", "-n", place.namespace)["items"]}
+    ready = {name for name, one in found.items() if one.get("status", {}).get("readyReplicas")}
+    return found.keys() - ready - {"starting", "asleep", "asleep-too"}
 
 
 def drive(kubectl: Kubectl, place: Place) -> None:
@@ -259,12 +263,11 @@ def drive(kubectl: Kubectl, place: Place) -> None:
     show("silent", 1, absent=("running", "waiting", "kv"))
 
 
-def scraped(kubectl: Kubectl, place: Place) -> int:
-    """The pods of which Prometheus has samples."""
-    query = f'count(count by (pod) ({RUNNING}{{namespace="{place.namespace}"}}))'
+def jobs(kubectl: Kubectl, place: Place) -> set[str]:
+    """The PodMonitors of which Prometheus has asked a pod."""
+    query = f'count by (job) (up{{namespace="{place.namespace}"}})'
     answer = json.loads(kubectl.run("get", "--raw", f"{PROMETHEUS}?query={quote(query)}").stdout)
-    result = answer["data"]["result"]
-    return int(result[0]["value"][1]) if result else 0
+    return {one["metric"]["job"].rpartition("/")[2] for one in answer["data"]["result"]}
 
 
 def fight(kubectl: Kubectl, place: Place) -> None:
