@@ -199,6 +199,7 @@ def _policy(
                 f"kept the live targets ({now}); this version's are {new}: --reset-defaults applies them"
             )
             reasons = [f"{metric} {value.normalize():f}: kept" for metric, value in kept.items()]
+        notes += _kept_horizons(wanted, live)
     if live is not None and not wishes.reset_defaults:
         shape = scalers.behavior(live.object)
         if shape is not None and scalers.kept_behavior(wanted.behavior, live, wishes) != wanted.behavior:
@@ -206,6 +207,17 @@ def _policy(
                 "kept the live behavior, which is not this version's default: --reset-defaults applies that"
             )
     return wanted, [*reasons, *wanted.reasons], notes
+
+
+def _kept_horizons(wanted: policy.Policy, live: Live) -> list[str]:
+    """A note for each live forecast that would be for another time today."""
+    kept = scalers.horizons(live.object)
+    return [
+        f"kept the live forecast, {kept[one.signal]} s ahead; today it would be {one.forecast.ahead} s: "
+        f"--policy {wanted.preset} applies it"
+        for one in wanted.targets
+        if one.forecast is not None and kept.get(one.signal, one.forecast.ahead) != one.forecast.ahead
+    ]
 
 
 def _least(wishes: Wishes, live: Live | None) -> int:

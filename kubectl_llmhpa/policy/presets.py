@@ -167,8 +167,10 @@ def targets_of(
 def _why(reason: str, ahead: Forecast | None, start_up: float | None) -> str:
     if ahead is None:
         return reason
-    known = "assumed" if start_up is None else "as its pods took"
-    return f"{reason}; as forecast for {ahead.ahead} s from now, when a pod asked for now is ready ({known})"
+    took = (
+        f"{USUAL_START_S:g} s to be ready, assumed" if start_up is None else f"{start_up:.0f} s to be ready"
+    )
+    return f"{reason}; as forecast for {ahead.ahead} s from now: a pod takes {took}"
 
 
 def _shares(facts: EngineFacts, share: Decimal, queue: Decimal, cache: Decimal) -> tuple[Wish, ...]:

@@ -28,6 +28,15 @@ from tests.unit.test_plan import stored
 AHEAD = Wishes(max_replicas=5, backend=KEDA, preset="anticipate")
 
 
+def test_the_reason_tells_the_horizon_and_the_start_up() -> None:
+    said = [
+        decide(known(8), preset="anticipate", external=True, start_up=took).targets[0].reason
+        for took in (None, 600)
+    ]
+    assert said[0].endswith("as forecast for 135 s from now: a pod takes 120 s to be ready, assumed")
+    assert said[1].endswith("as forecast for 300 s from now: a pod takes 600 s to be ready")
+
+
 def known(seats: int) -> Any:
     return scalers.facts_for([], seats, "told")
 
@@ -111,6 +120,11 @@ class TestDayTwo:
         live = self.live()
         made = plan(Wishes(), live)
         assert made.scaler.object["spec"] == live["spec"]
+        assert "kept the live forecast, 300 s ahead; today it would be 135 s" in " ".join(made.notes)
+
+    def test_the_same_horizon_is_no_note(self) -> None:
+        made = plan(Wishes(), self.live(int(USUAL_START_S) + LAG_S))
+        assert not any("forecast" in note for note in made.notes)
 
     def test_asked_for_again_it_is_made_anew(self) -> None:
         assert horizon(queries(plan(AHEAD, self.live()))["in-flight"]) == USUAL_START_S + LAG_S
