@@ -26,7 +26,8 @@ def text(found: Diagnosis, *, live: bool = False, colour: bool = False) -> str:
         word = "armed: it works from the first request on" if found.armed else "healthy"
         unknown = [one.hop for one in found.hops if one.verdict.mark is Mark.UNKNOWN]
         if unknown:
-            word = f"{word if found.armed else 'nothing broken'}, as far as it could be seen; not seen: {', '.join(unknown)}"
+            word = word if found.armed else "nothing broken"
+            word += f", as far as it could be seen; not seen: {', '.join(unknown)}"
         lines.append(word)
         return "\n".join(lines)
     lines += block(broken)

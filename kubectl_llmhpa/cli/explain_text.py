@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 import click
@@ -12,6 +11,7 @@ from kubectl_llmhpa.explain import Explained, Explanation
 from kubectl_llmhpa.explain.words import number, ratio
 from kubectl_llmhpa.hpa.arithmetic import Invalid, Metric, Outcome, Proposal, ScalingRules, Spec
 from kubectl_llmhpa.hpa.arithmetic.limits import Limited
+from kubectl_llmhpa.hpa.failures import without_selectors
 from kubectl_llmhpa.output.tables import fields
 from kubectl_llmhpa.output.terminal import escape
 
@@ -19,8 +19,6 @@ from kubectl_llmhpa.output.terminal import escape
 SHOWN = 8
 #: What is named on one line.
 _NAMES = 4
-#: What the controller prints of a metric's selector, in every message about it.
-_SELECTOR = re.compile(r"\(&LabelSelector\{[^)]*\}\)|\(nil\)")
 _RATES = {"ScaleUpLimit": "the scale-up policies", "ScaleDownLimit": "the scale-down policies"}
 _ENDS = {"TooManyReplicas": "the maximum", "TooFewReplicas": "the minimum"}
 _CUT_BY = {**_RATES, **_ENDS}
@@ -132,7 +130,7 @@ def _numbers(one: Explained, all_: Explanation) -> Iterator[tuple[str, str]]:
         series = (quantities.human(text) for text in one.answer.values[:SHOWN])
         yield "series", f"{len(one.answer.values)}: {', '.join(series)}"
     if isinstance(vote, Invalid):
-        yield "no vote", vote.message
+        yield "no vote", without_selectors(vote.message)
         return
     if vote is None:
         return
@@ -181,16 +179,18 @@ def _uncounted(vote: Proposal, word: str) -> Iterator[tuple[str, str]]:
     """The pods without a number, and what stands for it."""
     up, down = vote.ratio > 1, vote.ratio < 1
     if vote.missing:
+        counts, plays = ("counts", "plays") if len(vote.missing) == 1 else ("count", "play")
         how = (
-            "count 0, since it would go up"
+            f"{counts} 0, since it would go up"
             if up
-            else "count as on target, since it would go down"
+            else f"{counts} as on target, since it would go down"
             if down
-            else "play no part"
+            else f"{plays} no part"
         )
         yield "no sample", f"{_names(vote.missing)}: {how} (running, without {word})"
     if vote.pending:
-        how = "count 0, since it would go up" if up else "left out"
+        counts = "counts" if len(vote.pending) == 1 else "count"
+        how = f"{counts} 0, since it would go up" if up else "left out"
         yield "pending", f"{_names(vote.pending)}: {how}"
     if vote.ignored:
         yield "ended", f"{_names(vote.ignored)}: left out (being deleted, or failed)"
@@ -318,7 +318,7 @@ def _said(one: Explanation) -> Iterator[tuple[str, str]]:
     for why in said.why:
         yield "", why
     for condition in said.conditions:
-        message = _SELECTOR.sub("", condition.message)
+        message = without_selectors(condition.message)
         yield condition.type, f"{condition.status} {condition.reason}: {message}"
 
 
@@ -341,8 +341,16 @@ def _changes(one: Explanation, outcome: Outcome) -> list[str]:
 
 
 def _doctor(one: Explanation) -> list[str]:
-    """Where a number is missing that the controller needs, what looks for the cause."""
-    if not one.stops and not any(isinstance(metric.vote, Invalid) for metric in one.metrics):
+    """Where a number is missing that the controller needs, what looks for the cause; at 0 replicas what starts it."""
+    if one.outcome is not None and one.outcome.path == "disabled" and not one.what_if:
+        target = one.facts.hpa["spec"]["scaleTargetRef"]
+        typed = f"{str(target.get('kind')).lower()}/{target.get('name')}"
+        namespace = (one.facts.hpa.get("metadata") or {}).get("namespace")
+        return [f"a first replica switches it on again: kubectl -n {namespace} scale {typed} --replicas=1"]
+    missing = [
+        metric for metric in one.metrics if isinstance(metric.vote, Invalid) and not metric.answer.refused
+    ]
+    if not one.stops and not missing:
         return []
     metadata = one.facts.hpa.get("metadata") or {}
     where = f"hpa/{metadata.get('name')} -n {metadata.get('namespace')}"

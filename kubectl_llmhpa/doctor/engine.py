@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from kubectl_llmhpa import workloads
 from kubectl_llmhpa.api import Json
@@ -105,7 +106,11 @@ def judge(facts: Facts) -> Verdict:
         return unknown(asked, f"{text}, by its {engine.source} only")
     if broken_number := _not_a_number(engine, facts.samples.metrics):
         seen = f"{broken_number.metric} is NaN or infinite in pod {engine.pod}"
-        return broken(asked, seen, found("not-a-number", about, seen))
+        finding = found("not-a-number", about, seen)
+        if _left_out(facts, engine.pod, broken_number.names):
+            why = "the adapter leaves it out, so the pod counts as one without a sample"
+            finding = replace(finding, why=why, fix=f"see: kubectl -n {facts.namespace} logs {engine.pod}")
+        return broken(asked, seen, finding)
     values = ", ".join(f"{one.signal} {one.value}" for one in engine.signals if one.value is not None)
     return ok(asked, f"{text}: {values or 'no value yet'}", *notes)
 
@@ -119,6 +124,15 @@ def _not_a_number(engine: EngineSeen, used: Sequence[str]) -> SignalFacts | None
             if one.series and one.value is None and one.kind in ("count", "ratio") and one.metric in used
         ),
         None,
+    )
+
+
+def _left_out(facts: Facts, pod: str, names: Sequence[str]) -> bool:
+    """Whether the metrics API answers for other pods and not for this one: its query is guarded."""
+    return any(
+        one.items and one.type == asks.PODS and pod not in dict(one.items)
+        for one in facts.values
+        if set(asks.spellings(one.metric)) & set(names)
     )
 
 

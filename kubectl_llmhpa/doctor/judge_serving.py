@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from kubectl_llmhpa import engines
 from kubectl_llmhpa.backends import prometheus_adapter, providers
 from kubectl_llmhpa.doctor import asks
 from kubectl_llmhpa.doctor.asks import Ask
@@ -88,7 +89,8 @@ def _api(
         seen = f"{first.name} and {', '.join(adapter.others)} lead to different programs"
         clash = found("two-metric-providers", about, seen, asked=first.name, other=adapter.others[0])
         if any(one.name not in facts.serving.served for one in wanted):
-            fix = f"kubectl delete apiservice {first.name}, or put the rule into {adapter.namespace}/{adapter.name} too"
+            where = f"{adapter.namespace}/{adapter.name}"
+            fix = f"kubectl delete apiservice {first.name}  # or put the rule into {where} too"
             return broken(asked, seen, replace(clash, fix=fix))
         notes.append(clash)
     return ok(asked, f"{first.name} leads to {first.place}, available", *notes)
@@ -255,7 +257,9 @@ def _missing(facts: Facts, asked: str, one: Ask) -> Verdict:
             seen = f"the autoscaler asks for {one.name}, and the engine exposes {live}"
             return broken(asked, answer, found("renamed-metric", about, seen, now=live))
         seen = f"{answer}: no rule of {where} serves it"
-        return broken(asked, answer, found("metric-unknown", about, seen, near=_hint(near)))
+        return broken(
+            asked, answer, told("metric-unknown", about, seen, _by_signals(facts), near=_hint(near))
+        )
     if old := _older_file(about, adapter):
         return broken(asked, answer, old)
     if (seconds := interval(facts)) and adapter.max_age < seconds:
@@ -270,6 +274,23 @@ def _missing(facts: Facts, asked: str, one: Ask) -> Verdict:
         return unknown(asked, f"{answer}, and no pod is ready")
     seen = f"{answer} by {where}, though a rule serves it; it looks again every {adapter.relist:g} s"
     return broken(asked, answer, found("metric-not-listed", about, seen, near=_hint(near)))
+
+
+def _by_signals(facts: Facts) -> str:
+    """What writes the rules of all its metrics, where those are signals that the engine shows; else empty."""
+    about, live = facts.target.reference, facts.scaler.hpa or {}
+    shown = {one.signal for one in facts.engine.signals} if facts.engine is not None else set()
+    wanted = []
+    for one in (live.get("spec") or {}).get("metrics") or ():
+        body = one.get("pods") or {}
+        known = engines.signal_of(str((body.get("metric") or {}).get("name")))
+        if known is None or known[1].name not in shown:
+            return ""
+        wanted.append(f"--signal {known[1].name}={(body.get('target') or {}).get('averageValue')}")
+    adopt = () if facts.scaler.ours else ("--adopt",)
+    limit = f"--max {(live.get('spec') or {}).get('maxReplicas')}"
+    how = " ".join(("--backend prometheus-adapter", limit, *wanted, *adopt))
+    return f"kubectl llm-hpa enable {about.lower()} -n {facts.namespace} {how}"
 
 
 def _is_cloud(facts: Facts) -> bool:

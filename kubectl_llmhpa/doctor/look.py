@@ -31,7 +31,7 @@ from kubectl_llmhpa.doctor import (
     target,
     values,
 )
-from kubectl_llmhpa.doctor.facts import Facts, Problem, ScalerFacts
+from kubectl_llmhpa.doctor.facts import Facts, Problem, SampleFacts, ScalerFacts
 from kubectl_llmhpa.doctor.seeing import Seeing
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.monitoring import address, prometheus, prometheus_operator
@@ -76,7 +76,7 @@ def look(
             pods=pods,
             engine=seen,
             samples=found,
-            scraping=scraping.look(seeing, workload, scraped=bool(found.series) or not live),
+            scraping=scraping.look(seeing, workload, scraped=_scraped(found) or not live),
             serving=served,
             values=numbers,
             keda=keda.look(seeing, scaler.scaled_object, namespace, numbers) if _external(scaler) else None,
@@ -84,6 +84,10 @@ def look(
             unseen=seeing.unseen,
         )
     )
+
+
+def _scraped(found: SampleFacts) -> bool:
+    return bool(found.series) and not samples.left_over(found)
 
 
 def _adapter(seeing: Seeing, by_keda: bool) -> tuple[Adapter | None, Problem | None]:

@@ -171,6 +171,11 @@ def _of(series: Sequence[Series], metrics: Sequence[str]) -> list[Series]:
     return [one for one in series if _name(one) in metrics]
 
 
+def left_over(samples: SampleFacts) -> bool:
+    """Whether the series are only what Prometheus still answers of a scrape that has ended."""
+    return bool(samples.ages) and min(samples.ages.values()) > _STALE_SECONDS
+
+
 def up(facts: Facts) -> dict[str, bool]:
     """Pod to whether one of its targets is up, as far as Prometheus has a target of it."""
     states: dict[str, bool] = {}

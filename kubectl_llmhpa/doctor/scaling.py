@@ -55,7 +55,7 @@ def judge_autoscaler(facts: Facts) -> Verdict:
     if not scaler.seen:
         return unknown(asked, "HorizontalPodAutoscalers may not be listed")
     if scaler.hpa is None and scaler.scaled_object is None:
-        command = f"kubectl llm-hpa -n {facts.namespace} enable {_typed(about)} --max N"
+        command = f"kubectl llm-hpa enable {_typed(about)} -n {facts.namespace} --max N"
         return broken(
             asked, "nothing scales it", found("no-autoscaler", about, "no HPA targets it", command=command)
         )
@@ -153,7 +153,9 @@ def _stuck_at_zero(facts: Facts, view: HpaView) -> Finding | None:
         names = list(keda.metrics_of(facts.scaler.scaled_object)) if only else []
     if names and all(_of_pods(one) for one in names):
         seen = f"at 0 replicas, and {', '.join(dict.fromkeys(names))} exists only while a pod runs"
-        fix = f"kubectl -n {facts.namespace} scale {_typed(about)} --replicas=1, and keep one replica (minReplicas: 1)"
+        fix = f"kubectl -n {facts.namespace} scale {_typed(about)} --replicas=1"
+        if view.min < 1:
+            fix += "  # and keep one replica, by a minimum of 1"
         return told("nobody-counts-at-zero", about, seen, fix)
     return None
 
@@ -178,7 +180,7 @@ def judge_arithmetic(facts: Facts) -> Verdict:
     except LlmHpaError as error:
         return unknown(asked, str(error))
     if result.outcome is None:
-        return unknown(asked, result.stops)
+        return unknown(asked, result.stops or "there is nothing to calculate with")
     text = f"{result.outcome.before} -> {result.outcome.replicas} replicas, status says {result.said.desired}"
     winner = next((one for one in result.metrics if one.wins), None)
     if winner is not None and winner.view.now is not None:

@@ -124,6 +124,8 @@ def _waits(facts: Facts) -> str:
 
 def _scraped_by(facts: Facts) -> str:
     """Who scrapes the pods already, as Prometheus knows it; empty where it has no target of them."""
+    if samples.left_over(facts.samples):
+        return ""
     states = samples.up(facts)
     there = {one.name for one in facts.pods or ()}
     if not there & states.keys():
@@ -165,7 +167,7 @@ def _new_monitor(facts: Facts) -> str:
     """What writes a PodMonitor beside an autoscaler that `enable` would not touch; empty where enable can."""
     scaler, about = facts.scaler, facts.target.reference
     if scaler.ours:
-        return f"kubectl llm-hpa -n {facts.namespace} enable {about}"
+        return f"kubectl llm-hpa enable {about.lower()} -n {facts.namespace}"
     if scaler.hpa is None and scaler.scaled_object is None:
         return ""
     prometheuses, engine = facts.scraping.prometheuses, facts.engine
@@ -231,7 +233,7 @@ def _no_port(facts: Facts, monitor: Json, pods: Sequence[PodFacts]) -> tuple[str
     fix = f"kubectl -n {facts.namespace} patch {name} --type=json -p '{json.dumps(patch)}'"
     if not any(number == each for pod in pods for _, each in pod.ports):
         typed = facts.target.reference.lower()
-        fix = f"kubectl llm-hpa -n {facts.namespace} enable {typed} (port {number} is not declared)"
+        fix = f"kubectl llm-hpa enable {typed} -n {facts.namespace}  # port {number} is not declared"
     return seen, told("monitor-port", facts.target.reference, seen, fix)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from urllib.parse import urlencode
 
 from kubectl_llmhpa import workloads
-from kubectl_llmhpa.api import EVENTS, HPAS, SCALED_OBJECTS, Json
+from kubectl_llmhpa.api import EVENTS, HPAS, SCALED_OBJECTS, Json, scaler_named
 from kubectl_llmhpa.doctor import trimmed
 from kubectl_llmhpa.doctor.facts import Facts, PodFacts, Problem, ScalerFacts, TargetFacts
 from kubectl_llmhpa.doctor.model import Verdict, broken, ok, told, unknown
@@ -15,11 +15,8 @@ from kubectl_llmhpa.doctor.seeing import Seeing, problem
 from kubectl_llmhpa.errors import ApiError, ExitCode, LlmHpaError
 from kubectl_llmhpa.findings import Finding, found
 from kubectl_llmhpa.hpa import is_ours, scaled_objects
-from kubectl_llmhpa.workloads import Workload
+from kubectl_llmhpa.workloads import Workload, missing
 
-#: The words for an autoscaler, as kubectl takes them.
-_HPA_WORDS = ("hpa", "horizontalpodautoscaler", "horizontalpodautoscalers")
-_SO_WORDS = ("so", "scaledobject", "scaledobjects")
 #: What `workloads.resolve` says of a workload that no HPA can scale.
 _FAULTS = (
     ("there is none of that name", "absent"),
@@ -38,26 +35,24 @@ def look(
     Raises LlmHpaError (exit code COULD_NOT_LOOK) where what was named is not there or may not be read.
     """
     word, name = workloads.parse(words)
-    kind = word.lower().partition(".")[0]
     seeing.get_many([HPAS.path(namespace), SCALED_OBJECTS.path(namespace)])
-    hpa, scaled = _named(seeing, kind, namespace, name)
+    hpa, scaled = _named(seeing, word, namespace, name)
     reference = scaled_objects.scale_target(scaled) if scaled is not None else None
     reference = reference or ((hpa or {}).get("spec") or {}).get("scaleTargetRef")
     target, workload = _target(seeing, (word, name), namespace, reference)
     return target, workload, _scaler(seeing, namespace, workload, hpa, scaled)
 
 
-def _named(seeing: Seeing, kind: str, namespace: str, name: str) -> tuple[Json | None, Json | None]:
+def _named(seeing: Seeing, word: str, namespace: str, name: str) -> tuple[Json | None, Json | None]:
     """The HPA and the ScaledObject that were named, None for those that were not."""
+    scaler = scaler_named(word)
+    if scaler is None:
+        return None, None
     try:
-        if kind in _HPA_WORDS:
-            return _one(seeing, HPAS.path(namespace), name) or seeing.get(HPAS.path(namespace, name)), None
-        if kind in _SO_WORDS:
-            path = SCALED_OBJECTS.path(namespace)
-            return None, _one(seeing, path, name) or seeing.get(SCALED_OBJECTS.path(namespace, name))
-    except ApiError as error:
-        raise _could_not(f"look at {kind}/{name} in namespace {namespace!r}", error) from error
-    return None, None
+        found = _one(seeing, scaler.path(namespace), name) or missing.read(seeing, scaler, namespace, name)
+    except LlmHpaError as error:
+        raise _could_not(error.attempted, error, seeing) from error
+    return (found, None) if scaler is HPAS else (None, found)
 
 
 def _one(seeing: Seeing, path: str, name: str) -> Json | None:
@@ -69,9 +64,7 @@ def _target(
 ) -> tuple[TargetFacts, Workload | None]:
     word, name = words
     if reference is not None:
-        version, _, group = str(reference.get("apiVersion", "")).rpartition("/")[::-1]
-        kind, name = str(reference.get("kind", "")), str(reference.get("name", ""))
-        word = ".".join(filter(None, (kind.lower(), version if group else "", group)))
+        word, name = workloads.words_of(reference)
     shown = f"{reference['kind']}/{name}" if reference else f"{word}/{name}"
     try:
         workload = workloads.resolve(seeing, (word, name), namespace)
@@ -79,7 +72,7 @@ def _target(
         fault = next((one for text, one in _FAULTS if text in error.problem), "refused")
         if isinstance(error, ApiError):
             if error.unavailable or reference is None:
-                raise _could_not(f"look at {shown} in namespace {namespace!r}", error) from error
+                raise _could_not(f"look at {shown} in namespace {namespace!r}", error, seeing) from error
             fault = "absent" if error.not_found else "unseen"
         elif reference is None and fault == "absent":
             raise _could_not(f"look at {shown} in namespace {namespace!r}", error) from error
@@ -94,8 +87,12 @@ def _target(
     ), workload  # fmt: skip
 
 
-def _could_not(attempted: str, error: LlmHpaError) -> LlmHpaError:
-    return LlmHpaError(attempted, error.problem, error.remedy, exit_code=ExitCode.COULD_NOT_LOOK)
+def _could_not(attempted: str, error: LlmHpaError, seeing: Seeing | None = None) -> LlmHpaError:
+    problem, remedy = error.problem, error.remedy
+    if seeing is not None and seeing.unseen and isinstance(error, ApiError) and error.forbidden:
+        problem = f"you may not {seeing.unseen[-1]}"
+        remedy = "ask an administrator for that right; kubectl llm-hpa rbac prints a role with all of them"
+    return LlmHpaError(attempted, problem, remedy, exit_code=ExitCode.COULD_NOT_LOOK)
 
 
 def _scaler(
@@ -188,7 +185,7 @@ def judge(facts: Facts) -> Verdict:
         return broken(asked, target.problem.text, _unscalable(facts, target.problem))
     if facts.scaler.rivals:
         others = " and ".join((_own(facts), *facts.scaler.rivals))
-        fix = f"keep one of them, for example: kubectl -n {facts.namespace} delete {' '.join(facts.scaler.rivals)}"
+        fix = f"kubectl -n {facts.namespace} delete {' '.join(facts.scaler.rivals)}  # or the other: keep one of them"
         return broken(asked, others, told("two-scalers", about, f"{others} scale it", fix))
     if target.asked:
         seen = f"{_own(facts)} scales {target.asked}, which belongs to {about}"

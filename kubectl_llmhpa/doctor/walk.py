@@ -11,6 +11,7 @@ from kubectl_llmhpa.doctor import asks, engine, judge_serving, samples, scaling,
 from kubectl_llmhpa.doctor.facts import Facts
 from kubectl_llmhpa.doctor.model import Diagnosis, Hop, Judged, Mark, skipped, unknown
 from kubectl_llmhpa.hpa import scaled_objects
+from kubectl_llmhpa.hpa.failures import without_selectors
 
 HOPS = (
     Hop("access", target.judge_access),
@@ -55,7 +56,7 @@ def _confirms(facts: Facts) -> str:
         view = hpa.view(found)
         active = next((one for one in view.conditions if one.type == "ScalingActive"), None)
         if active is not None and active.status == "False":
-            return f"hpa/{view.name} says {active.reason}: {active.message}"
+            return f"hpa/{view.name} says {active.reason}: {without_selectors(active.message)}"
     if scaled is not None and (fault := scaled_objects.state(scaled).fault):
         return f"scaledobject/{scaled['metadata']['name']} says: {fault}"
     return ""

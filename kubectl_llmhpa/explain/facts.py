@@ -32,6 +32,11 @@ class Answer:
         """Every quantity in it."""
         return (*self.pods.values(), *self.values)
 
+    @property
+    def refused(self) -> bool:
+        """Whether the caller may not read it, which says nothing of the controller."""
+        return self.kind == "failed" and "forbidden" in self.message
+
 
 @dataclass(frozen=True)
 class Scale:

@@ -47,8 +47,21 @@ def _of_workload(reader: Reader, workload: Workload) -> list[Json]:
     everything = reader.get(HPAS.path(namespace)).get("items") or []
     found = [hpa for hpa in everything if _scales(hpa, workload.resource, workload.name)]
     if not found:
+        for one in _scaled_objects(reader, namespace):
+            if workload.is_target_of(scaled_objects.scale_target(one)):
+                return [_of_scaled_object(reader, one, namespace)]
         raise missing.unscaled(workload.resource.kind, namespace, workload.name)
     return found
+
+
+def _scaled_objects(reader: Reader, namespace: str) -> list[Json]:
+    """Those of the namespace; none where KEDA is not there or they may not be listed."""
+    try:
+        return list(reader.get(SCALED_OBJECTS.path(namespace)).get("items") or [])
+    except ApiError as error:
+        if error.unavailable:
+            raise
+        return []
 
 
 def look(reader: Reader, about: Json | Workload, *, now: datetime | None = None) -> Facts:
@@ -226,7 +239,7 @@ def _of_scaled_object(reader: Reader, scaled: Json, namespace: str) -> Json:
         raise LlmHpaError(
             f"ScaledObject {name} in namespace {namespace!r}",
             state.fault or "KEDA has not made its HPA yet",
-            f"see: kubectl describe scaledobject {name} -n {namespace}",
+            f"see: kubectl llm-hpa doctor scaledobject/{name} -n {namespace}",
         ) from error
 
 

@@ -90,7 +90,7 @@ def replay(facts: Facts, *, before: Facts | None = None, what_if: str = "") -> E
     views = metric_views(facts.hpa)
     inputs = looked.of_facts(facts)
     real = inputs if before is None else looked.of_facts(before)
-    if inputs is None or real is None:
+    if inputs is None or real is None or _refused(facts):
         metrics = tuple(map(_not_calculated, _entries(facts), names, views, facts.answers))
         return Explanation(facts, metrics, _said(facts, None), stops=_stops(facts), what_if=what_if)
     memory = memories.estimate(before or facts, real)
@@ -146,8 +146,9 @@ def _metrics(
 
 
 def _not_calculated(entry: Json, name: Named, view: MetricView, answer: Answer) -> Explained:
-    notes = (_last_seen(view) if entry.get("type") in looked.CALCULATED else _not_here(view),)
-    return Explained(name, view, answer, notes=notes)
+    if entry.get("type") not in looked.CALCULATED:
+        return Explained(name, view, answer, notes=(_not_here(view),))
+    return Explained(name, view, answer, notes=(_last_seen(view), *_notes(view, answer)))
 
 
 def _not_here(view: MetricView) -> str:
@@ -166,15 +167,23 @@ def _notes(view: MetricView, answer: Answer) -> list[str]:
     notes = list(view.notes)
     if any(map(quantities.is_garbage, answer.texts)):
         notes.append("a value is NaN or infinite at its source, and the controller takes it for 0")
-    if answer.kind == "failed" and "forbidden" in answer.message:
+    if answer.refused:
         notes.append("that is the answer to you; the controller may read it all the same")
     return notes
+
+
+def _refused(facts: Facts) -> bool:
+    """Whether the caller may read no metric that the controller reads, so that no number says anything."""
+    read = [one for one in facts.answers if one.kind != "none"]
+    return bool(read) and all(one.refused for one in read)
 
 
 def _stops(facts: Facts) -> str:
     """Why nothing can be calculated."""
     if stopped := _stopped(facts):
         return stopped
+    if _refused(facts):
+        return f"you may not read its metrics, as the controller does ({facts.answers[0].message})"
     if facts.scale is None:
         return f"the scale of the workload could not be read ({facts.unread.get('scale', 'no answer')})"
     if not facts.answers:

@@ -13,6 +13,11 @@ from dataclasses import dataclass
 EVENT_TELLS = "; the KEDAScalerFailed event of its ScaledObject tells why"
 
 
+_BRACES = r"&LabelSelector\{(?:[^{}]|\{[^{}]*\})*\}"
+#: `(&LabelSelector{...})` behind the name of a Pods metric, `/&LabelSelector{...}` behind that of an External one.
+_SELECTOR = re.compile(rf"\({_BRACES}\)|/{_BRACES}|\(nil\)")
+
+
 @dataclass(frozen=True)
 class Failure:
     """`hop` is the broken link of the chain, `why` a sentence, `waits`: normal while no pod is ready."""
@@ -123,6 +128,11 @@ def explain(message: str) -> Failure:
             words = {"api": "", "container": "", **groups, "metric": metric, "message": message}
             return Failure(hop, sentence.format(**words), waits)
     return Failure("value", message or "the metric cannot be computed")
+
+
+def without_selectors(message: str) -> str:
+    """A message without the selectors that the controller prints in its own programming language."""
+    return _SELECTOR.sub("", message)
 
 
 def invalid_metrics(message: str) -> tuple[int, int] | None:

@@ -154,7 +154,7 @@ def patch(found: Found, body: str, *, kind: str = "merge") -> str:
 
 def enable_command(namespace: str, kind: str, name: str) -> str:
     """The command that scales one part of a group; the limits are for the reader to fill in."""
-    return f"kubectl llm-hpa -n {namespace} enable {kind.lower()}/{name} --max N"
+    return f"kubectl llm-hpa enable {kind.lower()}/{name} -n {namespace} --max N"
 
 
 def label_of(trail: Trail, *keys: str) -> str:

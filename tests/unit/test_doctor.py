@@ -18,6 +18,7 @@ from tests.unit.doctor_changes import (
     ADAPTER,
     FIRST,
     KEDA,
+    RUNNING,
     SECOND,
     WAITING,
     Case,
@@ -27,11 +28,15 @@ from tests.unit.doctor_changes import (
     engine_is,
     hpa,
     monitor,
+    no_number,
+    no_rule,
     on,
     one_pending,
+    prometheus,
     recorded,
     said,
     top,
+    unlisted,
     unscraped,
     values,
 )
@@ -187,6 +192,40 @@ def test_a_pending_pod_of_a_rollout_is_no_want_of_nodes() -> None:
     found = diagnose(one_pending(ADAPTER))
     assert found.broken is None
     assert "1 Pending beyond those, of a rollout" in found.hops[-2].verdict.answer
+
+
+def test_a_number_that_the_adapter_leaves_out_is_no_zero() -> None:
+    left = both(no_number, values(items=((SECOND, "1"),)))(ADAPTER)
+    for facts, words in ((no_number(ADAPTER), "takes that for 0"), (left, "without a sample")):
+        broken = diagnose(facts).broken
+        assert broken is not None
+        assert words in broken.verdict.finding.why  # type: ignore[union-attr]
+
+
+def test_a_rule_that_enable_would_write_is_the_fix() -> None:
+    broken = diagnose(both(unlisted, no_rule(RUNNING))(ADAPTER)).broken
+    assert broken is not None
+    assert broken.verdict.finding.fix == (  # type: ignore[union-attr]
+        f"kubectl llm-hpa enable statefulset/vllm-inference -n {ADAPTER.namespace} --backend prometheus-adapter "
+        "--max 3 --signal running=4 --signal waiting=2 --signal kv-cache=700m --adopt"
+    )
+
+
+def test_what_was_not_seen_is_not_called_healthy() -> None:
+    from kubectl_llmhpa.cli import doctor_text
+
+    text = doctor_text.text(diagnose(top(unseen=("list pods",))(ADAPTER)))
+    assert text.endswith("nothing broken, as far as it could be seen; not seen: access")
+
+
+def test_a_scrape_that_has_ended_proves_nothing() -> None:
+    """Prometheus answers with its last samples for five minutes; the selection is what is broken."""
+    other = prometheus(lambda one: one["spec"].update(podMonitorSelector={"matchLabels": {"team": "x"}}))
+    left = on("samples", ages={FIRST: 97.0, SECOND: 98.0})
+    labels = on("scraping", namespace_labels={"kubernetes.io/metadata.name": ADAPTER.namespace})
+    broken = diagnose(both(other, left, labels)(ADAPTER)).broken
+    assert broken is not None
+    assert broken.verdict.finding.code == "monitor-not-selected"  # type: ignore[union-attr]
 
 
 def test_rescales_to_and_fro_by_load_are_no_fight() -> None:

@@ -221,6 +221,14 @@ def test_what_cannot_be_calculated_shows_what_the_controller_saw() -> None:
     assert seen.metrics[0].notes == ("the controller last saw 5.4/5",)
 
 
+def test_nothing_is_calculated_from_what_only_the_controller_may_read() -> None:
+    no = Answer("failed", message='pods.custom.metrics.k8s.io "*" is forbidden: User "tom" cannot get it')
+    found = replay(facts(2, no, current_metrics=[reported(W, "5400m")]))
+    assert (found.outcome, found.said.agrees) == (None, None)
+    assert found.stops.startswith("you may not read its metrics")
+    assert found.metrics[0].notes[0] == "the controller last saw 5.4/5"
+
+
 def test_the_controller_does_not_calculate_at_all() -> None:
     message = "pods by selector app=X are controlled by more than one HPA (e.g. [llm/A llm/B])"
     said = [{"type": "ScalingActive", "status": "False", "reason": "AmbiguousSelector", "message": message}]
@@ -326,7 +334,8 @@ def test_an_hpa_that_no_server_holds_is_one_sentence() -> None:
 
 def test_a_right_of_ones_own_is_told_from_the_controllers() -> None:
     forbidden = Answer("failed", message='unable to fetch: pods "*" is forbidden: User "x" cannot get')
-    (metric,) = replay(facts(1, forbidden)).metrics
+    both = facts(1, forbidden, by_pod(5), metrics=[pods(W, average("5")), pods(KV, average("5"))])
+    metric, _ = replay(both).metrics
     assert metric.notes == ("that is the answer to you; the controller may read it all the same",)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any
@@ -193,8 +194,8 @@ def test_the_scaled_object_of_an_hpa_names_its_signals() -> None:
                          "one: kubectl llm-hpa enable sts/other -n llm --max N"),
         (("hpa/other",), "find horizontalpodautoscaler other in namespace 'llm': there is none of that name; see: "
                          "kubectl get horizontalpodautoscalers -n llm"),
-        (("so/chat",), "ScaledObject chat in namespace 'llm': KEDA has not made its HPA yet; see: kubectl describe "
-                       "scaledobject chat -n llm"),
+        (("so/chat",), "ScaledObject chat in namespace 'llm': KEDA has not made its HPA yet; see: kubectl llm-hpa "
+                       "doctor scaledobject/chat -n llm"),
     ],
 )  # fmt: skip
 def test_none_there(words: tuple[str, ...], sentence: str) -> None:
@@ -202,6 +203,20 @@ def test_none_there(words: tuple[str, ...], sentence: str) -> None:
     with pytest.raises(LlmHpaError) as caught:
         find(reader, words, "llm")
     assert str(caught.value) == sentence
+
+
+def test_a_paused_scaled_object_is_what_scales_the_workload() -> None:
+    paused = copy.deepcopy(SO)
+    paused["metadata"]["annotations"] = {"autoscaling.keda.sh/paused": "true"}
+    target = {"kind": "StatefulSet", "apiVersion": "apps/v1", "name": "vllm"}
+    paused["spec"]["scaleTargetRef"] = target
+    reader: Any = Answers(
+        {BASE: {"items": []}, SCALED.rpartition("/")[0]: {"items": [paused]}, SCALED: paused}
+    )
+    with pytest.raises(LlmHpaError) as caught:
+        find(reader, ("sts/vllm",), "llm")
+    assert "KEDA is paused" in str(caught.value)
+    assert "kubectl llm-hpa doctor scaledobject/chat -n llm" in str(caught.value)
 
 
 def test_only_what_a_report_may_hold() -> None:

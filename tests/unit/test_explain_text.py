@@ -12,6 +12,7 @@ from kubectl_llmhpa.cli.explain_document import item
 from kubectl_llmhpa.cli.explain_text import block
 from kubectl_llmhpa.explain import Answer, Facts, replay, what_if
 from kubectl_llmhpa.hpa.arithmetic import Pod
+from kubectl_llmhpa.hpa.failures import without_selectors
 from kubectl_llmhpa.output import documents
 from kubectl_llmhpa.policy import behavior
 from tests.unit.explain_facts import GONE, by_pod, external, facts, in_series, of_namespace, rescale, running
@@ -114,7 +115,7 @@ CPU = {
             facts(2, by_pod(20), pods=(Pod("p0"), Pod("p1", "Pending", False), Pod("p2", deleting=True))),
             [
                 "Pods:        3 match, 2 ready, 1 pending, 1 being deleted; selector app=vllm",
-                "  pending     p1: count 0, since it would go up",
+                "  pending     p1: counts 0, since it would go up",
                 "  ended       p2: left out (being deleted, or failed)",
                 "  asks for    4 = 2 x 2 pods, rounded up",
                 "  result      2 -> 4",
@@ -231,6 +232,17 @@ def test_colour_marks_the_metric_names_and_nothing_else() -> None:
 
 
 EVIL = "\x1b[2J\u202eevil"
+
+
+def test_the_selector_of_a_message_is_left_out() -> None:
+    selector = (
+        "&LabelSelector{MatchLabels:map[string]string{scaledobject.keda.sh/name: b,},"
+        "MatchExpressions:[]LabelSelectorRequirement{},}"
+    )
+    assert without_selectors(f"external metric rv/s0-prometheus/{selector}: no") == (
+        "external metric rv/s0-prometheus: no"
+    )
+    assert without_selectors(f"pods metric x({selector}) and y(nil)") == "pods metric x and y"
 
 
 def test_text_of_the_cluster_is_escaped() -> None:

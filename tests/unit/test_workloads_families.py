@@ -92,8 +92,8 @@ class TestLlmInferenceService:
         parts = [scaled_deployment(f"llama-kserve{part}", by=service) for part in ("", "-prefill")]
         error = refused("llmisvc/llama", service, *parts)
         assert error.detail.splitlines() == [
-            f"kubectl llm-hpa -n {NAMESPACE} enable deployment/llama-kserve --max N",
-            f"kubectl llm-hpa -n {NAMESPACE} enable deployment/llama-kserve-prefill --max N",
+            f"kubectl llm-hpa enable deployment/llama-kserve -n {NAMESPACE} --max N",
+            f"kubectl llm-hpa enable deployment/llama-kserve-prefill -n {NAMESPACE} --max N",
         ]
         prefill = found("deploy/llama-kserve-prefill", service, *parts)
         assert prefill.role == "prefill"

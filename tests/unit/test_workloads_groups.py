@@ -104,7 +104,7 @@ class TestRoleBasedGroup:
         first, second = error.detail.splitlines()
         assert (
             first
-            == f"kubectl llm-hpa -n {NAMESPACE} enable rolebasedgroupscalingadapter/llama-prefill --max N"
+            == f"kubectl llm-hpa enable rolebasedgroupscalingadapter/llama-prefill -n {NAMESPACE} --max N"
         )
         assert second.startswith(
             f"kubectl -n {NAMESPACE} patch rolebasedgroups.v1alpha2.workloads.x-k8s.io/llama --type=json -p "
@@ -173,8 +173,8 @@ class TestDynamo:
         graph = made("DynamoGraphDeployment", "llama", spec=self.V1ALPHA1)
         error = refused("dgd/llama", graph, self.adapter("VllmPrefillWorker"))
         assert [line.rpartition("enable ")[2] for line in error.detail.splitlines()] == [
-            "dynamographdeploymentscalingadapter/llama-vllmprefillworker --max N",
-            "dynamographdeploymentscalingadapter/llama-vllmdecodeworker --max N",
+            f"dynamographdeploymentscalingadapter/llama-vllmprefillworker -n {NAMESPACE} --max N",
+            f"dynamographdeploymentscalingadapter/llama-vllmdecodeworker -n {NAMESPACE} --max N",
         ]
         assert (
             '{"spec":{"services":{"VllmDecodeWorker":{"scalingAdapter":{"enabled":true}}}}}' in error.detail
@@ -230,6 +230,6 @@ class TestGrove:
     def test_the_set_with_several_parts(self) -> None:
         error = refused("pcs/llama", self.SET, self.GROUP, self.CLIQUE)
         assert [line.rpartition("enable ")[2] for line in error.detail.splitlines()] == [
-            "podcliquescalinggroup/llama-0-decode --max N",
-            "podclique/llama-0-prefill --max N",
+            f"podcliquescalinggroup/llama-0-decode -n {NAMESPACE} --max N",
+            f"podclique/llama-0-prefill -n {NAMESPACE} --max N",
         ]
