@@ -16,7 +16,7 @@ from kubectl_llmhpa.engines.model import (
     SignalSource,
     Source,
 )
-from kubectl_llmhpa.engines.promql import ahead, horizon, over_all, points
+from kubectl_llmhpa.engines.promql import ahead, horizon, over_all, points, words_in
 from kubectl_llmhpa.engines.registry import assume, engine_of, identify, signal_of, speaks
 from kubectl_llmhpa.engines.rows import ENGINES
 
@@ -49,4 +49,5 @@ __all__ = [
     "points",
     "signal_of",
     "speaks",
+    "words_in",
 ]

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from kubectl_llmhpa.api import SCALED_OBJECTS, Json
-from kubectl_llmhpa.engines import SIGNALS, engine_of, signal_of
+from kubectl_llmhpa.engines import SIGNALS, engine_of, signal_of, words_in
 
 LABEL = "scaledobject.keda.sh/name"
 #: The reason of the events in which KEDA says why a query failed.
@@ -25,8 +25,6 @@ _HELD = {
 }
 #: Any other value of these annotations is a yes (getBoolAnnotation).
 _NO = ("false", "f", "0")
-_VALUE = re.compile(r'(?<!__name__)(=~|!~|!=|=)\s*"[^"]*"')
-_NAME = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
 _SUFFIX = re.compile(r"_(bucket|sum|count)$")
 
 
@@ -163,9 +161,9 @@ def _queries(found: Json) -> Iterator[tuple[str, Json]]:
 
 
 def _metrics(trigger: Json) -> list[str]:
-    """The words of a query that may be metrics: those in the values of labels are none, but for `__name__`."""
-    query = _VALUE.sub("", str((trigger.get("metadata") or {}).get("query") or ""))
-    return [_SUFFIX.sub("", word) for word in _NAME.findall(query)]
+    """What may be a metric in a trigger's query, without the suffixes of a histogram."""
+    query = str((trigger.get("metadata") or {}).get("query") or "")
+    return [_SUFFIX.sub("", word) for word in words_in(query)]
 
 
 def _is_about(about: Json, metadata: Json) -> bool:

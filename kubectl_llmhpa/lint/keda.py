@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kubectl_llmhpa.engines import lookalikes
+from kubectl_llmhpa.engines import lookalikes, words_in
 from kubectl_llmhpa.lint import scalers
 from kubectl_llmhpa.lint.documents import Document
 from kubectl_llmhpa.lint.model import HPA, SCALED_OBJECT, Bundle, Check, Located, located
@@ -114,7 +114,7 @@ def _zero(scaled: Document, every: list[Metric]) -> Iterator[Located]:
 
 def _of_pods(metric: Metric) -> bool:
     """Whether a metric is one of the pods that are scaled: no frontend's, router's or gateway's is in the query."""
-    words = scalers.words_of(metric.query) if metric.trigger else [metric.name]
+    words = words_in(metric.query) if metric.trigger else [metric.name]
     if metric.engine is None or any(lookalikes.by_metric(word) for word in words):
         return False
     return not any(

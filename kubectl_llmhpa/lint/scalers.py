@@ -7,7 +7,6 @@ AverageValue unless `metricType` says Value (pkg/scalers/scaler.go, GetMetricTar
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubectl_llmhpa import quantities
 from kubectl_llmhpa.api import Json
-from kubectl_llmhpa.engines import Engine, Kind, Signal
+from kubectl_llmhpa.engines import Engine, Kind, Signal, words_in
 from kubectl_llmhpa.lint import names
 from kubectl_llmhpa.lint.documents import Document, FieldPath
 from kubectl_llmhpa.lint.model import HPA, SCALED_OBJECT
@@ -33,8 +32,6 @@ _SOURCES = {
 #: The API server's (pkg/apis/autoscaling/v2/defaults.go) and KEDA's defaults.
 _LEAST = {HPA: 1, SCALED_OBJECT: 0}
 _KEDA_MOST = 100
-_WORD = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
-_IN_QUOTES = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|`[^`]*`")
 
 
 @dataclass(frozen=True)
@@ -62,7 +59,7 @@ class Metric:
         """The engine and signal that it is; of a query the only one that it is made from."""
         if not self.trigger:
             return names.signal_of(self.name)
-        found = {one[1].name: one for word in words_of(self.query) if (one := names.signal_of(word))}
+        found = {one[1].name: one for word in words_in(self.query) if (one := names.signal_of(word))}
         return next(iter(found.values())) if len(found) == 1 else None
 
     @property
@@ -71,7 +68,7 @@ class Metric:
         if not self.trigger:
             known = names.signal_of(self.name)
             return known[0] if known else None
-        return next((one[0] for word in words_of(self.query) if (one := names.signal_of(word))), None)
+        return next((one[0] for word in words_in(self.query) if (one := names.signal_of(word))), None)
 
     @property
     def kind(self) -> Kind | None:
@@ -99,11 +96,6 @@ class Metric:
 def metrics(scaler: Document) -> list[Metric]:
     """The metrics of an HPA (autoscaling/v2 in all its versions) or a ScaledObject, in their order."""
     return list(_triggers(scaler) if scaler.kind == SCALED_OBJECT else _hpa_metrics(scaler))
-
-
-def words_of(query: str) -> list[str]:
-    """The words of a query that may be metrics: those in quotes are none."""
-    return _WORD.findall(_IN_QUOTES.sub("", query))
 
 
 def least(scaler: Document) -> int:
