@@ -64,14 +64,14 @@ FAULTS = (
     Fault(5, "renamed", "name", "renamed-metric", (CACHE,), seen=("vllm:gpu_cache_usage_perc",)),
     Fault(5, "misspelt", "sample", "metric-not-exposed", (RUNNING,), seen=("vllm:num_requests_runing",)),
     Fault(7, "silent-zero", "value", "silent-zero", ("ignoreNullValues",), seen=('model="tiny"',)),
-    Fault(7, "empty", "value", "keda-empty", (), seen=('model="tiny"',)),
+    Fault(7, "empty", "value", "keda-empty", ("labels in the query",), seen=('model="tiny"',)),
     Fault(8, "refused", "value", "keda-unauthorized", ("TriggerAuthentication",), seen=("401",)),
     Fault(8, "unreachable", "value", "keda-unreachable", ("http://nobody.monitoring.svc:9090",)),
     Fault(8, "fallback", "value", "keda-unreachable", ("http://nobody.monitoring.svc:9090",), seen=("fallback",)),
     Fault(9, "fought", "effect", "replicas-fought", ("spec.replicas",), seen=("asked for 2",)),
     Fault(9, "part", "target", "scales-a-part", ("LeaderWorkerSet/group",), "hpa/part"),
-    Fault(10, "no-selector", "target", "no-scale-selector", (), "hpa/no-selector"),
-    Fault(10, "no-scale", "target", "no-scale-subresource", (), "hpa/no-scale", seen=("no-scale",)),
+    Fault(10, "no-selector", "target", "no-scale-selector", ("below it",), "hpa/no-selector"),
+    Fault(10, "no-scale", "target", "no-scale-subresource", ("as a Deployment",), "hpa/no-scale", seen=("no-scale",)),
     Fault(11, "two", "target", "two-scalers", ("delete hpa/two-more",), seen=("hpa/two",)),
     Fault(12, "foreign", "target", "foreign-pods", ("app=foreign",), seen=("Pod/canary",)),
     Fault(13, "reverse", "name", "adapter-wrong-list", ("an External metric",), seen=(WAITING,)),
@@ -89,11 +89,12 @@ FAULTS = (
     Fault(26, "blocked", "scrape target", "target-blocked", ("NetworkPolicies",)),
     Fault(27, "everybody", "value", "query-of-everybody", ("namespace=",)),
     Fault(28, "pending", "effect", "pods-unschedulable", ("lower the HPA's maximum",)),
-    Fault(30, "ratio", "autoscaler", "ratio-target", (), seen=(CACHE,)),
-    Fault(30, "seats", "autoscaler", "target-above-seats", (), seen=("100",)),
+    Fault(30, "ratio", "autoscaler", "ratio-target", ("0.8",), seen=(CACHE,)),
+    Fault(30, "seats", "autoscaler", "target-above-seats", ("use ",), seen=("100",)),
 )  # fmt: skip
 #: In a namespace of its own, with a quota of one pod.
 QUOTA = Fault(28, "crowded", "effect", "quota-exceeded", ("describe quota",))
+FOUGHT = "fought"
 #: The PodMonitors that Prometheus makes something of.
 SCRAPED = {SCENE, "label", "tls", "path", "blocked"}
 HEALTHY = ("whole", "whole-keda", "starting")
@@ -235,11 +236,13 @@ def scene(kubectl: Kubectl, llm_hpa: Plugin, adapter: SharedAdapter) -> Iterator
         until(lambda: jobs(kubectl, place) >= SCRAPED, 120, "Prometheus has asked them")
         adapter.restart()
         until(lambda: adapter.lists(RUNNING) and adapter.lists(CACHE), 60, "the adapter lists the metrics")
-        fight(kubectl, place)
         until(lambda: settled(kubectl, found), 120, "the controllers have looked")
         asked = {one.name: (one.name, one.asked) for one in FAULTS} | {one: (one, "") for one in HEALTHY}
-        with ThreadPoolExecutor(4) as pool:
-            answers = {name: pool.submit(found.ask, *words) for name, words in asked.items()}
+        with ThreadPoolExecutor(5) as pool:
+            answers = {FOUGHT: pool.submit(fought, found)}
+            answers |= {
+                name: pool.submit(found.ask, *words) for name, words in asked.items() if name != FOUGHT
+            }
             answers[QUOTA.name] = pool.submit(found.ask, QUOTA.name, "", other)
             found.said = {name: answer.result() for name, answer in answers.items()}
         yield found
@@ -270,13 +273,14 @@ def jobs(kubectl: Kubectl, place: Place) -> set[str]:
     return {one["metric"]["job"].rpartition("/")[2] for one in answer["data"]["result"]}
 
 
-def fight(kubectl: Kubectl, place: Place) -> None:
-    """Argo CD takes back what the HPA writes, as often as it writes it."""
-    one = ("deploy/fought", "-n", place.namespace)
+def fought(scene: Scene) -> Outcome:
+    """Argo CD takes back what the HPA writes, as often as it writes it; then doctor is asked."""
+    one = (f"deploy/{FOUGHT}", "-n", scene.place.namespace)
     patch = ("--type=merge", "-p", '{"spec":{"replicas":1}}', "--field-manager=argocd-controller")
     for _ in range(4):
-        until(lambda: kubectl.get(*one)["spec"]["replicas"] == 2, 60, "the HPA asks for two")
-        kubectl.run("patch", *one, *patch)
+        until(lambda: scene.kubectl.get(*one)["spec"]["replicas"] == 2, 60, "the HPA asks for two")
+        scene.kubectl.run("patch", *one, *patch)
+    return scene.ask(FOUGHT)
 
 
 def settled(kubectl: Kubectl, scene: Scene) -> bool:
@@ -321,7 +325,9 @@ class TestWhatAllShare:
 
     def test_a_pod_without_the_metric(self, scene: Scene) -> None:
         time.sleep(max(0.0, OLD - (time.monotonic() - scene.began)))
-        fault = Fault(16, "silent", "value", "multi-node-workers", (), seen=("1 of 2 running pods",))
+        fault = Fault(
+            16, "silent", "value", "multi-node-workers", ("the leaders only",), seen=("1 of 2 running pods",)
+        )
         scene.check(fault, scene.ask("silent"))
 
     def test_a_file_that_the_adapter_has_not_read(self, scene: Scene, adapter: SharedAdapter) -> None:
