@@ -18,7 +18,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.cluster.conftest import Json, Kubectl, Outcome, Plugin, fresh_namespace, load_image
-from tests.cluster.doctor_scene import CACHE, RUNNING, SCENE, WAITING, Place, rule
+from tests.cluster.doctor_scene import CACHE, RUNNING, SCENE, WAITING, Place, crowded, objects, rule
 from tests.cluster.guarded import guarded_prometheus
 from tests.cluster.plain_adapter import CUSTOM, api_service_away
 from tests.cluster.shared_adapter import SharedAdapter, until
@@ -132,76 +132,6 @@ class Scene:
 
 def shown(found: Json) -> str:
     return "\n".join(f"{one['mark']} {one['hop']}: {one['answer']} {one['finding']}" for one in found["hops"])
-
-
-def objects(place: Place) -> list[Json]:
-    """Every chain but those that need more than objects."""
-    wrong_label = f'sum({RUNNING}{{namespace="{place.namespace}",model="tiny"}})'
-    nobody = "http://nobody.monitoring.svc:9090"
-    source = {"sourceLabels": ["__meta_kubernetes_pod_name"]}
-    at_once = {"policies": [{"type": "Pods", "value": 100, "periodSeconds": 1}]}
-    quick = {"scaleDown": {"stabilizationWindowSeconds": 0}, "scaleUp": at_once}
-    static = {"failureThreshold": 1, "replicas": 1}
-    kthena = ("workload.serving.volcano.sh/v1alpha1", "ModelServing")
-    return [
-        place.monitor(SCENE),
-        place.workload("whole"), place.hpa("whole"),
-        place.workload("whole-keda"), place.keda("whole-keda"),
-        place.workload("starting", flags=("--startup-delay", "900s")), place.hpa("starting"),
-        place.workload("unselected", scraped=False), place.hpa("unselected"),
-        place.monitor("unselected", selected=False),
-        place.workload("port-name", scraped=False), place.monitor("port-name", port="metrics"), place.hpa("port-name"),
-        place.workload("dropped", scraped=False), place.hpa("dropped"),
-        place.monitor("dropped", relabelings=[{**source, "action": "drop", "regex": ".+"}]),
-        place.workload("selector-off", scraped=False), place.hpa("selector-off"),
-        place.monitor("selector-off", app="other"),
-        place.workload("renamed"), place.hpa("renamed", "vllm:gpu_cache_usage_perc", "800m"),
-        place.workload("misspelt"), place.hpa("misspelt", "vllm:num_requests_runing"),
-        place.workload("silent-zero"), place.keda("silent-zero", wrong_label, silent=True),
-        place.workload("empty"), place.keda("empty", wrong_label),
-        place.workload("refused"), place.keda("refused", address=f"http://guarded.{place.namespace}.svc:9090"),
-        place.workload("unreachable"), place.keda("unreachable", address=nobody),
-        place.workload("fallback"), place.keda("fallback", address=nobody, fallback=static),
-        place.workload("fought"), place.hpa("fought", behavior=quick),
-        place.workload("group", kind="LeaderWorkerSet", scraped=False),
-        place.hpa("part", of=("apps/v1", "StatefulSet"), scaled="group"),
-        place.hpa("no-selector", of=kthena),
-        place.without_scale("no-scale"), place.hpa("no-scale", of=("apps/v1", "DaemonSet")),
-        place.workload("two"), place.hpa("two"), place.hpa("two", at="two-more"),
-        place.workload("foreign"), place.hpa("foreign"), place.pod("canary", app="foreign"),
-        place.workload("reverse"), place.hpa("reverse", WAITING),
-        place.workload("forward"), place.hpa("forward", source="External"),
-        place.workload("label", scraped=False), place.hpa("label"),
-        place.monitor("label", relabelings=[
-            {**source, "targetLabel": "kubernetes_pod_name"}, {"action": "labeldrop", "regex": "pod"}]),
-        place.workload("silent", replicas=2), place.hpa("silent", least=2),
-        place.workload("sum"), place.hpa("sum", source="Object"),
-        place.workload("asleep"), place.keda("asleep", least=0),
-        place.workload("asleep-too"), place.keda("asleep-too", least=0, silent=True),
-        place.workload("nan"), place.hpa("nan"),
-        place.workload("constant"), place.keda("constant", f"{wrong_label} or vector(0)"),
-        place.workload("ranks", flags=("--body", "vllm-0.10.0-dp2-busy")), place.hpa("ranks", CACHE, "800m"),
-        place.workload("elements", replicas=2),
-        place.keda("elements", f'{RUNNING}{{namespace="{place.namespace}",pod=~"elements-.*"}}', silent=True),
-        place.workload("metrics-off", engine="sglang", metrics=False),
-        place.hpa("metrics-off", "sglang:num_running_reqs"),
-        place.workload("tls", tls=True, scraped=False), place.monitor("tls"), place.hpa("tls"),
-        place.workload("path", scraped=False), place.monitor("path", path="/nothing"), place.hpa("path"),
-        place.workload("blocked", scraped=False), place.hpa("blocked"),
-        place.monitor("blocked", relabelings=[{"targetLabel": "__address__", "replacement": "10.244.255.254:8000"}]),
-        place.workload("everybody"), place.keda("everybody", f"sum({WAITING})"),
-        place.pending("pending"), place.hpa("pending", least=2),
-        place.workload("ratio"), place.hpa("ratio", CACHE, "5"),
-        place.workload("seats"), place.hpa("seats", target="100"),
-    ]  # fmt: skip
-
-
-def crowded(place: Place) -> list[Json]:
-    quota = {
-        "apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "one", "namespace": place.namespace},
-        "spec": {"hard": {"pods": "1"}},
-    }  # fmt: skip
-    return [quota, place.monitor(SCENE), place.workload("crowded"), place.hpa("crowded", least=2)]
 
 
 @pytest.fixture(scope="module")
