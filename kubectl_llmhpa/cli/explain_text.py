@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import click
 
 from kubectl_llmhpa import quantities
-from kubectl_llmhpa.explain import Explained, Explanation
+from kubectl_llmhpa.explain import STOPPED, Explained, Explanation
 from kubectl_llmhpa.explain.words import number, ratio
 from kubectl_llmhpa.hpa.arithmetic import Invalid, Metric, Outcome, Proposal, ScalingRules, Spec
 from kubectl_llmhpa.hpa.arithmetic.limits import Limited
@@ -28,9 +28,8 @@ def block(one: Explanation, *, colour: bool = False) -> str:
     """Everything about one HPA, without a final newline."""
     parts = [_head(one)]
     if one.stops:
-        parts.append(
-            f"Nothing to calculate: {escape(one.stops)}" if one.outcome is None else escape(one.stops)
-        )
+        told = one.outcome is not None or one.stops.startswith(STOPPED)
+        parts.append(escape(one.stops) if told else f"Nothing to calculate: {escape(one.stops)}")
     parts += [_metric(metric, one, colour=colour) for metric in one.metrics]
     if one.outcome is not None:
         parts.append(_section("Result", _result(one, one.outcome)))
@@ -38,6 +37,8 @@ def block(one: Explanation, *, colour: bool = False) -> str:
     if one.outcome is not None:
         lines = [*_changes(one, one.outcome), *_doctor(one)]
         parts.append(_bullets("What would change it", lines or ["nothing that was looked for"]))
+    elif one.stops.startswith(STOPPED):
+        parts.append(_bullets("What would change it", _doctor(one)))
     if one.estimates:
         parts.append(_bullets("Not known, but estimated", one.estimates))
     return "\n\n".join(parts)

@@ -6,7 +6,7 @@ import os
 import queue
 import signal
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
@@ -102,7 +102,7 @@ def status(
 
         hpas, seen = around(cluster, question, scalers())
         found = judged(question, hpas, seen, _now())
-        _warn(form, seen.unread, seen.lost.values())
+        _warn(form, seen.unread, _lost(found, seen.lost))
         _show(question, form, found)
         _missing(cluster, question, found)
 
@@ -203,6 +203,12 @@ def _warn(form: Form, unread: Iterable[tuple[str, str]], lost: Iterable[str]) ->
             click.echo(f"warning: {printable(line)}", err=True)
 
 
+def _lost(found: Sequence[Autoscaler], lost: Mapping[str, str]) -> list[str]:
+    """The rules that are lost to what is shown, where that does not say so itself."""
+    used = {metric.name for one in found for metric in one.view.metrics}
+    return [] if sys.stdout.isatty() else [text for metric, text in lost.items() if metric in used]
+
+
 def _nothing(question: Question, form: Form) -> None:
     if not question.named or form.states:
         where = "any namespace" if question.namespace is None else f"{question.namespace} namespace"
@@ -225,7 +231,7 @@ def _missing(reader: Reader, question: Question, found: Sequence[Autoscaler]) ->
         raise (
             missing.absent(reader, scaler, namespace, name)
             if scaler
-            else missing.unscaled(kind, namespace, name)
+            else missing.unscaled(reader, kind, namespace, name)
         )
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 
 from kubectl_llmhpa import engines, explain, hpa, quantities
 from kubectl_llmhpa.api import HPAS, SCALED_OBJECTS, Json
-from kubectl_llmhpa.doctor import asks, keda, trimmed
+from kubectl_llmhpa.doctor import asks, keda, trimmed, values
 from kubectl_llmhpa.doctor.facts import Facts, PodFacts, Writer
 from kubectl_llmhpa.doctor.model import Verdict, broken, ok, skipped, told, unknown
 from kubectl_llmhpa.doctor.seeing import Seeing
@@ -102,7 +102,7 @@ def _by_keda(facts: Facts, asked: str, scaled: Json) -> Verdict | None:
         view = _view(facts, facts.scaler.hpa)
         if view.current == 0 and (stuck := _stuck_at_zero(facts, view)) is not None:
             return broken(asked, f"hpa/{view.name}: {view.state}, {view.why}", stuck)
-    if state.fault and not state.fallback:
+    if state.fault and not state.fallback and not (facts.scaler.hpa is not None and _armed(facts)):
         return broken(
             asked,
             state.fault,
@@ -115,25 +115,34 @@ def _by_keda(facts: Facts, asked: str, scaled: Json) -> Verdict | None:
 
 def _by_state(facts: Facts, asked: str, view: HpaView, notes: Sequence[Finding]) -> Verdict:
     about, text = facts.target.reference, f"hpa/{view.name}: {view.state}, {view.why}"
-    values: dict[str, object] = {"namespace": facts.namespace, "name": view.name}
+    words: dict[str, object] = {"namespace": facts.namespace, "name": view.name}
     if view.current == 0 and (stuck := _stuck_at_zero(facts, view)) is not None:
         return broken(asked, text, stuck)
     if view.state == "Disabled":
         fix = f"kubectl -n {facts.namespace} scale {_typed(about)} --replicas=1"
         return broken(asked, text, told("stuck-at-zero", about, view.why, fix))
     if view.state == "Degraded":
-        return broken(asked, text, found("one-metric-invalid", about, view.why, **values))
+        return broken(asked, text, found("one-metric-invalid", about, view.why, **words))
     if view.state.startswith("Broken") and view.state != "Broken: effect":  # that is the next hop but one
         if any(one.reason == "AmbiguousSelector" and one.status == "False" for one in view.conditions):
             return broken(asked, text, told("two-scalers", about, view.why))
         if facts.pods and not any(one.ready for one in facts.pods):
             return unknown(asked, text)
+        if _armed(facts):
+            return ok(
+                asked, f"hpa/{view.name} has no number before the first request (armed)", *notes, armed=True
+            )
         if view.state == "Broken: metrics API" and not asks.of(facts.scaler.hpa):
             return broken(asked, text, found("no-metrics-api", about, view.why, what="metrics-server"))
-        return broken(asked, text, found("hpa-cannot-compute", about, view.why, **values))
+        return broken(asked, text, found("hpa-cannot-compute", about, view.why, **words))
     if view.state == "Armed":
         return ok(asked, text, *notes, armed=True)
     return ok(asked, text, *notes)
+
+
+def _armed(facts: Facts) -> bool:
+    """Whether the engine has not exposed its series yet, and the numbers are missing for nothing else."""
+    return facts.engine is not None and facts.engine.armed and values.judge(facts).armed
 
 
 def _stuck_at_zero(facts: Facts, view: HpaView) -> Finding | None:
@@ -285,9 +294,13 @@ def judge_drift(facts: Facts) -> Verdict:
     """What works now and will not for long."""
     asked = "the adapter's file beside what it serves, and the pod templates"
     adapter = facts.serving.adapter
-    if adapter is not None and adapter.lost:
-        return broken(asked, adapter.lost[0].seen, adapter.lost[0], *adapter.lost[1:])
-    notes: list[Finding] = []
+    names = {one.name for one in asks.custom(facts)}
+    lost = [one for one in adapter.lost if names & set(one.seen.split())] if adapter is not None else []
+    if lost:
+        again = f"kubectl llm-hpa enable {_typed(facts.target.reference)} -n {facts.namespace}"
+        first = replace(lost[0], fix=again) if facts.scaler.ours else lost[0]
+        return broken(asked, first.seen, first, *lost[1:])
+    notes: list[Finding] = list(adapter.lost) if adapter is not None else []
     if len(templates := _templates(facts.pods or ())) > 1:
         seen = "; ".join(f"{name}: {count} pods" for name, count in templates.items())
         notes.append(found("two-versions", facts.target.reference, seen))

@@ -20,10 +20,13 @@ from kubectl_llmhpa.workloads import Workload, missing
 #: What `workloads.resolve` says of a workload that no HPA can scale.
 _FAULTS = (
     ("there is none of that name", "absent"),
+    ("the namespace does not exist", "absent"),
     ("no readable scale subresource", "no-scale"),
     ("one pod on every node", "no-scale"),
     ("names no selector", "no-selector"),
 )
+#: What no name of an object has; a scaleTargetRef may.
+_NO_NAME = re.compile(r"[^\w.:-]")
 _REPLICA_SET = re.compile(r"ReplicaSet/(.+)-[0-9a-z]+")
 
 
@@ -66,6 +69,10 @@ def _target(
     if reference is not None:
         word, name = workloads.words_of(reference)
     shown = f"{reference['kind']}/{name}" if reference else f"{word}/{name}"
+    if reference and _NO_NAME.search(name):
+        return TargetFacts(
+            shown, namespace, fault="absent", problem=Problem(f"no object can have the name {name!r}")
+        ), None
     try:
         workload = workloads.resolve(seeing, (word, name), namespace)
     except LlmHpaError as error:

@@ -6,9 +6,10 @@
 from kubectl_llmhpa.explain.changes import Change, Wait
 from kubectl_llmhpa.explain.facts import Answer, Facts, Scale
 from kubectl_llmhpa.explain.look import find, look
-from kubectl_llmhpa.explain.replay import Explained, Explanation, Said, replay
+from kubectl_llmhpa.explain.replay import STOPPED, Explained, Explanation, Said, replay
 
 __all__ = [
+    "STOPPED",
     "Answer",
     "Change",
     "Explained",

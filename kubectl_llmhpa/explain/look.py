@@ -50,7 +50,7 @@ def _of_workload(reader: Reader, workload: Workload) -> list[Json]:
         for one in _scaled_objects(reader, namespace):
             if workload.is_target_of(scaled_objects.scale_target(one)):
                 return [_of_scaled_object(reader, one, namespace)]
-        raise missing.unscaled(workload.resource.kind, namespace, workload.name)
+        raise missing.unscaled(reader, workload.resource.kind, namespace, workload.name)
     return found
 
 

@@ -21,7 +21,8 @@ from kubectl_llmhpa.hpa.arithmetic import Invalid, Metric, Outcome, Proposal
 from kubectl_llmhpa.hpa.metrics import metric_views
 from kubectl_llmhpa.hpa.model import Condition, MetricView
 
-#: Reasons for which the controller does not calculate at all, whatever the metrics say.
+#: How the sentence begins where the controller does not calculate at all, and its reasons for that.
+STOPPED = "the controller calculates nothing"
 _STOPPED = ("FailedGetScale", "AmbiguousSelector", "InvalidSelector")
 
 
@@ -195,7 +196,7 @@ def _stopped(facts: Facts) -> str:
     """Why the controller does not calculate, in its own words; empty where it does."""
     for one in _conditions(facts.hpa):
         if one.status == "False" and one.reason in _STOPPED:
-            return f"the controller calculates nothing: {one.message}"
+            return f"{STOPPED}: {one.message}"
     return ""
 
 

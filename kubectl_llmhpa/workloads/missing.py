@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from kubectl_llmhpa.api import NAMESPACES, Json, Reader, Resource
+from kubectl_llmhpa.api import DEPLOYMENTS, NAMESPACES, STATEFUL_SETS, Json, Reader, Resource
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 
+_KINDS = {one.kind: one for one in (DEPLOYMENTS, STATEFUL_SETS)}
 _SHORT = {"StatefulSet": "sts", "Deployment": "deploy"}
 
 
@@ -29,8 +30,14 @@ def absent(reader: Reader, resource: Resource, namespace: str, name: str) -> Llm
     return LlmHpaError(f"find {resource.kind.lower()} {name} in namespace {namespace!r}", problem, remedy)
 
 
-def unscaled(kind: str, namespace: str, name: str) -> LlmHpaError:
-    """A workload has no autoscaler, with the command that makes one."""
+def unscaled(reader: Reader, kind: str, namespace: str, name: str) -> LlmHpaError:
+    """A workload has no autoscaler, with the command that makes one; or there is no such workload."""
+    if resource := _KINDS.get(kind):
+        try:
+            reader.get(resource.path(namespace, name))
+        except ApiError as error:
+            if error.not_found:
+                return absent(reader, resource, namespace, name)
     return LlmHpaError(
         f"{kind.lower()} {name} in namespace {namespace!r}",
         "no HPA or ScaledObject scales it",

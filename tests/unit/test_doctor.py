@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from kubectl_llmhpa.api import Json
-from kubectl_llmhpa.doctor import HOPS, Facts, Mark, codec, diagnose
+from kubectl_llmhpa.api import HPAS, Json
+from kubectl_llmhpa.doctor import HOPS, Facts, Mark, codec, diagnose, look
 from kubectl_llmhpa.doctor.facts import Problem, ScrapeTarget, Series
+from kubectl_llmhpa.errors import ExitCode, LlmHpaError
 from kubectl_llmhpa.findings import RULES
+from kubectl_llmhpa.findings import found as finding_of
 from tests import loading
 from tests.unit.doctor_cases import CASES
 from tests.unit.doctor_changes import (
@@ -23,6 +26,7 @@ from tests.unit.doctor_changes import (
     WAITING,
     Case,
     Change,
+    adapter,
     both,
     condition,
     engine_is,
@@ -40,6 +44,7 @@ from tests.unit.doctor_changes import (
     unscraped,
     values,
 )
+from tests.unit.test_explain_look import Answers
 
 OTHERS: Json = {"selector": {"matchLabels": {"app": "b"}}}
 #: Codes that are no cause of their own: notes, and what other commands say.
@@ -228,6 +233,58 @@ def test_a_scrape_that_has_ended_proves_nothing() -> None:
     assert broken.verdict.finding.code == "monitor-not-selected"  # type: ignore[union-attr]
 
 
+def test_an_hpa_that_waits_for_the_first_request_is_no_fault() -> None:
+    message = "unable to get metric x: no metrics returned from custom metrics API"
+    waits = hpa(condition("ScalingActive", "False", "FailedGetPodsMetric", message))
+    idle = both(engine_is(armed=True, signals=()), values(items=()), waits)
+    without = replace(ADAPTER.samples, ages={}, series=())
+    found = diagnose(replace(idle(ADAPTER), samples=replace(without, targets=(up(FIRST), up(SECOND)))))
+    assert found.broken is None
+    assert found.armed
+    served = diagnose(both(waits, values(items=()))(ADAPTER))
+    assert served.broken is not None
+
+
+def up(pod: str) -> ScrapeTarget:
+    return ScrapeTarget(pod, "j", "http://x", "up", "")
+
+
+@pytest.mark.parametrize(("metric", "hop"), [(RUNNING, "drift"), ("vllm:not_asked_for", None)])
+def test_a_lost_rule_of_a_metric_that_is_not_used_is_a_note(metric: str, hop: str | None) -> None:
+    lost = finding_of("rule-will-be-lost", "x", f"the rule for {metric} is gone from it", source="the file")
+    found = diagnose(both(adapter(lost=(lost,)), on("scaler", ours=True))(ADAPTER))
+    assert (found.broken.hop if found.broken else None) == hop
+    if found.broken is not None:
+        fix = found.broken.verdict.finding.fix  # type: ignore[union-attr]
+        assert fix == f"kubectl llm-hpa enable statefulset/vllm-inference -n {ADAPTER.namespace}"
+    else:
+        assert [note.code for note in found.hops[-1].verdict.notes] == ["rule-will-be-lost"]
+
+
+class Everything(Answers):
+    """The answers to an administrator."""
+
+    def may(self, *_: object, **__: object) -> bool:
+        return True
+
+
+def test_a_namespace_that_is_not_there_could_not_be_looked_at() -> None:
+    reader: Any = Everything({})
+    with pytest.raises(LlmHpaError, match="the namespace does not exist") as raised:
+        look(reader, ("sts/a",), "nosuch")
+    assert raised.value.exit_code == ExitCode.COULD_NOT_LOOK
+
+
+def test_a_name_that_no_object_can_have_is_absent() -> None:
+    """The API server takes any text for the name in a scaleTargetRef."""
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "h\x1b[31m/../x"}
+    live = {"metadata": {"name": "odd", "namespace": "llm"}, "spec": {"scaleTargetRef": target}}
+    reader: Any = Everything({HPAS.path("llm"): {"items": [live]}})
+    broken = diagnose(look(reader, ("hpa/odd",), "llm")).broken
+    assert broken is not None
+    assert (broken.hop, broken.verdict.finding.code) == ("target", "target-absent")  # type: ignore[union-attr]
+
+
 def test_rescales_to_and_fro_by_load_are_no_fight() -> None:
     """Events of one text are merged: five times up and five times down may look like five times up."""
 
@@ -310,8 +367,6 @@ def test_secrets_stay_out(text: str, left: str) -> None:
     ],
 )
 def test_another_file_is_refused_in_one_sentence(text: str) -> None:
-    from kubectl_llmhpa.errors import ExitCode, LlmHpaError
-
     with pytest.raises(LlmHpaError) as raised:
         codec.load(text, "x.json")
     assert raised.value.exit_code == ExitCode.COULD_NOT_LOOK

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from kubectl_llmhpa.api import Json
+from kubectl_llmhpa.cli.explain_text import block
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.explain import Answer, Facts, replay
 from kubectl_llmhpa.hpa.arithmetic import Invalid, Pod, Proposal
@@ -234,6 +235,13 @@ def test_the_controller_does_not_calculate_at_all() -> None:
     said = [{"type": "ScalingActive", "status": "False", "reason": "AmbiguousSelector", "message": message}]
     found = replay(facts(1, by_pod(11), conditions=said))
     assert (found.stops, found.changes) == (f"the controller calculates nothing: {message}", ())
+
+
+def test_an_hpa_whose_scale_the_controller_cannot_read_is_told_once() -> None:
+    said = [{"type": "AbleToScale", "status": "False", "reason": "FailedGetScale", "message": "not found"}]
+    page = block(replay(replace(facts(1, by_pod(11), conditions=said), scale=None)))
+    assert "\n\nthe controller calculates nothing: not found\n\n" in page
+    assert "kubectl llm-hpa doctor hpa/vllm -n llm" in page
 
 
 def test_nothing_without_the_scale() -> None:

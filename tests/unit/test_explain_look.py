@@ -156,7 +156,7 @@ def of_keda() -> Json:
     return made
 
 
-SO = {"metadata": {"name": "chat", "namespace": "llm"}, "spec": {"scaleTargetRef": {"name": "vllm"}}}
+SO: Json = {"metadata": {"name": "chat", "namespace": "llm"}, "spec": {"scaleTargetRef": {"name": "vllm"}}}
 
 
 @pytest.mark.parametrize(
@@ -199,10 +199,20 @@ def test_the_scaled_object_of_an_hpa_names_its_signals() -> None:
     ],
 )  # fmt: skip
 def test_none_there(words: tuple[str, ...], sentence: str) -> None:
-    reader: Any = Answers({BASE: {"items": [hpa()]}, SCALED: SO, "/api/v1/namespaces/llm": {}})
+    there = {
+        "/api/v1/namespaces/llm": {},
+        STATEFUL_SETS.path("llm", "other"): {"metadata": {"name": "other"}},
+    }
+    reader: Any = Answers({BASE: {"items": [hpa()]}, SCALED: SO, **there})
     with pytest.raises(LlmHpaError) as caught:
         find(reader, words, "llm")
     assert str(caught.value) == sentence
+
+
+def test_a_workload_that_is_not_there_is_not_told_to_be_enabled() -> None:
+    reader: Any = Answers({BASE: {"items": []}, "/api/v1/namespaces/llm": {}})
+    with pytest.raises(LlmHpaError, match="there is none of that name"):
+        find(reader, ("sts/gone",), "llm")
 
 
 def test_a_paused_scaled_object_is_what_scales_the_workload() -> None:

@@ -7,6 +7,7 @@ import json
 import re
 import time
 from collections.abc import Iterator, Sequence
+from datetime import datetime, timezone
 from urllib.parse import unquote
 
 import pytest
@@ -181,9 +182,25 @@ def test_nothing_found_is_said_on_stderr(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_workload_without_an_hpa_is_an_error_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    done = run(Recorded(), "sts/other", monkeypatch=monkeypatch)
-    assert isinstance(done.exception, LlmHpaError)
-    assert "kubectl llm-hpa enable sts/other -n llm" in str(done.exception)
+    class There(Recorded):
+        def get(self, path: str, *, accept: str = "application/json") -> Json:
+            return {"metadata": {"name": "other"}} if path.endswith("/other") else super().get(path)
+
+    for reader, words in (
+        (There(), "kubectl llm-hpa enable sts/other -n llm"),
+        (Recorded(), "there is none of that name"),
+    ):
+        done = run(reader, "sts/other", monkeypatch=monkeypatch)
+        assert isinstance(done.exception, LlmHpaError)
+        assert words in str(done.exception)
+
+
+def test_a_lost_rule_is_said_to_those_who_use_it() -> None:
+    from kubectl_llmhpa.cli.status import _lost
+    from kubectl_llmhpa.status.overview import overview
+
+    found = overview([hpa()], {}, [], now=datetime.now(timezone.utc), every=True)
+    assert _lost(found, {W: "mine", KV: "of another"}) == ["mine"]
 
 
 @pytest.mark.parametrize("words", [["-w", "-o", "json"], ["-A", "sts/vllm"]])
