@@ -1,4 +1,8 @@
-"""Tables as `kubectl get` prints them: upper-case headers, three spaces between columns, nothing else."""
+"""Tables as `kubectl get` prints them: upper-case headers, three spaces between columns, nothing else.
+
+Not by the package tabulate: it counts a wide character as one column unless another package is there, cuts no line to
+the width of a terminal, takes six times as long for 1,000 rows, and takes longer to load than `status` has time for.
+"""
 
 from __future__ import annotations
 
