@@ -47,8 +47,6 @@ from tests.unit.doctor_changes import (
 from tests.unit.test_explain_look import Answers
 
 OTHERS: Json = {"selector": {"matchLabels": {"app": "b"}}}
-#: Codes that are no cause of their own: notes, and what other commands say.
-_NOTES = {"two-targets", "not-checked", "pods-starting", "at-maximum"}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.code} {case.name}".strip())
@@ -74,18 +72,6 @@ def test_a_healthy_chain_has_no_broken_hop(name: str) -> None:
     assert [one.hop for one in found.hops] == [one.name for one in HOPS]
     assert {one.verdict.mark for one in found.hops} == {Mark.OK}
     assert not [note for one in found.hops for note in one.verdict.notes]
-
-
-def test_every_code_of_the_chain_is_a_case() -> None:
-    package = loading.ROOT / "kubectl_llmhpa"
-    said = {
-        folder: "".join(path.read_text() for path in (package / folder).glob("*.py"))
-        for folder in ("doctor", "lint", "plan")
-    }
-    by = {code: {folder for folder, text in said.items() if f'"{code}"' in text} for code in RULES}
-    codes = {code for code, folders in by.items() if folders == {"doctor"}}
-    assert len(codes) > 50
-    assert codes - {case.code for case in CASES} - _NOTES == set()
 
 
 def test_every_code_of_a_failure_mode_is_on_the_page() -> None:

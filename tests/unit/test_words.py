@@ -14,6 +14,7 @@ from kubectl_llmhpa.findings import RULES
 from kubectl_llmhpa.hpa import failures
 from kubectl_llmhpa.workloads import words_of
 from kubectl_llmhpa.workloads.discovery import BUILTIN, choose
+from tests.unit.doctor_cases import CASES
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = {
@@ -27,6 +28,8 @@ TESTS = [
     for path in (ROOT / "tests" / folder).rglob("*")
     if path.suffix in (".py", ".yaml", ".json") and path.name != Path(__file__).name
 ]
+#: Codes of `doctor` that are no cause of their own.
+_NOTES = {"pods-starting", "at-maximum"}
 
 
 def test_a_broken_hop_has_the_same_name_everywhere() -> None:
@@ -34,6 +37,16 @@ def test_a_broken_hop_has_the_same_name_everywhere() -> None:
     said |= {hop for _, hop, _, _ in failures._ROWS}
     assert said
     assert said - {one.name for one in HOPS} == set()
+
+
+def test_every_finding_of_doctor_alone_is_a_case() -> None:
+    by: dict[str, set[str]] = {code: set() for code in RULES}
+    for path, text in SOURCE.items():
+        for code in by.keys() & set(re.findall(r'"([\w-]+)"', text)):
+            by[code].add(path.parent.name)
+    codes = {code for code, folders in by.items() if folders == {"doctor"}}
+    assert len(codes) > 50
+    assert codes - {case.code for case in CASES} - _NOTES == set()
 
 
 @pytest.mark.parametrize("code", RULES)
