@@ -337,7 +337,9 @@ def _changes(one: Explanation, outcome: Outcome) -> list[str]:
         and len(one.metrics) > 1
         and inputs.spec.min_replicas < outcome.before <= settled.replicas
     ):
-        lines.append("less of any one metric changes nothing: the others ask for as many")
+        unread = [metric.named.word for metric in one.metrics if isinstance(metric.vote, Invalid)]
+        while_ = f" while {' and '.join(unread)} cannot be read" if unread else ": the others ask for as many"
+        lines.append(f"less of any one metric changes nothing{while_}")
     return lines
 
 

@@ -190,7 +190,7 @@ def judge_arithmetic(facts: Facts) -> Verdict:
         return unknown(asked, str(error))
     if result.outcome is None:
         return unknown(asked, result.stops or "there is nothing to calculate with")
-    text = f"{result.outcome.before} -> {result.outcome.replicas} replicas, status says {result.said.desired}"
+    text = f"{result.outcome.before} -> {result.outcome.replicas}, the status says {result.said.desired}"
     winner = next((one for one in result.metrics if one.wins), None)
     if winner is not None and winner.view.now is not None:
         numbers = "/".join(map(quantities.human, (winner.view.now, winner.view.target)))
@@ -236,7 +236,7 @@ def judge_effect(facts: Facts) -> Verdict:
             asked, seen, found("pods-fail", about, seen, namespace=facts.namespace, pod=stuck[0].name)
         )
     ready = sum(one.ready for one in pods)
-    text = f"{ready} of {len(pods)} pods ready, {wanted} replicas wanted"
+    text = f"{ready} of {len(pods)} pods ready, {wanted} wanted"
     if view.last_scale:
         text += f", last rescale at {view.last_scale}"
     if pending:

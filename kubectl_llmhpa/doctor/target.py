@@ -216,7 +216,8 @@ def judge(facts: Facts) -> Verdict:
             return broken(asked, seen, found("quota-exceeded", about, quota, namespace=facts.namespace))
         return broken(asked, seen, found("no-pods", about, seen, namespace=facts.namespace))
     ready = sum(one.ready for one in facts.pods)
-    return ok(asked, f"{target.replicas} replicas, {ready} of {len(facts.pods)} pods ready")
+    size = "1 replica" if target.replicas == 1 else f"{target.replicas} replicas"
+    return ok(asked, f"{size}, {ready} of {len(facts.pods)} pods ready")
 
 
 def quota_event(facts: Facts) -> str:

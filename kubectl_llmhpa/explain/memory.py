@@ -148,9 +148,6 @@ def _windows(inputs: Inputs) -> bool:
 
 
 def _about(level: int, now: float, high: float, low: float) -> str:
-    sure = [
-        f"{bound} {level} for sure {now - at:.0f} s ago"
-        for bound, at in (("at least", high), ("at most", low))
-        if at > _NEVER
-    ]
+    bounds = (("", high),) if high == low else (("at least ", high), ("at most ", low))
+    sure = [f"{bound}{level} for sure {now - at:.0f} s ago" for bound, at in bounds if at > _NEVER]
     return f"recent recommendations: taken for {level}" + "".join(f"; {one}" for one in sure)

@@ -234,6 +234,21 @@ def test_colour_marks_the_metric_names_and_nothing_else() -> None:
 EVIL = "\x1b[2J\u202eevil"
 
 
+@pytest.mark.parametrize(
+    ("second", "line"),
+    [
+        (by_pod(5, 5), "less of any one metric changes nothing: the others ask for as many"),
+        (
+            Answer("failed", message=GONE),
+            "less of any one metric changes nothing while running cannot be read",
+        ),
+    ],
+)
+def test_why_less_of_one_metric_is_not_enough(second: Answer, line: str) -> None:
+    both = [pods(W, average("5")), pods("vllm:num_requests_running", average("5"))]
+    assert f"  - {line}\n" in block(replay(facts(2, by_pod(5, 5), second, metrics=both)))
+
+
 def test_the_selector_of_a_message_is_left_out() -> None:
     selector = (
         "&LabelSelector{MatchLabels:map[string]string{scaledobject.keda.sh/name: b,},"
