@@ -204,6 +204,8 @@ class Cluster:
         return _KNOWN[key]
 
     def _open(self) -> Transport:
+        if self._transport is None and self._proxy is not None:
+            self._proxy.ready()  # by every thread that comes so early, all at once
         with self._making:
             if self._transport is None and self._proxy is None:
                 from kubectl_llmhpa.kube import without_socket
@@ -213,7 +215,6 @@ class Cluster:
                 from kubectl_llmhpa.kube.transport import SocketTransport
 
                 assert self._proxy is not None
-                self._proxy.ready()
                 self._transport = SocketTransport(self._proxy.socket, self._proxy.said)
             assert self._transport is not None
             return self._transport
