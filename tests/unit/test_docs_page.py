@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from types import ModuleType
 
 import click
 import pytest
 
+from kubectl_llmhpa.cli.main import COMMANDS
 from kubectl_llmhpa.engines import ENGINES
 from kubectl_llmhpa.findings import RULES
 from tests import loading
 
 ROOT = loading.ROOT
+PAGES = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
 
 
 @pytest.fixture(scope="module")
@@ -97,11 +98,19 @@ def test_the_walk_through_an_engine_shows_its_real_code() -> None:
     assert [block for block in shown if block not in source] == []
 
 
-@pytest.mark.parametrize("page", ["adding-an-engine.md", "engines.md", "findings.md"])
+@pytest.mark.parametrize("page", PAGES)
 def test_every_path_and_link_leads_somewhere(page: str) -> None:
-    text = (ROOT / "docs" / page).read_text()
+    text = (ROOT / page).read_text()
     paths = {path for path in re.findall(r"`((?:[\w.-]+/)+[\w.-]+)`", text) if not re.search(r"NAME", path)}
     assert {path for path in paths if path.startswith(("tests/", "docs/", "scripts/", "kubectl_llmhpa/"))
             and not (ROOT / path).exists()} == set()  # fmt: skip
-    links = re.findall(r"\]\(([\w./-]+\.md)\)", text)
-    assert [link for link in links if not (Path(ROOT / "docs") / link).exists()] == []
+    links = re.findall(r"\]\((?!https?:)([^)#\s]+)", text)
+    assert [link for link in links if not ((ROOT / page).parent / link).exists()] == []
+
+
+def test_the_front_page_leads_to_every_page_and_names_every_command() -> None:
+    text = (ROOT / "README.md").read_text()
+    assert {page for page in PAGES if page.startswith("docs/")} - set(
+        re.findall(r"\]\(([\w./-]+)\)", text)
+    ) == set()
+    assert COMMANDS.keys() - set(re.findall(r"(?m)^\| `(\w+)` \|", text)) == set()
