@@ -271,6 +271,16 @@ def test_a_name_that_no_object_can_have_is_absent() -> None:
     assert (broken.hop, broken.verdict.finding.code) == ("target", "target-absent")  # type: ignore[union-attr]
 
 
+def test_a_load_above_the_maximum_is_a_note() -> None:
+    arithmetic = json.loads(json.dumps(ADAPTER.arithmetic))
+    arithmetic["hpa"]["spec"]["maxReplicas"] = 2
+    condition("ScalingLimited", "True", "TooManyReplicas", "more than the maximum")(arithmetic["hpa"])
+    condition("AbleToScale", "True", "ReadyForNewScale", "as recommended")(arithmetic["hpa"])
+    arithmetic["answers"][0]["pods"] = dict.fromkeys(arithmetic["answers"][0]["pods"], "40")
+    found = diagnose(replace(ADAPTER, arithmetic=arithmetic))
+    assert [note.code for one in found.hops for note in one.verdict.notes] == ["at-maximum"]
+
+
 def test_rescales_to_and_fro_by_load_are_no_fight() -> None:
     """Events of one text are merged: five times up and five times down may look like five times up."""
 
