@@ -139,13 +139,18 @@ def test_a_rescale_is_seen_without_its_event(kubectl: Kubectl, namespace: str) -
         assert process.wait(timeout=LIMIT) == 130
 
 
+def listen() -> None:
+    """Have Ctrl-C reach a new process even where the tests run in the background, with SIGINT ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextlib.contextmanager
 def watching(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], queue.Queue[str]]]:
     """`status -w` into a pipe, its lines as they come."""
     lines: queue.Queue[str] = queue.Queue()
     with subprocess.Popen(
         ["kubectl", "llm-hpa", "status", "-w", *arguments],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=listen,
     ) as process:  # fmt: skip
 
         def read() -> None:
@@ -164,6 +169,7 @@ def test_on_a_terminal_it_is_drawn_in_place_at_its_size(kubectl: Kubectl, namesp
     kubectl.apply(workload("llm", namespace), scaler("llm", namespace, QUEUE))
     pid, terminal = pty.fork()
     if pid == 0:
+        listen()
         os.environ["TERM"] = "xterm"
         os.execvp("kubectl", ["kubectl", "llm-hpa", "status", "-w", "-n", namespace])
     try:
