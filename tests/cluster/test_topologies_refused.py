@@ -160,7 +160,7 @@ def test_every_role_gets_its_own_patch(cluster: Cluster, kubectl: Kubectl, names
         assert try_out(kubectl, patch)["spec"]["roles"][index]["scalingAdapter"]["enable"] is True
         role = ("prefill", "decode")[index]
         assert (
-            enable == f"kubectl llm-hpa -n {namespace} enable rolebasedgroupscalingadapter/pd-{role} --max N"
+            enable == f"kubectl llm-hpa enable rolebasedgroupscalingadapter/pd-{role} -n {namespace} --max N"
         )
 
 
