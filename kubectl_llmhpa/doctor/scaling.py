@@ -16,7 +16,7 @@ from kubectl_llmhpa.doctor.target import quota_event
 from kubectl_llmhpa.engines import EngineFacts
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.findings import Finding, found
-from kubectl_llmhpa.hpa import HpaView, scaled_objects
+from kubectl_llmhpa.hpa import HpaView, at_zero, scaled_objects
 from kubectl_llmhpa.plan import sanity
 
 #: Who writes replicas for an autoscaler: the HPA controller, and KEDA between 0 and 1.
@@ -66,7 +66,8 @@ def judge_autoscaler(facts: Facts) -> Verdict:
         return verdict
     assert scaler.hpa is not None
     errors = [one for one in (*scaler.findings, *_unsound(facts)) if one.severity == "error"]
-    notes = tuple(one for one in scaler.findings if one.severity == "warning")
+    traps = [replace(one, about=about) for one in at_zero.traps(scaler.hpa)]
+    notes = (*(one for one in scaler.findings if one.severity == "warning"), *traps)
     if errors:
         return broken(asked, errors[0].seen, errors[0], *errors[1:], *notes)
     view = _view(facts, scaler.hpa)
@@ -118,6 +119,8 @@ def _by_state(facts: Facts, asked: str, view: HpaView, notes: Sequence[Finding])
     words: dict[str, object] = {"namespace": facts.namespace, "name": view.name}
     if view.current == 0 and (stuck := _stuck_at_zero(facts, view)) is not None:
         return broken(asked, text, stuck)
+    if view.state == "Disabled" and (forgotten := [one for one in notes if one.code == "forgotten-zero"]):
+        return broken(asked, text, forgotten[0])
     if view.state == "Disabled":
         fix = f"kubectl -n {facts.namespace} scale {_typed(about)} --replicas=1"
         return broken(asked, text, told("stuck-at-zero", about, view.why, fix))
