@@ -73,7 +73,7 @@ ROWS = (
     Row(WORKLOAD, "scaledobjects.keda.sh", "get", (EXPLAIN, DOCTOR), "what KEDA measures", need=OPTIONAL),
     Row(WORKLOAD, "horizontalpodautoscalers.autoscaling", "get list", (EXPLAIN, DOCTOR), "the HPA"),
     Row(WORKLOAD, METRICS, "get", (EXPLAIN, DOCTOR), "the values that the HPA reads", backends=_ADAPTERS),
-    Row(WORKLOAD, "*.external.metrics.k8s.io", "get", (EXPLAIN, DOCTOR), "the values that the HPA reads",
+    Row(WORKLOAD, "*.external.metrics.k8s.io", "list", (EXPLAIN, DOCTOR), "the values that the HPA reads",
         backends=(KEDA,)),
     *(
         Row(WORKLOAD, what, "list", (LINT,), "what is judged with the autoscalers", need=OPTIONAL)

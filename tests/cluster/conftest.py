@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.remote import Producer  # type: ignore[import-untyped]
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from kubectl_llmhpa.api import MANAGED_BY, MANAGER
 from kubectl_llmhpa.plan.rule_record import RECORD
@@ -40,16 +42,30 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.update(layout.client_environment)
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Give the tests of a file that share a fixture to one worker, and others to whoever is free.
+
+    By the file and not by the mark `xdist_group`: pytest-xdist 3.8 writes it into ids that pytest 9.2 does not read.
+    """
+    return _BySharedFixtures(config, log)
+
+
+class _BySharedFixtures(LoadScopeScheduling):  # type: ignore[misc]
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return file if _shares_fixtures(file) else nodeid
+
+
+@functools.cache
+def _shares_fixtures(file: str) -> bool:
+    text = (ROOT / file).read_text()
+    return 'scope="module"' in text or 'scope="class"' in text
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give tests with a fixture that is shared to one worker, and begin with those that may take longest."""
-    if "PYTEST_XDIST_WORKER" not in os.environ:
-        return
-    for item in items:
-        fixtures = item._fixtureinfo.name2fixturedefs.values()  # type: ignore[attr-defined]
-        if any(found[-1].scope in ("module", "class") for found in fixtures):
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
-    items.sort(key=limit_of, reverse=True)
+    """Begin with those that may take longest."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=limit_of, reverse=True)
 
 
 def limit_of(item: pytest.Item) -> float:

@@ -38,7 +38,9 @@ def dump(kubectl: Kubectl, own: str) -> dict[str, Json]:
     )
     table = kubectl.run("get", _DEFINITIONS, "--no-headers", "--ignore-not-found").stdout
     rows = [line.split() for line in table.splitlines()]
-    found: dict[str, Json] = {f"definition {row[0]}": {"created": row[-1]} for row in rows}
+    found: dict[str, Json] = {
+        f"definition {row[0]}": {"kind": "CustomResourceDefinition", "created": row[-1]} for row in rows
+    }
     for item in json.loads(answer.stdout)["items"]:
         metadata = item["metadata"]
         place = metadata["name"] if item["kind"] == "Namespace" else metadata.get("namespace", "")

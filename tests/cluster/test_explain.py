@@ -122,4 +122,4 @@ def test_nothing_to_explain(stubs: dict[str, Stub], llm_hpa: Plugin, kubectl: Ku
     stub = next(iter(stubs.values()))
     kubectl.run("create", "deployment", "bare", "--image=x", "--replicas=0", "-n", stub.namespace)
     outcome = llm_hpa("explain", "deploy/bare", "-n", stub.namespace)
-    assert_one_sentence(outcome, "no HPA scales it", "kubectl llm-hpa enable deploy/bare")
+    assert_one_sentence(outcome, "no HPA or ScaledObject scales it", "kubectl llm-hpa enable deploy/bare")

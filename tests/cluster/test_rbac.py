@@ -33,7 +33,7 @@ HEAD = {"apiVersion": f"{roles.GROUP}/v1"}
 #: nobody has to be looked for who uses them.
 RARE = {
     KEDA: (
-        "list horizontalpodautoscalers.autoscaling",
+        "list horizontalpodautoscalers.autoscaling", "get configmaps",
         "update triggerauthentications.keda.sh", "update scaledobjects.keda.sh",
     ),
     "bench": ("get jobs.batch",),
