@@ -354,10 +354,10 @@ def unused(needed: Iterable[Right], used: Iterable[Right]) -> list[str]:
         })
         for one in used
     ]  # fmt: skip
-    metrics = "custom.metrics.k8s.io"
+    metrics = ("custom.metrics.k8s.io", "external.metrics.k8s.io")  # any metric stands for all
     return sorted(
         str(one)
         for one in needed
         if not rights.granted([rule for where, rule in rules if where == one.namespace], one)
-        and not (one.group == metrics and any(each.group == metrics for each in used))
+        and not (one.group in metrics and any(each.group == one.group for each in used))
     )
