@@ -8,23 +8,22 @@ from pathlib import Path
 import pytest
 
 from kubectl_llmhpa.doctor import HOPS
-from tests.cluster.conftest import ROOT, Kubectl, Plugin
+from tests.cluster.conftest import ADAPTER, Kubectl, Plugin
 from tests.cluster.stub_workload import Stub
 
 pytestmark = pytest.mark.cluster
 
 MOST_REQUESTS = 30
-CHART = str(ROOT / "tests/cluster/charts/prometheus-adapter")
-HELM = {"keda": (), "prometheus-adapter": ("--helm", CHART)}
+BACKENDS = {"keda": ("--backend=keda",), "prometheus-adapter": ADAPTER}
 
 
-@pytest.mark.parametrize("backend", list(HELM))
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_a_healthy_workload(
     kubectl: Kubectl, llm_hpa: Plugin, namespace: str, tmp_path: Path, backend: str
 ) -> None:
     stub = Stub(kubectl, namespace)
     stub.start()
-    done = llm_hpa("enable", *stub.reference, "--max", "3", "--backend", backend, *HELM[backend])
+    done = llm_hpa("enable", *stub.reference, "--max", "3", *BACKENDS[backend])
     assert done.code == 0, done.stderr
     facts = tmp_path / "facts.json"
 
@@ -51,7 +50,8 @@ def test_a_healthy_workload(
     assert broken["finding"]["fix"].startswith(f"kubectl -n {namespace} delete hpa/second  # ")
     replayed = llm_hpa("doctor", "--facts", str(facts), "-o", "json", KUBECONFIG="/dev/null")
     assert (replayed.code, replayed.stdout) == (1, by_hpa.stdout)
-    llm_hpa("disable", *stub.reference)
+    gone = llm_hpa("disable", *stub.reference)
+    assert gone.code == 0, gone.stderr
 
 
 def test_what_is_not_there_could_not_be_looked_at(llm_hpa: Plugin, namespace: str) -> None:
