@@ -7,6 +7,7 @@ import functools
 import json
 import os
 import shutil
+import signal
 import subprocess
 import uuid
 from collections.abc import Callable, Iterator
@@ -167,6 +168,11 @@ def namespace(kubectl: Kubectl) -> Iterator[str]:
     """A namespace for one test."""
     with fresh_namespace(kubectl) as name:
         yield name
+
+
+def listen() -> None:
+    """In a new process: have Ctrl-C reach it even where the tests run in the background, with SIGINT ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def assert_one_sentence(outcome: Outcome, *words: str) -> None:

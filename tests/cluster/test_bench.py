@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cluster.conftest import ADAPTER, Json, Kubectl, Plugin, assert_one_sentence
+from tests.cluster.conftest import ADAPTER, Json, Kubectl, Plugin, assert_one_sentence, listen
 from tests.cluster.stub_workload import Stub
 
 pytestmark = pytest.mark.cluster
@@ -98,10 +98,6 @@ def test_an_engine_that_refuses_makes_the_measurement_invalid(
 
 def interruptible(command: list[str], stream: int | None = None) -> subprocess.Popen[str]:
     """A process that Ctrl-C reaches even where the tests run in the background, with SIGINT ignored."""
-
-    def listen() -> None:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-
     return subprocess.Popen(command, text=True, preexec_fn=listen, stdout=stream, stderr=stream)
 
 

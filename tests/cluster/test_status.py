@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from kubectl_llmhpa.api import MANAGED_BY, MANAGER
-from tests.cluster.conftest import Json, Kubectl, Plugin
+from tests.cluster.conftest import Json, Kubectl, Plugin, listen
 
 pytestmark = pytest.mark.control_plane
 
@@ -137,11 +137,6 @@ def test_a_rescale_is_seen_without_its_event(kubectl: Kubectl, namespace: str) -
             line = lines.get(timeout=LIMIT)
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=LIMIT) == 130
-
-
-def listen() -> None:
-    """Have Ctrl-C reach a new process even where the tests run in the background, with SIGINT ignored."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @contextlib.contextmanager
