@@ -7,9 +7,9 @@ from datetime import datetime, timezone
 from typing import Any
 
 from kubectl_llmhpa import engines, quantities
+from kubectl_llmhpa.bench.outcome import Outcome
 from kubectl_llmhpa.bench.preparing import Plan
 from kubectl_llmhpa.bench.results import LATENCIES, Result
-from kubectl_llmhpa.bench.run import Outcome
 from kubectl_llmhpa.errors import ExitCode
 from kubectl_llmhpa.hpa import HpaView
 from kubectl_llmhpa.output import documents

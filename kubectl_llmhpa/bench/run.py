@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import urlencode
 
@@ -13,8 +13,8 @@ from kubectl_llmhpa.api import CONFIG_MAPS, JOBS, PODS, Json, Reader, Writer
 from kubectl_llmhpa.bench import job, results
 from kubectl_llmhpa.bench.following import Follower
 from kubectl_llmhpa.bench.interrupts import interruptible, uninterrupted
+from kubectl_llmhpa.bench.outcome import Outcome
 from kubectl_llmhpa.bench.preparing import Plan
-from kubectl_llmhpa.bench.results import Result
 from kubectl_llmhpa.bench.share import PodShare, Shares
 from kubectl_llmhpa.bench.timeline import Entry, Timeline
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
@@ -58,21 +58,6 @@ class Observer(Protocol):
 
     def finishing(self, text: str) -> None:
         """While things are removed."""
-
-
-@dataclass
-class Outcome:
-    """What came out. `started` is the wall clock at the start of the load (0: it never started)."""
-
-    plan: Plan
-    result: Result
-    entries: list[Entry]
-    shares: list[PodShare]
-    started: float
-    first_rescale_s: float | None
-    hpa: autoscaler.HpaView | None
-    ready: int | None
-    notes: list[str] = field(default_factory=list)
 
 
 def execute(cluster: Writer, plan: Plan, view: Observer) -> Outcome:

@@ -11,9 +11,9 @@ import pytest
 
 from kubectl_llmhpa.bench import following, report, results
 from kubectl_llmhpa.bench.load import Load
+from kubectl_llmhpa.bench.outcome import Outcome
 from kubectl_llmhpa.bench.pod import vllm_serve
 from kubectl_llmhpa.bench.preparing import Options, Plan
-from kubectl_llmhpa.bench.run import Outcome
 from kubectl_llmhpa.bench.share import PodShare
 from kubectl_llmhpa.bench.target import Endpoint, Model
 from kubectl_llmhpa.bench.timeline import Entry, Timeline
