@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from kubectl_llmhpa.cli import live
 
 if TYPE_CHECKING:
     from kubectl_llmhpa.kube import Cluster, Connection
@@ -38,26 +40,30 @@ _SHORT = {"server": "-s"}
 _REQUESTS = 6
 
 
+def connection_of(parameters: Mapping[str, Any]) -> Connection:
+    """What the user said of the connection, among the parameters of a command."""
+    from kubectl_llmhpa.kube import Connection
+
+    flags: dict[str, str | tuple[str, ...]] = {}
+    for name, kind, _ in _FLAGS:
+        if value := parameters["connection_" + name.replace("-", "_")]:
+            flags[name] = "" if kind == "switch" else value
+    return Connection(flags, parameters["connection_namespace"])
+
+
 def connection_options(command: F) -> F:
     """Add kubectl's connection flags to a command; it receives them as `connection`."""
 
     @functools.wraps(command)
     def collect(*args: Any, **kwargs: Any) -> Any:
-        from kubectl_llmhpa.kube import Connection
-
-        flags: dict[str, str | tuple[str, ...]] = {}
-        for name, kind, _ in _FLAGS:
-            value = kwargs.pop("connection_" + name.replace("-", "_"))
-            if kind == "switch" and value:
-                flags[name] = ""
-            elif kind != "switch" and value:
-                flags[name] = value
-        namespace = kwargs.pop("connection_namespace")
+        connection = connection_of(kwargs)
+        for name in [name for name in kwargs if name.startswith("connection_")]:
+            del kwargs[name]
         if (kwargs.pop("verbosity") or 0) >= _REQUESTS:  # of 8 and more cli.main reads the rest
             from kubectl_llmhpa.kube import request_log
 
             request_log.show()
-        return command(*args, connection=Connection(flags, namespace), **kwargs)
+        return command(*args, connection=connection, **kwargs)
 
     decorated: Any = collect
     for name, kind, text in reversed(_FLAGS):
@@ -67,13 +73,17 @@ def connection_options(command: F) -> F:
         if kind == "switch":
             decorated = click.option(*names, is_flag=True, help=text)(decorated)
         else:
-            decorated = click.option(*names, multiple=kind == "values", help=text)(decorated)
+            candidates = live.contexts if name == "context" else None
+            decorated = click.option(*names, multiple=kind == "values", help=text, shell_complete=candidates)(
+                decorated
+            )
     decorated = click.option("-v", "--v", "verbosity", type=int, help="6: show requests, 8: and tracebacks")(
         decorated
     )
-    decorated = click.option("-n", "--namespace", "connection_namespace", help="Namespace of the workload")(
-        decorated
-    )
+    decorated = click.option(
+        "-n", "--namespace", "connection_namespace", help="Namespace of the workload",
+        shell_complete=live.namespaces,
+    )(decorated)  # fmt: skip
     result: F = decorated
     return result
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kubectl_llmhpa.cli.connection import connect, connection_options
+from kubectl_llmhpa.cli.workload_argument import workload_argument
 from kubectl_llmhpa.errors import ExitCode, LlmHpaError
 
 if TYPE_CHECKING:
@@ -20,11 +21,13 @@ _CLUSTER_ONLY = ("form", "versionSource", "evidence", "lookalike")
 
 
 @click.command("detect", short_help="Show which engines run here and what can be scaled")
-@click.argument("workload", nargs=-1, metavar="[TYPE/NAME]")
+@workload_argument(required=False)
 @click.option("-A", "--all-namespaces", is_flag=True, help="Look in all namespaces")
 @click.option("-l", "--selector", default="", help="Label selector for the pods")
 @click.option("--engine", default="", metavar="NAME[@VERSION]", help="The engine, where nothing else tells")
-@click.option("--body", metavar="FILE|-", help="Read a saved metrics page instead of a cluster")
+@click.option(
+    "--body", type=click.Path(), metavar="FILE|-", help="Read a saved metrics page instead of a cluster"
+)
 @click.option("--command", default="", help="With --body: the command line that the engine was started with")
 @click.option("--image", default="", help="With --body: the image that it runs in")
 @click.option("-o", "--output", type=click.Choice(["wide", "json", "yaml"]), help="Output format")

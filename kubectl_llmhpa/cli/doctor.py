@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command("doctor", short_help="Show which hop from the engine to its replicas is broken, and the fix")
-@workload_argument(required=False)
+@workload_argument(required=False, hpas=True)
 @click.option(
     "--prometheus", default="", metavar="NAMESPACE/NAME", help="The Prometheus object that has the samples"
 )

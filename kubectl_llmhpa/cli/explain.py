@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@workload_argument()
+@workload_argument(hpas=True)
 @click.option(
     "--what-if",
     default="",

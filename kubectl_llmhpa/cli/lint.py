@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kubectl_llmhpa.cli.connection import connect, connection_options
+from kubectl_llmhpa.cli.workload_argument import workload_argument
 from kubectl_llmhpa.errors import ExitCode, LlmHpaError
 
 if TYPE_CHECKING:
@@ -22,9 +23,9 @@ FAIL_ON = ("error", "warning", "info", "never")
 
 
 @click.command()
-@click.argument("workload", nargs=-1, metavar="[TYPE/NAME]")
+@workload_argument(required=False, hpas=True)
 @click.option(
-    "-f", "--filename", "files", multiple=True, metavar="PATH|-",
+    "-f", "--filename", "files", multiple=True, type=click.Path(), metavar="PATH|-",
     help="File, folder (with all below it) or - for stdin; may be repeated. No cluster is asked then",
 )  # fmt: skip
 @click.option("-A", "--all-namespaces", is_flag=True, help="Judge the objects of all namespaces")

@@ -7,11 +7,15 @@ import importlib
 import os
 import re
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from kubectl_llmhpa import __version__
 from kubectl_llmhpa.errors import ExitCode, LlmHpaError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 #: command -> (module that holds a click command of the same name, one line for the overview)
 COMMANDS = {
@@ -29,7 +33,10 @@ COMMANDS = {
     "migrate": ("kubectl_llmhpa.cli.migrate", "Move a workload's autoscaler to another metric backend"),
     "disable": ("kubectl_llmhpa.cli.disable", "Remove exactly what enable added"),
     "rbac": ("kubectl_llmhpa.cli.rbac", "Print the least roles that a command needs"),
+    "completion": ("kubectl_llmhpa.cli.completion", "Print the completion script of a shell"),
 }
+#: In which the scripts of `completion` ask.
+COMPLETE_VARIABLE = "_KUBECTL_LLM_HPA_COMPLETE"
 
 _SHORT_WITH_VALUE = re.compile(r"(-[A-Za-z])=(.*)", re.DOTALL)
 
@@ -65,6 +72,14 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Commands by name, without importing any, then the group's own options."""
+        from click.shell_completion import CompletionItem
+
+        commands = [(name, text) for name, (_, text) in COMMANDS.items() if name.startswith(incomplete)]
+        items = [CompletionItem(name, help=text) for name, text in commands]
+        return items + click.Command.shell_complete(self, ctx, incomplete)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The overview, without importing any command."""
         with formatter.section("Commands"):
@@ -84,7 +99,9 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with a documented code."""
     words = unfolded(sys.argv[1:] if arguments is None else arguments)
     try:
-        outcome = cli.main(args=words, prog_name="kubectl llm-hpa", standalone_mode=False)
+        outcome = cli.main(
+            words, prog_name="kubectl llm-hpa", complete_var=COMPLETE_VARIABLE, standalone_mode=False
+        )
         code = outcome if isinstance(outcome, int) else ExitCode.OK
         sys.stdout.flush()
     except click.ClickException as error:

@@ -38,9 +38,9 @@ class Subject:
 
 # fmt: off
 @click.command()
-@workload_argument(required=False)
+@workload_argument(required=False, hpas=True)
 @click.option(
-    "-f", "--filename", default="", metavar="PATH|-",
+    "-f", "--filename", type=click.Path(), default="", metavar="PATH|-",
     help="Take HPAs and ScaledObjects from a file; no cluster is asked",
 )
 @click.option(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kubectl_llmhpa.api import HPAS, SCALED_OBJECTS, Json, Reader, scaler_named
+from kubectl_llmhpa.cli import live
 from kubectl_llmhpa.cli.connection import connect, connection_options
 
 if TYPE_CHECKING:
@@ -38,7 +39,9 @@ class Form:
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[TYPE/NAME | TYPE NAME]...")
+@click.argument(
+    "names", nargs=-1, metavar="[TYPE/NAME | TYPE NAME]...", shell_complete=live.workloads_and_hpas
+)
 @click.option("-A", "--all-namespaces", is_flag=True, help="Look in all namespaces")
 @click.option("-l", "--selector", default="", help="Label selector for the HPAs")
 @click.option("--field-selector", default="", help="Field selector for the HPAs, such as metadata.name=x")

@@ -7,11 +7,14 @@ from typing import Any, TypeVar
 
 import click
 
+from kubectl_llmhpa.cli import live
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def workload_argument(required: bool = True) -> Callable[[F], F]:
-    """`TYPE/NAME` or `TYPE NAME`, received as the tuple `workload`."""
+def workload_argument(required: bool = True, *, hpas: bool = False) -> Callable[[F], F]:
+    """`TYPE/NAME` or `TYPE NAME`, received as the tuple `workload`; with `hpas` an HPA may be named too."""
     return click.argument(
-        "workload", nargs=-1, required=required, metavar="TYPE/NAME" if required else "[TYPE/NAME]"
-    )
+        "workload", nargs=-1, required=required, metavar="TYPE/NAME" if required else "[TYPE/NAME]",
+        shell_complete=live.workloads_and_hpas if hpas else live.workloads,
+    )  # fmt: skip

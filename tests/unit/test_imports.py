@@ -122,7 +122,7 @@ def test_the_proxy_of_status_starts_before_anything_of_status_is_loaded() -> Non
     ours = {name for name in loaded if name.startswith("kubectl_llmhpa")} - ALLOWED_OF_OURS
     assert ours <= {
         f"kubectl_llmhpa.{name}"
-        for name in ("api", "cli.connection", "cli.status", "kube", "kube.cluster", "kube.proxy")
+        for name in ("api", "cli.connection", "cli.live", "cli.status", "kube", "kube.cluster", "kube.proxy")
     }
 
 
