@@ -9,9 +9,13 @@ from __future__ import annotations
 import dataclasses
 import enum
 import json
-from collections.abc import Mapping
+import types
+import typing
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 SCHEMA_VERSION = "llm-hpa/v1alpha1"
 FORMATS = ("json", "yaml")
@@ -50,6 +54,81 @@ def plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
     return value
+
+
+def read(wanted: type[T], value: Any, where: str = "") -> T:
+    """The inverse of `plain` for a dataclass of plain data.
+
+    A key that is not known is left out, so a document of a newer version can be read; a key that is missing takes the
+    field's default. Raises ValueError, which names the place (`sweep.points[3].ttft`), for anything else.
+    """
+    if not isinstance(value, Mapping):
+        raise _misfit(where, "an object")
+    hints = typing.get_type_hints(wanted)
+    found = {}
+    for field in dataclasses.fields(wanted):  # type: ignore[arg-type]  # every caller hands in a dataclass
+        name = _camel(field.name)
+        place = f"{where}.{name}" if where else name
+        if name in value:
+            found[field.name] = _read(hints[field.name], value[name], place)
+        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+            raise ValueError(f"{place} is missing")
+    return wanted(**found)
+
+
+def _read(hint: Any, value: Any, where: str) -> Any:
+    """A value of a type hint: plain types, None, Decimal, enums, dataclasses, and tuples and mappings of them."""
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (types.UnionType, typing.Union):
+        if value is None and types.NoneType in inner:
+            return None
+        (hint,) = (each for each in inner if each is not types.NoneType)
+        return _read(hint, value, where)
+    if origin is tuple:
+        kinds = _items(inner, value, where)
+        return tuple(
+            _read(kind, each, f"{where}[{place}]")
+            for place, (kind, each) in enumerate(zip(kinds, value, strict=True))
+        )
+    if origin is not None and issubclass(origin, Mapping):
+        if not isinstance(value, Mapping):
+            raise _misfit(where, "an object")
+        return {str(key): _read(inner[1], each, f"{where}.{key}") for key, each in value.items()}
+    if dataclasses.is_dataclass(hint):
+        return read(typing.cast("type[Any]", hint), value, where)
+    return _scalar(hint, value, where)
+
+
+def _items(inner: tuple[Any, ...], value: Any, where: str) -> Sequence[Any]:
+    """The type of each item of a tuple: `tuple[int, ...]` has any number of them, `tuple[float, str]` two."""
+    if not isinstance(value, (list, tuple)):
+        raise _misfit(where, "a list")
+    if inner[-1:] == (Ellipsis,):
+        return [inner[0]] * len(value)
+    if len(inner) != len(value):
+        raise _misfit(where, f"a list of {len(inner)}")
+    return inner
+
+
+def _scalar(hint: Any, value: Any, where: str) -> Any:
+    if issubclass(hint, enum.Enum):
+        try:
+            return hint(value)
+        except ValueError:
+            raise _misfit(where, f"one of {', '.join(str(each.value) for each in hint)}") from None
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if hint in (float, Decimal) and number:
+        return hint(str(value))
+    if isinstance(value, hint) and (hint is bool or not isinstance(value, bool)):
+        return value
+    raise _misfit(
+        where,
+        {int: "a whole number", float: "a number", Decimal: "a number", str: "a text"}.get(hint, "yes or no"),
+    )
+
+
+def _misfit(where: str, wanted: str) -> ValueError:
+    return ValueError(f"{where or 'the document'} is not {wanted}")
 
 
 def _camel(name: str) -> str:
