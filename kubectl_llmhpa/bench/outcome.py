@@ -14,7 +14,7 @@ from kubectl_llmhpa.bench.preparing import Plan
 from kubectl_llmhpa.bench.results import Result
 from kubectl_llmhpa.bench.share import PodShare
 from kubectl_llmhpa.bench.sizing.model import ColdStart, Sweep
-from kubectl_llmhpa.bench.timeline import Entry
+from kubectl_llmhpa.bench.timeline import Entry, Scaling
 
 
 @dataclass(frozen=True)
@@ -130,6 +130,7 @@ class Outcome:
     invalid: str = ""
     moments: tuple[Moment, ...] = ()
     samples: tuple[Sample, ...] = ()
+    scalings: tuple[Scaling, ...] = ()
     starts: tuple[PodStart, ...] = ()
     lag: Lag = field(default_factory=Lag)
     cold_start: ColdStart | None = None

@@ -106,6 +106,7 @@ def execute(cluster: Writer, plan: Plan, view: Observer) -> Outcome:
         hpa=timeline.now,
         ready=timeline.ready,
         notes=[f"{pod}: {why}" for pod, why in sorted(shares.unread.items())],
+        scalings=tuple(timeline.scalings),
     )
 
 

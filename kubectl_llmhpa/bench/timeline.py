@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlencode
 
 from kubectl_llmhpa import hpa as autoscaler
+from kubectl_llmhpa import quantities
 from kubectl_llmhpa.api import EVENTS, HPAS, Json, Reader, Resource
 from kubectl_llmhpa.errors import ApiError
 
@@ -23,14 +24,34 @@ class Entry:
     text: str
 
 
+@dataclass(frozen=True)
+class Scaling:
+    """The autoscaler and its workload from one moment on, `at` as for an entry.
+
+    `current` and `desired` replicas are those of the HPA's status (None without an HPA, or before it has them),
+    `ready` the workload's (None until it was seen). `values` are the metrics by name as the HPA saw them, percent for a
+    utilization; None: the HPA has no value.
+    """
+
+    at: float
+    current: int | None
+    desired: int | None
+    ready: int | None
+    values: Mapping[str, float | None]
+
+
 @dataclass
 class Timeline:
-    """Collects entries until `stop`. `now` is the latest view of the HPA, `ready` the workload's ready replicas."""
+    """Collects entries and scalings until `stop`.
+
+    `now` is the latest view of the HPA, `ready` the workload's ready replicas.
+    """
 
     reader: Reader
     namespace: str
     clock: Callable[[], float] = time.time
     entries: list[Entry] = field(default_factory=list)
+    scalings: list[Scaling] = field(default_factory=list)
     now: autoscaler.HpaView | None = None
     ready: int | None = None
     desired: int | None = None
@@ -88,6 +109,7 @@ class Timeline:
             self.desired = view.desired
         if before is not None and before.state != view.state and not view.healthy:
             self.note("warning", f"{view.state}: {view.why}")
+        self._record()
 
     def on_event(self, _type: str, event: Json) -> None:
         """An event about the HPA, at the time it arrived; those from before the start and repetitions are left out."""
@@ -109,6 +131,21 @@ class Timeline:
         if self.ready is not None and ready != self.ready:
             self.note("ready", f"ready replicas {self.ready} -> {ready}")
         self.ready = ready
+        self._record()
+
+    def _record(self) -> None:
+        """Adds a scaling where something changed."""
+        view = self.now
+        found = Scaling(
+            at=self.clock(),
+            current=None if view is None else view.current,
+            desired=None if view is None or not view.desired else view.desired,
+            ready=self.ready,
+            values={} if view is None else {metric.name: number(metric.now) for metric in view.metrics},
+        )
+        with self._lock:
+            if not self.scalings or replace(self.scalings[-1], at=found.at) != found:
+                self.scalings.append(found)
 
     def _forget_old_events(self, selector: str) -> None:
         """Events that are there already are not of this run. Told by identity: clocks may differ."""
@@ -133,6 +170,14 @@ class Timeline:
         except ApiError as error:
             if not self._stopped.is_set():
                 self.note("warning", f"{resource.plural} cannot be watched: {error.message}")
+
+
+def number(value: str | None) -> float | None:
+    """A value or target of a metric view as a number; None for no value and for one that is no number."""
+    try:
+        return None if value is None else float(quantities.parse(value.removesuffix("%")))
+    except ValueError:
+        return None
 
 
 def _event_key(event: Json) -> str:
