@@ -89,12 +89,12 @@ def _kubectl(ctx: click.Context, *words: str) -> list[str]:
         )  # fmt: skip
     except (LlmHpaError, OSError):
         return []
-    try:
-        return process.communicate(timeout=_LIMIT_S)[0].splitlines()
-    except subprocess.TimeoutExpired:
-        if os.name == "nt":
-            process.kill()
-        else:  # with the credential plugin that it may be waiting for
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        return []
+    with process:
+        try:
+            return process.communicate(timeout=_LIMIT_S)[0].splitlines()
+        except subprocess.TimeoutExpired:
+            if os.name == "nt":
+                process.kill()
+            else:  # with the credential plugin that it may be waiting for
+                os.killpg(process.pid, signal.SIGKILL)
+            return []
