@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from kubectl_llmhpa.bench.pod import client, request
-from kubectl_llmhpa.bench.pod.measure import Histogram
+from kubectl_llmhpa.bench.pod.arrivals import arrivals
+from kubectl_llmhpa.bench.pod.measure import Histogram, Sample
 
 Handler = Callable[[str, dict[str, Any], asyncio.StreamWriter], Awaitable[None]]
 
@@ -340,4 +341,91 @@ def test_histograms_merge_and_stay_within_one_percent() -> None:
         assert found == pytest.approx(share * 1000, rel=0.012)
     assert merged.summary()["mean"] == pytest.approx(500.5)
     assert merged.summary()["max"] == 1000
-    assert Histogram().summary() == {"mean": None, "p50": None, "p95": None, "p99": None, "max": None}
+    assert set(Histogram().summary().values()) == {None}
+
+
+def test_points_are_measured_one_after_the_other_without_their_warm_up() -> None:
+    point = {"min_seconds": 0.3, "min_requests": 10, "max_seconds": 5, "warmup_s": 0.1}
+    points = [{"concurrency": 2, "seed": 7, **point}, {"concurrency": 5, "seed": 8, **point}]
+    facts, lines, engine = load(good, points=points, slo={"ttft_s": 5})
+    found = [line for line in lines if line["kind"] == "point"]
+    assert [(one["point"], one["asked_concurrency"], one["seed"]) for one in found] == [(0, 2, 7), (1, 5, 8)]
+    assert facts["ended"] == "points"
+    for one in found:
+        assert one["complete"]
+        assert one["measured"]
+        assert one["done"] >= 10
+        assert one["good"] == one["done"]
+        assert one["sent"] == one["done"] + one["open"]
+        assert one["concurrency"] == pytest.approx(one["asked_concurrency"], rel=0.2)
+        assert one["rate_times_latency"] == pytest.approx(one["concurrency"], rel=0.25)
+    assert sum(one["done"] for one in found) < len(engine.bodies)  # the warm-up is not among them
+
+
+def test_a_hopeless_sweep_stops() -> None:
+    point = {"seed": 1, "min_seconds": 0.1, "max_seconds": 5}
+    points = [{"concurrency": number, **point} for number in (1, 2, 3, 4)]
+    facts, lines, _ = load(good, points=points, slo={"e2e_s": 1e-6}, stop={"points": 2, "misses": 0.5})
+    assert len([line for line in lines if line["kind"] == "point"]) == facts["points"] == 2
+    assert facts["stopped"] == "2 points in a row had more than 50 % of requests outside the SLO"
+
+
+def test_an_engine_that_dies_in_a_sweep_leaves_what_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "GIVE_UP_S", 0.3)
+    monkeypatch.setattr(client, "TICK_S", 0.1)
+    asked = 0
+
+    async def dies(path: str, body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        asked += 1
+        await (good if asked < 60 else error_500)(path, body, writer)
+
+    points = [
+        {"concurrency": 4, "seed": 1, "min_requests": number, "max_seconds": 20} for number in (20, 500)
+    ]
+    facts, lines, _ = load(dies, points=points)
+    first, second = [line for line in lines if line["kind"] == "point"]
+    assert (first["complete"], second["complete"], facts["ended"]) == (True, False, "gave up")
+    assert second["failed"]["http 500"] >= 10
+
+
+def test_an_open_loop_sends_what_is_due_and_counts_what_it_may_not_send() -> None:
+    facts, _, _ = load(good, rates=[[0.5, 40, 40], [0.5, 40, 80]], slo={"e2e_s": 5})
+    assert facts["arrivals"] == facts["sent"] == len(list(arrivals([[0.5, 40, 40], [0.5, 40, 80]], 1)))
+    assert (facts["shed"], facts["good"]) == (0, facts["done"])
+
+
+def test_an_open_loop_sheds_above_its_limit() -> None:
+    asked = 0
+
+    async def stuck(path: str, body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        asked += 1
+        await (good if asked == 1 else hang)(path, body, writer)
+
+    facts, _, _ = load(stuck, rates=[[0.5, 60, 60]], in_flight_limit=3, drain_s=0.1)
+    assert facts["sent"] == facts["cut"] == 3
+    assert facts["arrivals"] == facts["sent"] + facts["shed"] > 10
+
+
+def test_models_are_chosen_by_weight() -> None:
+    _, _, engine = load(good, num_prompts=200, models=[["base", 1], ["lora", 3]])
+    names = [body["model"] for body in engine.bodies]
+    assert set(names) == {"base", "lora"}
+    assert names.count("lora") / len(names) == pytest.approx(0.75, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("sample", "slo", "keeps"),
+    [
+        (Sample(0.1, [], 1.0, 10, True, 1), {}, True),
+        (Sample(0.1, [], 1.0, 10, True, 1), {"ttft_s": 0.1, "tpot_s": 0.1, "e2e_s": 1.0}, True),
+        (Sample(0.2, [], 1.0, 10, True, 1), {"ttft_s": 0.1}, False),
+        (Sample(None, [], 1.0, 10, True, 1), {"ttft_s": 0.1}, False),
+        (Sample(0.1, [], 1.0, 10, True, 1), {"tpot_s": 0.09}, False),
+        (Sample(0.1, [], 1.0, 1, True, 1), {"tpot_s": 0.09}, True),
+        (Sample(0.1, [], 1.0, 10, True, 1), {"e2e_s": 0.9}, False),
+    ],
+)
+def test_what_keeps_an_slo(sample: Sample, slo: dict[str, float | None], keeps: bool) -> None:
+    assert sample.keeps(slo) is keeps

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 GROWTH = 1.02  # a bucket of a Histogram is 2 % wide: percentiles are within 1 %
 CPU_LIMIT = 0.9  # of one core: above it the client, not the engine, sets the pace
 LAG_LIMIT_MS = 100.0  # half the time late by more: it waits for a core
+LATE_LIMIT = 0.05  # of the arrivals of an open loop: above it the load was not the one that was asked for
 
 
 class Histogram:
@@ -57,9 +58,7 @@ class Histogram:
 
     def summary(self) -> dict[str, float | None]:
         values = {"mean": self.total / self.count if self.count else None}
-        values.update(
-            {"p50": self.percentile(0.5), "p95": self.percentile(0.95), "p99": self.percentile(0.99)}
-        )
+        values.update({f"p{share}": self.percentile(share / 100) for share in (50, 90, 95, 99)})
         values["max"] = self.high if self.count else None
         return {name: None if v is None else round(v, 2) for name, v in values.items()}
 
@@ -78,26 +77,46 @@ class Sample:
 
     def __init__(
         self, ttft: float | None, gaps: list[float], e2e: float, tokens: int, exact: bool, asked: int
-    ):
-        self.ttft, self.gaps, self.e2e, self.tokens, self.exact, self.asked = (
-            ttft,
-            gaps,
-            e2e,
-            tokens,
-            exact,
-            asked,
+    ) -> None:
+        self.ttft, self.gaps, self.e2e = ttft, gaps, e2e
+        self.tokens, self.exact, self.asked = tokens, exact, asked
+
+    @property
+    def tpot(self) -> float | None:
+        """Seconds a token after the first; None where there is no second one or no time of the first."""
+        return (
+            (self.e2e - self.ttft) / (self.tokens - 1) if self.ttft is not None and self.tokens > 1 else None
         )
+
+    def keeps(self, slo: dict[str, float | None]) -> bool:
+        """Whether it is within every limit of `slo` (seconds: ttft_s, tpot_s, e2e_s; None or absent: no limit).
+
+        Without a time to the first token a limit on it is not kept; a single token has no TPOT to be too long.
+        """
+        ttft, tpot, e2e = slo.get("ttft_s"), slo.get("tpot_s"), slo.get("e2e_s")
+        if ttft is not None and (self.ttft is None or self.ttft > ttft):
+            return False
+        if tpot is not None and self.tpot is not None and self.tpot > tpot:
+            return False
+        return e2e is None or self.e2e <= e2e
 
 
 class Tally:
-    """Everything counted between its making and `close`. Times are time.monotonic() seconds."""
+    """Everything counted between its making and `close`. Times are time.monotonic() seconds.
 
-    def __init__(self, now: float) -> None:
-        self.started = self.changed = now
+    `in_flight` requests were under way when it began: they count as sent, and as done if they end before `close`.
+    """
+
+    def __init__(self, now: float, slo: dict[str, float | None] | None = None, in_flight: int = 0) -> None:
+        self.started = self.changed = self.succeeded = now
         self.closed: float | None = None
+        self.slo = slo or {}
         self.cpu = time.process_time()
         self.cpu_used = 0.0
-        self.sent = self.done = self.done_in_time = self.cut = self.in_flight = 0
+        self.sent = self.in_flight = in_flight
+        self.done = self.done_in_time = self.good = self.good_in_time = self.cut = 0
+        self.arrivals = self.late = self.shed = 0  # of an open loop
+        self.unanswered = 0  # failures since the last success
         self.failed: dict[str, int] = {}
         self.examples: dict[str, str] = {}
         self.input_tokens = self.output_tokens = self.tokens_in_time = 0
@@ -121,24 +140,29 @@ class Tally:
             self.cpu_used = time.process_time() - self.cpu
 
     def fail(self, reason: str, message: str) -> None:
+        self.unanswered += 1
         self.failed[reason] = self.failed.get(reason, 0) + 1
         if reason not in self.examples and len(self.examples) < 5:
             self.examples[reason] = message[:200]
 
     def succeed(self, sample: Sample, now: float) -> None:
         self.done += 1
+        self.succeeded, self.unanswered = now, 0
+        good = sample.keeps(self.slo)
+        self.good += good
         self.input_tokens += sample.asked
         self.output_tokens += sample.tokens
         self.exact = self.exact and sample.exact
         if self.closed is None:
             self.done_in_time += 1
+            self.good_in_time += good
             self.tokens_in_time += sample.tokens
         self.e2e.add(sample.e2e * 1000)
         if sample.ttft is not None:
             self.ttft.add(sample.ttft * 1000)
             self.recent.append((now, sample.ttft * 1000))
-            if sample.tokens > 1:
-                self.tpot.add((sample.e2e - sample.ttft) * 1000 / (sample.tokens - 1))
+        if sample.tpot is not None:
+            self.tpot.add(sample.tpot * 1000)
         for gap in sample.gaps:
             self.itl.add(gap * 1000)
 
@@ -161,10 +185,13 @@ class Tally:
             "duration_s": round(seconds, 3),
             "sent": self.sent,
             "done": self.done,
+            "good": self.good,
+            "open": self.in_flight,
             "cut": self.cut,
             "failed": self.failed,
             "examples": self.examples,
             "request_rate": round(rate, 4),
+            "goodput": round(self.good_in_time / seconds, 4),
             "output_token_rate": round(self.tokens_in_time / seconds, 2),
             "input_tokens": self.input_tokens,
             "output_tokens": self.output_tokens,
@@ -174,8 +201,11 @@ class Tally:
             "client": {
                 "cpu_share": round(share, 3),
                 "lag_p50_ms": round(lag, 1),
-                "limited": share > CPU_LIMIT or lag > LAG_LIMIT_MS,
+                "limited": share > CPU_LIMIT or lag > LAG_LIMIT_MS or self.late > LATE_LIMIT * self.arrivals,
             },
+            "arrivals": self.arrivals,
+            "late": self.late,
+            "shed": self.shed,
             "histograms": {name: histogram.to_json() for name, histogram in latency.items()},
         }
         result.update({name + "_ms": histogram.summary() for name, histogram in latency.items()})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import math
 import os
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 PATIENCE_S = 15.0  # how long the first request may meet nobody
+#: Failures to connect that are this machine's, not the engine's: no file, no port left.
+_OURS = (errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL)
 TOKEN_IDS = (10, 250)  # in every vocabulary, above the usual special tokens
 EXTRAS = {"ignore_eos": True, "stream_options": {"include_usage": True}}
 #: Ways to ask, the best first; the first that the engine accepts is used. (path, token ids?, extras?)
@@ -88,7 +91,11 @@ class Endpoint:
         self.tls = url.scheme == "https"
         self.host = url.hostname or ""
         self.port = url.port or (443 if self.tls else 80)
-        self.netloc = url.netloc.rpartition("@")[2]
+        self.name = settings.get("host") or self.host  # of the certificate and the Host header
+        self.netloc = settings.get("host") or url.netloc.rpartition("@")[2]
+        models = settings.get("models") or [[settings.get("model"), 1]]
+        self.models = [name for name, _ in models]
+        self.weights = [weight for _, weight in models]
         path = url.path.rstrip("/")
         self.prefix = re.sub("/v1$", "", path)
         self.mode = MODES[0]
@@ -116,7 +123,7 @@ class Endpoint:
         length = self.settings["input_tokens"]
         low, high = TOKEN_IDS
         asked: dict[str, Any] = {
-            "model": self.settings["model"],
+            "model": self.random.choices(self.models, self.weights)[0],
             "max_tokens": self.settings["output_tokens"],
             "stream": True,
             "temperature": 0,
@@ -151,11 +158,12 @@ class Endpoint:
         try:
             address = await self.address()
             reader, writer = await asyncio.open_connection(
-                address[0], address[1], ssl=self.context, server_hostname=self.host if self.tls else None
+                address[0], address[1], ssl=self.context, server_hostname=self.name if self.tls else None
             )
         except (OSError, ssl.SSLError) as error:
             self.looked_up = -math.inf
-            raise RequestError("tls" if isinstance(error, ssl.SSLError) else "connect", str(error)) from None
+            ours = "client limit" if error.errno in _OURS else "connect"
+            raise RequestError("tls" if isinstance(error, ssl.SSLError) else ours, str(error)) from None
         try:
             writer.write(("\r\n".join(head) + "\r\n\r\n").encode("latin-1", "replace") + body)
             await writer.drain()
