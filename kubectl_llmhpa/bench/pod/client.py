@@ -8,10 +8,11 @@ measures goes to stdout, one line a second: MARKER, a blank and a JSON object (`
 summary; `n` counts the lines). SIGTERM and SIGINT end the load with the summary of what there is. The API key is read
 from OPENAI_API_KEY and goes nowhere but into the Authorization header.
 
-Settings (JSON), one of three loads:
+Settings (JSON), one of these loads:
 
     stages       closed loop: [[seconds, requests in flight], ...]; with num_prompts by count, the time is no limit
     points       closed loop, a sweep: see `points`; stop: when to give up
+    adaptive     closed loop, a sweep that chooses its points: see `adaptive`
     rates        open loop: [[seconds, first, last], ...] requests a second, Poisson; burstiness; in_flight_limit
 
 and for all: base_url, host (name for the Host header where the URL has an address), model or models ([[name, weight],
@@ -92,7 +93,7 @@ class Client:
         if await self._probe() and await self._meet():
             self.tally = self._count()
             self.say("start", mode=self.mode())
-            if self.settings.get("points"):
+            if self.settings.get("points") or self.settings.get("adaptive"):
                 load = loops.points(self)
             else:
                 load = loops.open_loop(self) if self.settings.get("rates") else loops.stages(self)

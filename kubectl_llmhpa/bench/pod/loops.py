@@ -9,6 +9,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
+from kubectl_llmhpa.bench.pod.adaptive import AdaptivePoints
 from kubectl_llmhpa.bench.pod.arrivals import arrivals, rate_at
 from kubectl_llmhpa.bench.pod.points import FixedPoints
 
@@ -56,7 +57,12 @@ async def points(client: Client) -> None:
 
     The load does not pause in between: what is in flight when a point ends belongs to the warm-up of the next one.
     """
-    plan = FixedPoints(client.settings["points"], client.settings.get("stop"))
+    settings = client.settings
+    plan: AdaptivePoints | FixedPoints
+    if settings.get("adaptive"):
+        plan = AdaptivePoints(settings["adaptive"])
+    else:
+        plan = FixedPoints(settings["points"], settings.get("stop"))
     point = plan.next(None)
     while point is not None:
         point = plan.next(await _point(client, point))

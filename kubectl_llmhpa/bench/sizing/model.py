@@ -132,9 +132,10 @@ class Conditions:
     """What a sweep cannot know, with where each number comes from.
 
     `signals` are those of the policy, most important first. `growth` is how much the requests in flight may grow, as a
-    share per second; `lag` seconds from a load that grows to a new pod that takes some of it (None: the sum of `scrape`,
-    `backend`, `sync` and the cold start). `rate` and `peak` are requests per second of the whole workload that are
-    there always and at most; `headroom` the share of a pod's throughput that is planned with.
+    share per second; `lag` seconds from a load that grows to a new pod that takes some of it (None: the sum of
+    `scrape`, `backend`, `sync` and the cold start). `rate` and `peak` are requests per second of
+    the whole workload that are there always and at most; `headroom` is the share of a pod's throughput that is planned
+    with.
     """
 
     signals: tuple[str, ...] = ("running", "waiting", "kv-cache")
