@@ -357,7 +357,9 @@ def _warn(prepared: Prepared, *, writes: bool) -> None:
 
 def _export(cluster: Cluster, prepared: list[Prepared], folder: str) -> None:
     """Write the plan as files."""
+    from kubectl_llmhpa.cli.helm_option import helm_of
     from kubectl_llmhpa.plan import exporting
 
-    for path in exporting.write(cluster, prepared, folder):
+    helm = helm_of(cluster, prepared[0].wishes.helm_chart)
+    for path in exporting.write(cluster, prepared, folder, helm):
         click.echo(path)

@@ -16,10 +16,10 @@ def notes(around: Surroundings, rules: Mapping[str, Json], wishes: Wishes) -> li
     """What adding `rules` means for others: a file that is written anew from elsewhere, an API that is away.
 
     Raises LlmHpaError when the file belongs to somebody who writes it anew and the user did not say that it may be
-    edited all the same, or when it may not be edited; the lines for its source come with it.
+    edited all the same, or when it may not be edited; the lines for its source come with it. An export edits nothing.
     """
     adapter = around.adapter
-    if not rules or adapter is None or RULES not in wishes.parts:
+    if not rules or adapter is None or RULES not in wishes.parts or wishes.exporting:
         return []
     replicas = int((adapter.deployment.get("spec") or {}).get("replicas", 1))
     gap = f", and {adapter.gap}" if adapter.gap else ""

@@ -64,6 +64,12 @@ def render(adapter: Adapter) -> Json:
     }
 
 
+def free(reader: Reader) -> bool:
+    """Whether there is no such APIService, or one of an export, which an export may write again. Raises ApiError."""
+    live = read(reader, API_SERVICES, "", NAME)
+    return live is None or (live["metadata"].get("labels") or {}).get(MANAGED_BY) == MANAGER
+
+
 class CustomMetricsApi:
     """Creates the APIService and waits until it lists what it should."""
 

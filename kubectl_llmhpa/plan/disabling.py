@@ -204,9 +204,10 @@ def _drop_rules(
     if rules is None:
         return
     # the API before the rules: without them it would answer 404
-    if not rules.stay():
-        for change in custom_metrics_api.remove(writer, say, leaving.scalers):
-            report(change)
+    gone = [] if rules.stay() else custom_metrics_api.remove(writer, say, leaving.scalers)
+    for change in gone:
+        report(change)
+    rules = rules.unregistered() if gone else rules
     for change in rules.remove():
         report(change)
 

@@ -112,7 +112,7 @@ def make(
         _same_prometheus(around, wishes, scrape)
         scaler = scalers.plain(workload, name, wanted, low, high, kept, wishes)
     marks.on(scaler.object)
-    rules = {} if keda else _rules(sight, around, scaler.metrics, scrape, reset=wishes.reset_defaults)
+    rules = {} if keda else _rules(sight, around, scaler.metrics, scrape, wishes)
     notes += adapter_notes.notes(around, rules, wishes)
     if around.adapter is not None and not keda:
         adapter_notes.check_labels(around, scaler.metrics, scrape.pod_label)
@@ -294,11 +294,12 @@ def _same_prometheus(around: Surroundings, wishes: Wishes, scrape: Scrape) -> No
 
 
 def _rules(
-    sight: EngineSight, around: Surroundings, metrics: tuple[str, ...], scrape: Scrape, *, reset: bool
+    sight: EngineSight, around: Surroundings, metrics: tuple[str, ...], scrape: Scrape, wishes: Wishes
 ) -> dict[str, Json]:
     """Rules for the names that nobody serves, and ours that were lost from the file since the adapter read it.
 
-    With `reset`, also ours of another version, whose text is another.
+    With `reset_defaults`, also ours of another version, whose text is another; in an export also those that are there,
+    so that it has the same files once it is applied.
     A rule of somebody else's for such a name will serve it as soon as there are samples, so it gets no second one.
     """
     sources: dict[str, SignalSource] = {one.api_name: one for one in sight.facts.signals.values()}
@@ -319,6 +320,7 @@ def _rules(
         and (
             f"pods/{name}" not in around.served
             or (name in around.recorded and around.recorded[name] not in around.rules)
-            or (reset and around.recorded.get(name, rule) != rule)
+            or (wishes.reset_defaults and around.recorded.get(name, rule) != rule)
+            or (wishes.exporting and rule in around.rules)
         )
     }

@@ -201,6 +201,10 @@ class HelmRules:
         record = self._book.load()
         return frozenset(record.rules) if record else frozenset()
 
+    def values(self) -> Json:
+        """All the custom rules with ours, as values of the chart. Raises LlmHpaError where another serves the name."""
+        return helm.with_custom(self._adapter.kind, {}, self._wanted())
+
     def _check_record(self) -> None:
         record = self._book.load()
         if record is not None and record.helm is None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 
 from kubectl_llmhpa.api import Json, Reader, Writer
 from kubectl_llmhpa.backends import helm, prometheus_adapter
@@ -56,15 +56,24 @@ def adding(
     return steps
 
 
+def values(writer: Writer, adapter: Adapter, rules: Mapping[str, Json], helm_release: Helm) -> Json:
+    """All the custom rules of the adapter's release with these, as values of its chart. Raises LlmHpaError."""
+    return HelmRules(writer, adapter, rules, runner=helm_release.runner, chart=helm_release.chart).values()
+
+
 @dataclass(frozen=True)
 class Unused:
     """Rules of ours that go, but for those that anybody else uses."""
 
     adapter: Adapter
-    _step: AdapterRules | HelmRules
+    _step_for: Callable[[Adapter], AdapterRules | HelmRules]
     _reader: Reader
     _leaving: Leaving
     _say: Report
+
+    def unregistered(self) -> Unused:
+        """The same once the custom metrics API leads nowhere, so that nothing can be listed any more."""
+        return replace(self, adapter=replace(self.adapter, custom=False))
 
     def remove(self) -> list[Change]:
         """Take out those that nobody uses now. Raises LlmHpaError."""
@@ -79,6 +88,10 @@ class Unused:
     def stay(self) -> bool:
         """Whether rules of ours are left when `remove` is done."""
         return bool(self._step.rules_in_place() - self._look()[1])
+
+    @property
+    def _step(self) -> AdapterRules | HelmRules:
+        return self._step_for(self.adapter)
 
     def _look(self) -> tuple[frozenset[str], frozenset[str]]:
         """The names of the rules that stay and of those that go; who uses them is said."""
@@ -101,11 +114,14 @@ def unused(writer: Writer, leaving: Leaving, say: Report, helm_release: Helm | N
     except LlmHpaError as error:
         say(f"the adapter's rules could not be looked at: {error}")
         return None
-    rules = _rules(
-        writer, adapter, {}, expected=frozenset(), server=_server(writer, adapter), report=say,
-        helm_release=helm_release,
-    )  # fmt: skip
-    return Unused(adapter, rules, writer, leaving, say)
+    server = _server(writer, adapter)
+
+    def step_for(adapter: Adapter) -> AdapterRules | HelmRules:
+        return _rules(
+            writer, adapter, {}, expected=frozenset(), server=server, report=say, helm_release=helm_release
+        )
+
+    return Unused(adapter, step_for, writer, leaving, say)
 
 
 def _server(reader: Reader, adapter: Adapter) -> Server | None:
