@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from kubectl_llmhpa import hpa as autoscaler
-from kubectl_llmhpa.bench.preparing import Plan
 from kubectl_llmhpa.bench.results import Result
 from kubectl_llmhpa.bench.share import PodShare
-from kubectl_llmhpa.bench.sizing.model import ColdStart, Sweep
+from kubectl_llmhpa.bench.sizing.model import ColdStart, Sizing, Sweep
 from kubectl_llmhpa.bench.timeline import Entry, Scaling
+
+if TYPE_CHECKING:
+    from kubectl_llmhpa.bench.preparing import Plan
 
 
 @dataclass(frozen=True)
@@ -135,4 +138,5 @@ class Outcome:
     lag: Lag = field(default_factory=Lag)
     cold_start: ColdStart | None = None
     sweep: Sweep | None = None
+    sizing: Sizing | None = None
     proof: Proof | None = None

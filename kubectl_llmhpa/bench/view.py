@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TextIO
 
-from kubectl_llmhpa.bench import report
+from kubectl_llmhpa.bench.report import building, words
 from kubectl_llmhpa.output.terminal import escape, live
 
 if TYPE_CHECKING:
@@ -26,9 +26,11 @@ def choose(stream: TextIO, env: Mapping[str, str]) -> Observer:
 
 def intro(plan: Plan) -> list[str]:
     """What is going to happen, before it does."""
+    engine = words.engine_line(building.engine_of(plan), plan.model.name)
+    load = words.load_line(building.asked(plan), building.method_of(plan))
     lines = [
-        f"benchmark of {plan.workload.reference} in namespace {plan.workload.namespace}: {report.engine_line(plan)}",
-        f"through {plan.endpoint.url} ({plan.endpoint.what}): {report.load_line(plan)}",
+        f"benchmark of {plan.workload.reference} in namespace {plan.workload.namespace}: {engine}",
+        f"through {plan.endpoint.url} ({plan.endpoint.what}): {load}",
     ]
     if plan.hpa is None:
         lines.append("no HPA scales it: throughput and latency are measured, no rescale will come")
@@ -40,8 +42,8 @@ def status_line(progress: Progress) -> str:
     """Everything on one line, the autoscaler first."""
     parts = [f"+{progress.seconds:.0f}s"]
     if progress.hpa is not None:
-        parts += report.signals(progress.hpa)
-        parts.append(f"replicas {report.replicas(progress.hpa, progress.ready)}")
+        parts += words.signals(progress.hpa.metrics)
+        parts.append(f"replicas {words.replicas(progress.hpa, progress.ready)}")
     parts.append(f"{progress.in_flight}/{progress.want} in flight, {progress.done} done, {_failed(progress)}")
     if progress.ttft_ms is not None:
         parts.append(f"TTFT {progress.ttft_ms:.0f} ms")
@@ -67,9 +69,9 @@ def block(progress: Progress) -> list[str]:
         f"TTFT {ttft}",
     ]
     if progress.hpa is not None:
-        lines.append(f"signal    {', '.join(report.signals(progress.hpa))}")
+        lines.append(f"signal    {', '.join(words.signals(progress.hpa.metrics))}")
         lines.append(
-            f"replicas  {report.replicas(progress.hpa, progress.ready)}  {progress.hpa.state}: {progress.hpa.why}"
+            f"replicas  {words.replicas(progress.hpa, progress.ready)}  {progress.hpa.state}: {progress.hpa.why}"
         )
     if progress.shares:
         shares = "  ".join(f"{each.pod} {each.share * 100:.0f}%" for each in progress.shares[:8])
@@ -110,7 +112,7 @@ class LineView:
 
     def progress(self, progress: Progress) -> None:
         for entry in progress.entries[self._entries :]:
-            self.say(f"{report.stamp(entry.at - progress.started):>7}  {escape(entry.text)}")
+            self.say(f"{words.stamp(entry.at - progress.started):>7}  {escape(entry.text)}")
         self._entries = len(progress.entries)
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + LINE_EVERY_S
@@ -140,7 +142,7 @@ class LiveView(LineView):
 
     def progress(self, progress: Progress) -> None:
         for entry in progress.entries[self._entries :]:
-            self.say(f"{report.stamp(entry.at - progress.started):>7}  {escape(entry.text)}")
+            self.say(f"{words.stamp(entry.at - progress.started):>7}  {escape(entry.text)}")
         self._entries = len(progress.entries)
         self._show(block(progress))
 

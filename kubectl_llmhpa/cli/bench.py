@@ -98,11 +98,12 @@ def bench(
         target = resolve(cluster, workload, cluster.namespace)
         plan = preparing.look(cluster, target, options)
         outcome = run.execute(cluster, plan, view.choose(sys.stderr, os.environ))
+    found = report.of_outcome(outcome)
     if output:
-        click.echo(documents.dump(report.document(outcome), output), nl=False)
+        click.echo(documents.dump(report.document(found), output), nl=False)
     else:
-        click.echo(report.text(outcome))
-    return report.verdict(outcome)[0]
+        click.echo(report.text(found))
+    return found.verdict.exit_code
 
 
 def _check(options: Options) -> None:

@@ -1,0 +1,118 @@
+"""The sections about a sweep: its points, what they say, and the targets that follow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from kubectl_llmhpa.bench.report.section import Section
+from kubectl_llmhpa.bench.report.words import duration, number, percent, slo_line
+from kubectl_llmhpa.bench.sizing.model import (
+    ColdStart,
+    Gauge,
+    Input,
+    Point,
+    Replicas,
+    SignalTarget,
+    Sizing,
+    Sweep,
+)
+
+_POINTS = (
+    "in flight per pod", "requests/s", "goodput/s", "SLO kept", "tokens/s", "TTFT p50", "TTFT p95", "TPOT p95",
+    "latency mean", "running", "waiting", "KV cache", "note",
+)  # fmt: skip
+
+
+def points(sweep: Sweep) -> Section:
+    """A row for each concurrency; latencies in ms, rates of all pods together."""
+    rows = tuple(_point(point) for point in sweep.points)
+    lines = tuple(filter(None, (sweep.stopped and f"stopped: {sweep.stopped}", *sweep.notes)))
+    return Section("Sweep (latencies in ms)", headers=_POINTS, rows=rows, lines=lines)
+
+
+def _point(point: Point) -> tuple[str, ...]:
+    return (
+        number(point.per_pod), number(point.throughput), number(point.goodput),
+        percent(round(point.good / point.done, 3)) if point.done else "-",
+        number(point.output_token_rate, 0),
+        milliseconds(point.ttft.p50), milliseconds(point.ttft.p95), milliseconds(point.tpot.p95),
+        milliseconds(point.e2e.mean), _gauge(point.running, point.pods), _gauge(point.waiting, point.pods),
+        percent(round(point.kv_cache.mean, 3)) if point.kv_cache else "-",
+        f"invalid: {point.invalid}" if point.invalid else "",
+    )  # fmt: skip
+
+
+def findings(sizing: Sizing, sweep: Sweep) -> Section:
+    """What the points say."""
+    at_most = "none: sweep further" if sizing.n_max is None else f"{number(sizing.n_max)} in flight per pod"
+    if sizing.n_max is not None and sizing.rate_max is not None:
+        at_most += f", {number(sizing.rate_max)} requests/s"
+    fields = [
+        ("SLO", slo_line(sweep.slo)),
+        ("Knee", _with_reason(sizing.knee.value, sizing.knee.why)),
+        ("Within SLO", _with_reason(sizing.slo.value, sizing.slo.why)),
+        ("At most", at_most),
+        ("Saturation", f"{number(sizing.saturation)} requests/s per pod"),
+        ("Confidence", sizing.confidence),
+        ("Lag", f"{duration(sizing.start.lag.value)} ({sizing.start.lag.origin})"),
+        ("Scale-in", f"{sizing.start.scale_down_window} s of window ({sizing.start.window_why})"),
+    ]
+    if sizing.start.impossible:
+        fields.append(("Impossible", sizing.start.impossible))
+    return Section("What the sweep says", fields=tuple(fields), lines=sizing.notes)
+
+
+def targets(sizing: Sizing) -> Section:
+    """What an HPA should compare each signal with, and how many replicas it needs."""
+    return Section(
+        "Targets",
+        headers=("signal", "target", "role", "confidence", "formula", "inputs"),
+        rows=(*map(_target, sizing.targets), *_replicas(sizing.replicas)),
+    )
+
+
+def _target(target: SignalTarget) -> tuple[str, ...]:
+    return (
+        target.signal, number(target.value, 3), target.role, target.confidence,
+        target.note if target.value is None else target.formula, _inputs(target.inputs),
+    )  # fmt: skip
+
+
+def _replicas(replicas: Replicas) -> Iterator[tuple[str, ...]]:
+    named = (
+        ("minReplicas", replicas.least),
+        ("maxReplicas", replicas.most),
+        ("warm replicas", replicas.warm),
+    )
+    for name, value in named:
+        if value is not None:
+            yield (name, str(value), "", "", replicas.formula, _inputs(replicas.inputs))
+
+
+def cold_start(found: ColdStart) -> Section:
+    """Seconds of each part of a new pod's start."""
+    parts = (
+        ("scheduled", found.scheduled), ("image pulled", found.pulled), ("container started", found.started),
+        ("ready", found.ready), ("first sample", found.first_sample), ("first token", found.first_token),
+        ("in all", found.total),
+    )  # fmt: skip
+    rows = tuple((name, "not seen" if seconds is None else f"{seconds:.1f} s") for name, seconds in parts)
+    pods = "1 pod" if found.pods == 1 else f"the slowest of {found.pods} pods"
+    return Section(f"Cold start of {pods}", headers=("until", "took"), rows=rows)
+
+
+def milliseconds(seconds: float | None) -> str:
+    """Seconds as a cell in ms."""
+    return "-" if seconds is None else number(seconds * 1000, 1 if seconds < 0.1 else 0)
+
+
+def _gauge(gauge: Gauge | None, pods: int) -> str:
+    return "-" if gauge is None else number(gauge.mean / pods, 1)
+
+
+def _with_reason(value: float | None, why: str) -> str:
+    return why if value is None else f"{number(value)} in flight per pod ({why})"
+
+
+def _inputs(inputs: Sequence[Input]) -> str:
+    return "; ".join(f"{each.name} = {number(each.value, 3)} ({each.origin})" for each in inputs)
