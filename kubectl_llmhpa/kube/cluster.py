@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
+import contextlib
+import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,15 +12,18 @@ from typing import TYPE_CHECKING, Any
 from kubectl_llmhpa import api
 from kubectl_llmhpa.api import Json, Resource, WatchEvent
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
-from kubectl_llmhpa.kube import proxy
+from kubectl_llmhpa.kube import kubeconfig
+from kubectl_llmhpa.kube.connection import Connection
 
 if TYPE_CHECKING:
+    import subprocess
     from concurrent.futures import ThreadPoolExecutor
 
+    from kubectl_llmhpa.kube.proxy import Proxy
     from kubectl_llmhpa.kube.transport import Transport
     from kubectl_llmhpa.kube.writing import Writing
 
-_IN_CLUSTER_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+_SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _AT_ONCE = 8
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _REVIEW_KIND = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview"}
@@ -35,19 +39,35 @@ _KNOWN = {
 class Cluster:
     """One API server, as the user's kubectl reaches it. Implements `api.Reader` and `api.Writer`.
 
-    What speaks to the proxy is loaded while that starts, so nothing of it is imported at the head of this module.
+    Reads go to the server itself where kubectl's part in that is known; everything else goes through `kubectl proxy`.
+    What speaks to either is loaded while the connection is made, so nothing of it is imported at the head of this
+    module.
     """
 
-    def __init__(self, connection: proxy.Connection, *, read_only: bool) -> None:
+    def __init__(self, connection: Connection, *, read_only: bool) -> None:
         """Start the connection; nothing is waited for until the first request."""
         self.connection = connection
-        self._view = None if connection.namespace else proxy.config_view(connection, "{..namespace}")
+        self._read_only = read_only
         self._namespace = connection.namespace or ""
-        self._proxy = proxy.Proxy(connection, read_only=read_only) if proxy.possible() else None
+        self._view: subprocess.Popen[str] | None = None
+        self._proxy: Proxy | None = None
         self._transport: Transport | None = None
+        self._dialling: threading.Thread | None = None
         self._writing: Writing | None = None
         self._pool: ThreadPoolExecutor | None = None
         self._making = threading.Lock()
+        endpoint = kubeconfig.plain(connection.flags)
+        if endpoint is not None:
+            self._namespace = self._namespace or endpoint.namespace or _default_namespace()
+        elif not self._namespace:
+            from kubectl_llmhpa.kube import proxy
+
+            self._view = proxy.config_view(connection, "{..namespace}")
+        if endpoint is not None and read_only:
+            self._dialling = threading.Thread(target=self._dial, args=(endpoint,), daemon=True)
+            self._dialling.start()
+        else:
+            self._start_proxy()
 
     def __enter__(self) -> Cluster:
         return self
@@ -57,6 +77,8 @@ class Cluster:
 
     def close(self) -> None:
         """End the connection."""
+        if self._dialling is not None:
+            self._dialling.join()
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
         if self._view is not None and self._view.poll() is None:
@@ -75,13 +97,13 @@ class Cluster:
         if not self._namespace:
             found = ""
             if self._view is not None:
+                from subprocess import TimeoutExpired
+
                 try:
                     found = self._view.communicate(timeout=20)[0].strip()
-                except subprocess.TimeoutExpired:
+                except TimeoutExpired:
                     self._view.kill()
-            if not found and _IN_CLUSTER_NAMESPACE.exists():
-                found = _IN_CLUSTER_NAMESPACE.read_text().strip()
-            self._namespace = found or "default"
+            self._namespace = found or _default_namespace()
         return self._namespace
 
     def get(self, path: str, *, accept: str = "application/json") -> Json:
@@ -203,30 +225,63 @@ class Cluster:
             raise LlmHpaError(f"write {key[1]} ({key[0]})", "this is not a kind that kubectl-llm-hpa writes")
         return _KNOWN[key]
 
+    def _dial(self, endpoint: kubeconfig.Endpoint) -> None:
+        """Connect to the server itself; without success it is left to kubectl, which says why."""
+        from kubectl_llmhpa.kube import direct
+
+        with contextlib.suppress(OSError, ValueError):
+            self._transport = direct.transport(endpoint)
+
+    def _start_proxy(self) -> None:
+        """Start `kubectl proxy`, once, where there are unix sockets."""
+        from kubectl_llmhpa.kube import proxy
+
+        if self._proxy is None and proxy.possible():
+            self._proxy = proxy.Proxy(self.connection, read_only=self._read_only)
+
     def _open(self) -> Transport:
-        if self._transport is None and self._proxy is not None:
-            self._proxy.ready()  # by every thread that comes so early, all at once
+        if self._dialling is not None:
+            self._dialling.join()
+        if self._transport is None:
+            with self._making:
+                self._start_proxy()
+            if self._proxy is not None:
+                self._proxy.ready()  # by every thread that comes so early, all at once
         with self._making:
             if self._transport is None and self._proxy is None:
                 from kubectl_llmhpa.kube import without_socket
 
                 self._transport = without_socket.KubectlTransport(self.connection)
             elif self._transport is None:
+                from kubectl_llmhpa.kube.http import UnixServer
                 from kubectl_llmhpa.kube.transport import SocketTransport
 
                 assert self._proxy is not None
-                self._transport = SocketTransport(self._proxy.socket, self._proxy.said)
+                self._transport = SocketTransport(UnixServer(self._proxy.socket), self._proxy.said)
             assert self._transport is not None
             return self._transport
 
     def _writer(self) -> Writing:
         if self._writing is None:
-            self._open()
             from kubectl_llmhpa.kube import without_socket
             from kubectl_llmhpa.kube.writing import Writing, socket_client
 
+            with self._making:
+                self._start_proxy()
             if self._proxy is None:
                 self._writing = Writing(without_socket.configured_client(self.connection), str)
             else:
+                self._proxy.ready()
                 self._writing = Writing(socket_client(self._proxy.socket), self._proxy.said)
         return self._writing
+
+
+def _default_namespace() -> str:
+    """Where the kubeconfig names none: that of the pod in which this runs, else `default`; as kubectl does it."""
+    inside = os.environ.get("KUBERNETES_SERVICE_HOST") and os.environ.get("KUBERNETES_SERVICE_PORT")
+    if not (inside and (_SERVICE_ACCOUNT / "token").is_file()):
+        return "default"
+    if named := os.environ.get("POD_NAMESPACE"):
+        return named
+    file = _SERVICE_ACCOUNT / "namespace"
+    return (file.read_text().strip() if file.is_file() else "") or "default"

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 
 from kubectl_llmhpa.errors import LlmHpaError
-from kubectl_llmhpa.kube.proxy import Connection
+from kubectl_llmhpa.kube.connection import Connection
 
 #: kubectl's flags and helm's variables.
 _VARIABLES = {

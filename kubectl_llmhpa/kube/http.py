@@ -1,7 +1,6 @@
-"""HTTP/1.1 over a unix socket, as much of it as `kubectl proxy` speaks.
+"""HTTP/1.1, as much of it as Go's own server speaks: that of `kubectl proxy` and that of the API server.
 
-Not `http.client`: that loads `email` and `ssl`, a tenth of all that `status` loads, for a peer that is always Go's own
-server on a socket of ours.
+Not `http.client`: that loads `email` and, for a unix socket as well, `ssl`: a tenth of all that `status` loads.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ import io
 import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 #: The longest line of an answer, as in Go and in `http.client`.
 _LINE = 1 << 16
@@ -19,18 +18,56 @@ _PIECE = 1 << 18
 _NO_BODY = (204, 304)
 
 
-class UnixConnection:
-    """A connection to a server on a unix socket, kept alive: one request at a time, each answer read to its end.
+class Server(Protocol):
+    """Where requests go."""
+
+    #: The path in front of all others.
+    prefix: str
+
+    def dial(self, timeout: float | None) -> socket.socket:
+        """A new connection. Raises OSError."""
+
+    def headers(self) -> list[str]:
+        """The lines that each request has for this server."""
+
+
+class UnixServer:
+    """A server on a unix socket."""
+
+    prefix = ""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def dial(self, timeout: float | None) -> socket.socket:
+        """See `Server.dial`."""
+        dialled = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        dialled.settimeout(timeout)
+        dialled.connect(str(self._path))
+        return dialled
+
+    def headers(self) -> list[str]:
+        """See `Server.headers`."""
+        return ["Host: localhost"]
+
+
+class HttpConnection:
+    """A connection to a server, kept alive: one request at a time, each answer read to its end.
 
     Whatever goes wrong is an OSError: a timeout, a server that is gone, an answer that is not HTTP.
     """
 
-    def __init__(self, path: Path, timeout: float | None) -> None:
-        """`timeout` is in seconds without a byte of the answer. Connects with the first request."""
-        self._path = path
+    def __init__(self, server: Server, timeout: float | None) -> None:
+        """`timeout` is in seconds without a byte of the answer. Connects with the first request, or by `dial`."""
+        self._server = server
         self._timeout = timeout
         self._socket: socket.socket | None = None
         self._stream: IO[bytes] | None = None
+
+    def dial(self) -> None:
+        """Connect now."""
+        self._socket = self._server.dial(self._timeout)
+        self._stream = io.BufferedReader(self._socket.makefile("rb", buffering=0), _PIECE)
 
     def limit(self, seconds: float) -> None:
         """Give up after so many seconds without an answer, from the next request on."""
@@ -49,14 +86,16 @@ class UnixConnection:
         """The answer, its body still to be read. `path` is encoded already, `content` is JSON."""
         if not path.isascii() or not path.isprintable() or " " in path:
             raise OSError("the path has characters that no path can have")
-        lines = [f"{method} {path} HTTP/1.1", "Host: localhost", f"Accept: {accept}"]
+        lines = [
+            f"{method} {self._server.prefix}{path} HTTP/1.1",
+            *self._server.headers(),
+            f"Accept: {accept}",
+        ]
         if content is not None:
             lines += ["Content-Type: application/json", f"Content-Length: {len(content)}"]
         if self._socket is None:
-            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            self._socket.settimeout(self._timeout)
-            self._socket.connect(str(self._path))
-            self._stream = io.BufferedReader(self._socket.makefile("rb", buffering=0), _PIECE)
+            self.dial()
+        assert self._socket is not None
         assert self._stream is not None
         self._socket.sendall("\r\n".join([*lines, "", ""]).encode() + (content or b""))
         return Answer(self._stream)

@@ -12,43 +12,17 @@ import os
 import re
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from kubectl_llmhpa.errors import LlmHpaError
+from kubectl_llmhpa.kube.connection import Connection
 
 _KEEPER = 'folder=$1; shift; "$@" & pid=$!; exec >&- 2>&-; read -r _; kill $pid; rm -rf "$folder"'
 _START_SECONDS = 30.0
 #: What a credential plugin writes is there before the answer that it spoils, and read a moment later.
 _HEAR_SECONDS = 0.5
 _KLOG = re.compile(r"^[EWIF]\d{4} [\d:.]+\s+\d+ \S+\] ?")
-
-
-@dataclass(frozen=True)
-class Connection:
-    """How the user wants to reach the cluster: kubectl's own flags, handed to kubectl as they are.
-
-    `flags` maps kubectl flag names (without dashes) to their values; a value of several strings
-    repeats the flag, an empty string is a bare switch.
-    """
-
-    flags: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
-    namespace: str | None = None
-
-    def arguments(self) -> list[str]:
-        """The flags as an argument list for kubectl."""
-        words: list[str] = []
-        for name, value in self.flags.items():
-            for one in (value,) if isinstance(value, str) else value:
-                words.append(f"--{name}={one}" if one else f"--{name}")
-        return words
-
-    @property
-    def described(self) -> str:
-        """`context "x"` when one was named, else `the current context`."""
-        context = self.flags.get("context")
-        return f'context "{context}"' if isinstance(context, str) and context else "the current context"
 
 
 def possible() -> bool:

@@ -1,19 +1,17 @@
-"""Requests to the API server: HTTP over the proxy's unix socket, kept alive, one connection a thread."""
+"""Requests to the API server: HTTP on connections that are kept alive, as many as there are requests at once."""
 
 from __future__ import annotations
 
 import abc
 import json
-import threading
 import time
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from kubectl_llmhpa.api import Json
 from kubectl_llmhpa.errors import ApiError
 from kubectl_llmhpa.kube import failures, request_log
-from kubectl_llmhpa.kube.http import UnixConnection
+from kubectl_llmhpa.kube.http import HttpConnection, Server
 
 
 class Transport(abc.ABC):
@@ -78,46 +76,54 @@ class Transport(abc.ABC):
 
 
 class SocketTransport(Transport):
-    """Over a unix socket on which `kubectl proxy` serves."""
+    """Over sockets: to `kubectl proxy`, or to the API server itself."""
 
-    def __init__(self, path: Path, plugin_said: failures.Said, *, timeout: float = 60.0) -> None:
-        """`plugin_said` gives what kubectl's stderr said, for the message of a failed credential plugin."""
-        self._path = path
-        self._said = plugin_said
+    def __init__(self, server: Server, said: failures.Said, *, timeout: float = 60.0) -> None:
+        """`said` gives what kubectl wrote on stderr, for the message of a failed credential plugin."""
+        self._server = server
+        self._said = said
         self._timeout = timeout
-        self._local = threading.local()
-        self._connections: list[UnixConnection] = []
+        self._free: list[HttpConnection] = []
+
+    def dial(self, timeout: float) -> None:
+        """Have one connection ready. Raises OSError."""
+        connection = HttpConnection(self._server, timeout)
+        connection.dial()
+        self._free.append(connection)
 
     def close(self) -> None:
         """See `Transport.close`."""
-        for connection in self._connections:
-            connection.close()
+        while self._free:
+            self._free.pop().close()
 
     def _request(
         self, method: str, path: str, *, accept: str, content: bytes | None, timeout: float | None
     ) -> bytes:
         """See `Transport.request`; a kept-alive connection that the server closed is opened anew once."""
+        try:
+            connection = self._free.pop()
+        except IndexError:  # all are in use, or there is none yet
+            connection = HttpConnection(self._server, self._timeout)
+        connection.limit(timeout or self._timeout)
         for attempt in (1, 2):
-            connection = self._connection()
-            connection.limit(timeout or self._timeout)
             try:
                 answer = connection.request(method, path, accept=accept, content=content)
                 body = answer.read()
                 break
             except OSError as error:
                 connection.close()
-                self._local.connection = None
                 if attempt == 2 or isinstance(error, TimeoutError):
                     raise failures.no_answer(method, path, error) from error
         if answer.last:
             connection.close()
+        self._free.append(connection)
         if answer.status >= 400:
             raise failures.from_answer(method, path, answer.status, body, self._said)
         return body
 
     def lines(self, path: str, timeout: float) -> Iterator[Any]:
         """See `Transport.lines`; on a connection of its own."""
-        connection = UnixConnection(self._path, timeout)
+        connection = HttpConnection(self._server, timeout)
         try:
             began = time.monotonic()
             try:
@@ -138,11 +144,3 @@ class SocketTransport(Transport):
                 yield json.loads(line)
         finally:
             connection.close()
-
-    def _connection(self) -> UnixConnection:
-        connection: UnixConnection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = UnixConnection(self._path, self._timeout)
-            self._local.connection = connection
-            self._connections.append(connection)
-        return connection

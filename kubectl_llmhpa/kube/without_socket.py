@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.kube import failures
-from kubectl_llmhpa.kube.proxy import Connection, kubectl
+from kubectl_llmhpa.kube.connection import Connection
+from kubectl_llmhpa.kube.proxy import kubectl
 from kubectl_llmhpa.kube.transport import Transport
 
 if TYPE_CHECKING:

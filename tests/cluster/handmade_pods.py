@@ -16,6 +16,7 @@ from datetime import datetime, timedelta, timezone
 
 from kubectl_llmhpa.api import PODS
 from kubectl_llmhpa.kube import Connection
+from kubectl_llmhpa.kube.http import UnixServer
 from kubectl_llmhpa.kube.proxy import Proxy
 from kubectl_llmhpa.kube.transport import SocketTransport
 from tests.cluster.conftest import Json
@@ -80,7 +81,7 @@ def make_ready(pods: Sequence[Json], *, seconds: float = 3600) -> None:
     proxy = Proxy(Connection(), read_only=False)
     try:
         proxy.ready()
-        transport = SocketTransport(proxy.socket, proxy.said)
+        transport = SocketTransport(UnixServer(proxy.socket), proxy.said)
 
         def write(pod: Json) -> None:
             meta = {key: value for key, value in pod["metadata"].items() if key != "resourceVersion"}

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.control_plane
 PROGRAM = """
 import os, signal, sys
 from kubectl_llmhpa.kube import Cluster, Connection
-with Cluster(Connection(), read_only=True) as cluster:
+with Cluster(Connection(), read_only=False) as cluster:
     cluster.get("/version")
     print(cluster._proxy.socket.parent, flush=True)
     if sys.argv[1] == "killed":

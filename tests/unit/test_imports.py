@@ -109,6 +109,8 @@ try:
 except SystemExit:
     pass
 """
+#: What finds out how the server is reached.
+CHOOSING = ("kube.connection", "kube.kubeconfig", "kube.block_yaml")
 #: What `status` loads while the proxy starts.
 WHILE_IT_STARTS = ("kube.transport", "status.question", "status.look", "cli.status_text")
 
@@ -122,8 +124,33 @@ def test_the_proxy_of_status_starts_before_anything_of_status_is_loaded() -> Non
     ours = {name for name in loaded if name.startswith("kubectl_llmhpa")} - ALLOWED_OF_OURS
     assert ours <= {
         f"kubectl_llmhpa.{name}"
-        for name in ("api", "cli.connection", "cli.live", "cli.status", "kube", "kube.cluster", "kube.proxy")
+        for name in (
+            "api",
+            "cli.connection",
+            "cli.live",
+            "cli.status",
+            "kube",
+            "kube.cluster",
+            *CHOOSING,
+            "kube.proxy",
+        )
     }
+
+
+RUN_TO_THE_SERVER = """
+import sys
+from kubectl_llmhpa.kube import Cluster, Connection, kubeconfig
+kubeconfig.plain = lambda flags: kubeconfig.Endpoint("localhost", 1, b"")
+Cluster._dial = lambda self, endpoint: None
+with Cluster(Connection(), read_only=True) as cluster:
+    cluster.namespace
+"""
+
+
+def test_with_a_plain_kubeconfig_no_program_is_started() -> None:
+    loaded = modules_after(RUN_TO_THE_SERVER)
+    assert "kubectl_llmhpa.kube.kubeconfig" in loaded
+    assert loaded & (HEAVY | {"subprocess", "tempfile", "logging", "json", "yaml"}) == set()
 
 
 def test_status_loads_what_it_needs_alone() -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubectl_llmhpa.kube.http import Answer, UnixConnection
+from kubectl_llmhpa.kube.http import Answer, HttpConnection, UnixServer
 
 OK = b"HTTP/1.1 200 OK\r\n"
 
@@ -56,7 +56,7 @@ def chunked(pieces: Sequence[bytes]) -> bytes:
 
 def test_a_connection_is_kept_and_a_request_is_whole(path: Path) -> None:
     server = Server(path, [[bodied(b"one"), chunked([b"tw", b"o"])]])
-    connection = UnixConnection(path, 5)
+    connection = HttpConnection(UnixServer(path), 5)
     assert connection.request("GET", "/a?b=c", accept="*/*").read() == b"one"
     second = connection.request("POST", "/d", accept="application/json", content=b"{}")
     assert (second.status, second.read(), second.last) == (200, b"two", False)
@@ -122,14 +122,14 @@ def test_an_answer_that_is_cut_off_or_no_http_is_an_error(sent: bytes) -> None:
 @pytest.mark.parametrize("asked", ["/a b", "/a\r\nX: y", "/a\x00", "/é"])
 def test_a_path_that_is_not_encoded_is_not_sent(path: Path, asked: str) -> None:
     with pytest.raises(OSError, match="path"):
-        UnixConnection(path, 5).request("GET", asked, accept="*/*")
+        HttpConnection(UnixServer(path), 5).request("GET", asked, accept="*/*")
 
 
 def test_silence_is_a_timeout(path: Path) -> None:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(str(path))
     listener.listen()
-    connection = UnixConnection(path, 5)
+    connection = HttpConnection(UnixServer(path), 5)
     connection.limit(0.05)
     with pytest.raises(TimeoutError):
         connection.request("GET", "/", accept="*/*")

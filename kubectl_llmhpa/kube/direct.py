@@ -1,0 +1,80 @@
+"""The API server itself, over TLS, where the kubeconfig is plain (`kube/kubeconfig.py`): no kubectl is started.
+
+Its certificate is checked as Go would: against the kubeconfig's authority alone, and by its names, never the common
+name. Where the server cannot be reached in this way, kubectl is asked to, and says why not in its own words.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+from pathlib import Path
+
+from kubectl_llmhpa import __version__
+from kubectl_llmhpa.kube.kubeconfig import Endpoint
+from kubectl_llmhpa.kube.transport import SocketTransport
+
+#: Of the first connection; after that it is kubectl's turn, which has more patience.
+_SECONDS = 5.0
+
+
+def transport(endpoint: Endpoint) -> SocketTransport:
+    """Requests to the endpoint, with one connection open. Raises OSError (also for TLS) and ValueError."""
+    connected = SocketTransport(TlsServer(endpoint), str)
+    connected.dial(_SECONDS)
+    return connected
+
+
+class TlsServer:
+    """A server behind TLS. Implements `http.Server`."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        """Raises OSError and ValueError for certificates that cannot be used."""
+        self.prefix = endpoint.prefix
+        self._endpoint = endpoint
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._context.hostname_checks_common_name = False
+        self._context.load_verify_locations(cadata=endpoint.authority.decode("ascii"))
+        if endpoint.certificate:
+            _present(self._context, endpoint.certificate + b"\n" + endpoint.key)
+        host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
+        self._headers = [f"Host: {host}:{endpoint.port}", f"User-Agent: kubectl-llm-hpa/{__version__}"]
+
+    def dial(self, timeout: float | None) -> socket.socket:
+        """See `http.Server.dial`."""
+        plain = socket.create_connection((self._endpoint.host, self._endpoint.port), timeout)
+        try:
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            name = self._endpoint.server_name or self._endpoint.host
+            return self._context.wrap_socket(plain, server_hostname=name)
+        except BaseException:
+            plain.close()
+            raise
+
+    def headers(self) -> list[str]:
+        """See `http.Server.headers`. A token's file is read each time, since tokens in files are replaced."""
+        token = self._endpoint.token
+        if self._endpoint.token_file:
+            token = Path(self._endpoint.token_file).read_text(encoding="ascii").strip()
+        return [*self._headers, f"Authorization: Bearer {token}"] if token else self._headers
+
+
+def _present(context: ssl.SSLContext, pem: bytes) -> None:
+    """Give the context a client certificate with its key. OpenSSL takes a file alone: one in memory where there are."""
+    if hasattr(os, "memfd_create"):
+        file = os.memfd_create("client", os.MFD_CLOEXEC)
+        path = Path(f"/proc/self/fd/{file}")
+    else:
+        from kubectl_llmhpa.kube.proxy import private_folder
+
+        path = private_folder() / "client.pem"
+        file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    try:
+        os.write(file, pem)
+        context.load_cert_chain(path, password=str)  # a key with a password is no key, as for Go
+    finally:
+        os.close(file)
+        if not hasattr(os, "memfd_create"):
+            path.unlink()
+            path.parent.rmdir()
