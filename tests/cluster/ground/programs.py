@@ -40,9 +40,11 @@ PROMETHEUS_VERSION: Final = "3.16.0"
 OPERATOR_VERSION: Final = "0.93.0"
 KEDA_VERSION: Final = "2.21.0"
 LWS_VERSION: Final = "v0.9.0"
+KREW_VERSION: Final = "v0.5.0"
 _PROMETHEUS_COMMON: Final = f"{_STRIP} -X github.com/prometheus/common/version.Version"
 _OPERATOR_LDFLAGS: Final = f"{_PROMETHEUS_COMMON}={OPERATOR_VERSION}"
 _KEDA_LDFLAGS: Final = f"{_STRIP} -X github.com/kedacore/keda/v2/version.Version={KEDA_VERSION}"
+_KREW_LDFLAGS: Final = f"{_STRIP} -X sigs.k8s.io/krew/internal/version.gitTag={KREW_VERSION}"
 _LWS_LDFLAGS: Final = f"{_STRIP} -X sigs.k8s.io/lws/pkg/version.GitVersion={LWS_VERSION}"
 
 GO_BUILD_SPACE_GB: Final = 12
@@ -133,6 +135,9 @@ PROGRAMS: Final = {
         _keda("keda-adapter", "adapter"),
         _keda("keda-admission-webhooks", "webhooks"),
         Program("lws-manager", "lws", "sigs.k8s.io/lws/cmd", ldflags=_LWS_LDFLAGS),
+        Program("krew", "krew", "sigs.k8s.io/krew/cmd/krew", ldflags=_KREW_LDFLAGS),
+        Program("validate-krew-manifest", "krew", "sigs.k8s.io/krew/cmd/validate-krew-manifest"),
+        Program("actionlint", "actionlint", "github.com/rhysd/actionlint/cmd/actionlint"),
         Program("stub-engine", "../stub", "."),
         Program("adapter-oracle", "prometheus-adapter", "./oracle"),
         Program("prometheus-oracle", "prometheus", "./oracle"),

@@ -1,0 +1,1 @@
+"""How what Krew installs is made: scripts/build and scripts/manifest. See README.md."""
