@@ -19,6 +19,7 @@ from kubectl_llmhpa.engines import commands
 from kubectl_llmhpa.workloads import engine_container
 
 BENCH_LABEL = "kubectl-llm-hpa/bench"
+INDEX = "batch.kubernetes.io/job-completion-index"  # annotation of an Indexed Job's pod
 CONTAINER = "bench"
 FOLDER = "/llm-hpa"
 TTL_S = 600
@@ -39,7 +40,7 @@ class Run:
 
     `workload` is the label value of the workload, `module` the module of `bench/pod` to start, `settings` its JSON,
     `deadline_s` after which Kubernetes ends it, `image` replaces the engine's (then nothing of the engine's volumes
-    is mounted), `like_engine` says that the engine's mounts and environment are needed.
+    is mounted), `like_engine` says that the engine's mounts and environment are needed. `clients` pods share the load.
     """
 
     run: str
@@ -51,6 +52,7 @@ class Run:
     deadline_s: int
     image: str = ""
     like_engine: bool = False
+    clients: int = 1
     requests: Mapping[str, str] = field(default_factory=lambda: {"cpu": "500m", "memory": "256Mi"})
     limits: Mapping[str, str] = field(default_factory=lambda: {"cpu": "2", "memory": "1Gi"})
 
@@ -74,6 +76,7 @@ def interpreter(container: Json) -> str:
 
 def config_map(run: Run, job: Json) -> Json:
     """The program and its settings; owned by the Job, so that they go together. `job` is as the server stored it."""
+    settings = {**run.settings, "clients": run.clients} if run.clients > 1 else dict(run.settings)
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -86,7 +89,7 @@ def config_map(run: Run, job: Json) -> Json:
             ],
         },
         "immutable": True,
-        "data": {**_sources(), "settings.json": json.dumps(dict(run.settings), indent=1)},
+        "data": {**_sources(), "settings.json": json.dumps(settings, indent=1)},
     }
 
 
@@ -145,12 +148,26 @@ def render(run: Run, pod: Json) -> Json:
         "kind": "Job",
         "metadata": {"name": run.name, "namespace": run.namespace, "labels": labels(run)},
         "spec": {
-            "backoffLimit": 0,
+            **_completions(run.clients),
             "activeDeadlineSeconds": run.deadline_s,
             "ttlSecondsAfterFinished": TTL_S,
             "template": {"metadata": {"labels": labels(run)}, "spec": spec},
         },
     }
+
+
+def _completions(clients: int) -> Json:
+    """How often pods are made. Each client runs once, and one that fails does not take the others with it.
+
+    Without `backoffLimitPerIndex` (before Kubernetes 1.29) `backoffLimit` has that effect, but a failed client is made
+    anew; it then finds nobody who starts it.
+    """
+    if clients == 1:
+        return {"backoffLimit": 0}
+    return {
+        "completionMode": "Indexed", "completions": clients, "parallelism": clients,
+        "backoffLimit": clients, "backoffLimitPerIndex": 0,
+    }  # fmt: skip
 
 
 def _sources() -> dict[str, str]:

@@ -51,6 +51,7 @@ def summaries(found: Mapping[int, Json], clients: int, lost: Mapping[int, str]) 
     e2e = merged["e2e_ms"]["mean"] or 0.0
     merged["rate_times_latency"] = round(merged["request_rate"] * e2e / 1000, 2)
     merged["mode"] = "; ".join(dict.fromkeys(one["mode"] for one in parts))
+    merged["interrupted"] = next((one["interrupted"] for one in parts if one.get("interrupted")), "")
     merged["ended"] = min((one["ended"] for one in parts), key=_rank)
     merged["clients"] = clients
     merged["lost"] = {str(index): why for index, why in sorted(lost.items())}

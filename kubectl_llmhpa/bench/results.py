@@ -26,8 +26,8 @@ class Result:
     does not count them). `failed` is by reason; `examples` has the engine's own words for some of them. `concurrency`
     is what was in flight on average. `arrivals` of an open loop were due, `late` of them sent late, `shed` not sent at
     all. `client_limited`: the client, not the engine, set the pace. `clients` made the load; `lost` says why some left
-    no result, `uneven` that they did not load for the same time. `tail` are the generator's last lines, kept where it
-    left no result.
+    no result, `uneven` that they did not load for the same time. `interrupted` says who ended the pod. `tail` are the
+    generator's last lines, kept where it left no result.
     """
 
     tool: str
@@ -55,6 +55,7 @@ class Result:
     clients: int = 1
     lost: Mapping[str, str] = field(default_factory=dict)
     uneven: bool = False
+    interrupted: str = ""
     mode: str = ""
     tail: str = ""
 
@@ -76,6 +77,8 @@ class Result:
             return f"{share:.0f} % of the requests failed (most: {most})"
         if self.ended == "gave up":
             return "the engine stopped answering"
+        if self.ended == "signal":
+            return "the load was ended from outside" + (f" ({self.interrupted})" if self.interrupted else "")
         if self.uneven:
             return "the clients did not load for the same time"
         if self.late > _LOST * self.arrivals:
@@ -141,6 +144,7 @@ def of_builtin(facts: Json) -> Result:
         clients=int(facts.get("clients", 1)),
         lost=dict(facts.get("lost") or {}),
         uneven=bool(facts.get("uneven")),
+        interrupted=str(facts.get("interrupted") or ""),
         mode=str(facts.get("mode", "")),
         latencies={name: _figures(facts.get(f"{name}_ms") or {}) for name in LATENCIES},
     )
@@ -218,6 +222,7 @@ def _of_generator(
         latencies=latencies,
         # Little's law; vLLM's own max_concurrent_requests counts by whole seconds and overshoots.
         concurrency=round(rate * e2e / 1000, 2) if e2e else None,
+        interrupted=str(facts.get("interrupted") or ""),
         mode=str(facts.get("generator", "")),
         tail=str(facts.get("tail", "")) if not found or not done else "",
     )

@@ -212,3 +212,11 @@ def test_names_leave_room_for_the_pods_suffix(name: str) -> None:
     made = job.job_name(name, "abc123")
     assert len(made) <= 57
     assert "." not in made
+
+
+def test_several_clients_are_an_indexed_job_that_outlives_one_of_them() -> None:
+    spec = job.render(a_run(clients=3), engine_pod())["spec"]
+    assert (spec["completionMode"], spec["completions"], spec["parallelism"]) == ("Indexed", 3, 3)
+    assert spec["backoffLimitPerIndex"] == 0
+    data = job.config_map(a_run(clients=3), {"metadata": {"uid": "u"}})["data"]
+    assert json.loads(data["settings.json"])["clients"] == 3

@@ -10,7 +10,6 @@ import pytest
 
 from kubectl_llmhpa.bench import following, results
 from kubectl_llmhpa.bench.pod import vllm_serve
-from kubectl_llmhpa.errors import LlmHpaError
 
 # The fields of vLLM's own result files that are read here; the new one leaves arrays in.
 OLD = {
@@ -126,33 +125,3 @@ open({str(file)!r}, "w").write('{{"completed": 2, "num_prompts": 2, "latencies":
     assert facts[-1]["result"] == {"completed": 2, "num_prompts": 2}
     assert facts[-1]["generator"] == "1"
     assert "warning: x" in facts[-1]["tail"]
-
-
-def test_a_log_is_read_past_noise_and_half_lines() -> None:
-    text = 'INFO hello\nLLMHPA {"kind":"tick","n":3}\nLLMHPA {"kind":"ti\nLLMHPA [1]\nLLMHPA {"kind":"x","n":"3"}\n'
-    assert following.parse(text) == [{"kind": "tick", "n": 3}]
-
-
-def pod_state(state: dict[str, Any], **status: Any) -> dict[str, Any]:
-    statuses = [{"name": "istio-proxy", "state": {"running": {}}}, {"name": "bench", "state": state}]
-    return {"spec": {"containers": [{"image": "x/y:1"}]}, "status": {"containerStatuses": statuses, **status}}
-
-
-@pytest.mark.parametrize(
-    ("waiting", "words"),
-    [
-        ({"reason": "ImagePullBackOff", "message": "not found"}, "image x/y:1 cannot be pulled: not found.*--image"),
-        ({"reason": "RunContainerError", "message": 'exec: "python3": not found in $PATH'}, "no Python.*--image"),
-        ({"reason": "CreateContainerConfigError", "message": 'secret "k" missing'}, "cannot start: secret"),
-    ],
-)  # fmt: skip
-def test_what_does_not_pass_by_waiting_ends_it(waiting: dict[str, str], words: str) -> None:
-    pod = pod_state({"waiting": waiting})
-    with pytest.raises(LlmHpaError, match=words):
-        following.why_waiting(pod, following.container_state(pod), "run")
-
-
-def test_what_passes_by_waiting_is_told() -> None:
-    pod = pod_state({}, conditions=[{"type": "PodScheduled", "status": "False", "message": "0/3 nodes"}])
-    assert "0/3 nodes" in following.why_waiting(pod, {}, "run")
-    assert "being started" in following.why_waiting(pod_state({}), {}, "run")

@@ -65,6 +65,7 @@ class Client:
         self.point: dict[str, Any] | None = None
         self.measured = True  # not in the warm-up of a point
         self.told = 0  # points
+        self.began = 0.0
         self.tally = self._count()
 
     def _count(self, in_flight: int = 0) -> Tally:
@@ -92,6 +93,7 @@ class Client:
                 loop.add_signal_handler(number, self.end, "signal")
         if await self._probe() and await self._meet():
             self.tally = self._count()
+            self.began = self.tally.started
             self.say("start", mode=self.mode())
             if self.settings.get("points") or self.settings.get("adaptive"):
                 load = loops.points(self)
@@ -200,7 +202,7 @@ class Client:
             now, tally = time.monotonic(), self.tally
             tally.lag.add(max(0.0, now - due) * 1000)
             facts: dict[str, Any] = {
-                "t": round(now - tally.started, 1),
+                "t": round(now - self.began, 1),
                 "want": self.want,
                 "in_flight": tally.in_flight,
                 "sent": tally.sent,
@@ -211,7 +213,7 @@ class Client:
                 "ttft_ms": tally.recent_ttft(now),
             }
             if self.settings.get("rates"):
-                facts.update(rate=loops.rate_now(self, now - tally.started), late=tally.late, shed=tally.shed)
+                facts.update(rate=loops.rate_now(self, now - self.began), late=tally.late, shed=tally.shed)
             if self.point is not None:
                 facts.update(point=self.told, measured=self.measured)
             self.say("tick", **facts)
