@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from kubectl_llmhpa.errors import ApiError
+from kubectl_llmhpa.errors import ApiError, LlmHpaError
 
 Json = dict[str, Any]
 
@@ -76,6 +76,20 @@ HTTP_SCALED_OBJECTS = Resource("http.keda.sh/v1alpha1", "httpscaledobjects", "HT
 TRIGGER_AUTHENTICATIONS = Resource("keda.sh/v1alpha1", "triggerauthentications", "TriggerAuthentication")
 NETWORK_POLICIES = Resource("networking.k8s.io/v1", "networkpolicies", "NetworkPolicy")
 API_SERVICES = Resource("apiregistration.k8s.io/v1", "apiservices", "APIService", namespaced=False)
+
+
+#: `("sts/x",)`, `("sts", "x")` or `"sts/x"`: an object as it is named on a command line.
+Words = tuple[str, ...] | str
+
+
+def type_and_name(words: Words) -> tuple[str, str]:
+    """The type and the name that the words stand for. Raises LlmHpaError for anything but TYPE/NAME or TYPE NAME."""
+    given = (words,) if isinstance(words, str) else words
+    parts = tuple(given[0].split("/")) if len(given) == 1 else given
+    if len(parts) != 2 or not all(parts) or any("/" in part for part in parts):
+        problem = "it is not TYPE/NAME"
+        raise LlmHpaError(f"read the workload {' '.join(given)!r}", problem, "write for example sts/vllm")
+    return parts[0], parts[1]
 
 
 def scaler_named(word: str) -> Resource | None:

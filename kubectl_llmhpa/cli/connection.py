@@ -57,6 +57,8 @@ def connection_options(command: F) -> F:
     @functools.wraps(command)
     def collect(*args: Any, **kwargs: Any) -> Any:
         connection = connection_of(kwargs)
+        if connection.namespace and kwargs.get("all_namespaces"):
+            raise click.UsageError("-A and -n exclude each other")
         for name in [name for name in kwargs if name.startswith("connection_")]:
             del kwargs[name]
         if (kwargs.pop("verbosity") or 0) >= _REQUESTS:  # of 8 and more cli.main reads the rest

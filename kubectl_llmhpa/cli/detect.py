@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kubectl_llmhpa.cli.connection import connect, connection_options
+from kubectl_llmhpa.cli.value_types import EngineName, LabelSelector
 from kubectl_llmhpa.cli.workload_argument import workload_argument
 from kubectl_llmhpa.errors import ExitCode, LlmHpaError
 
@@ -23,8 +24,13 @@ _CLUSTER_ONLY = ("form", "versionSource", "evidence", "lookalike")
 @click.command("detect", short_help="Show which engines run here and what can be scaled")
 @workload_argument(required=False)
 @click.option("-A", "--all-namespaces", is_flag=True, help="Look in all namespaces")
-@click.option("-l", "--selector", default="", help="Label selector for the pods")
-@click.option("--engine", default="", metavar="NAME[@VERSION]", help="The engine, where nothing else tells")
+@click.option("-l", "--selector", type=LabelSelector(), default="", help="Label selector for the pods")
+@click.option(
+    "--engine",
+    type=EngineName(),
+    default="",
+    help="The engine, where nothing else tells",
+)
 @click.option(
     "--body", type=click.Path(), metavar="FILE|-", help="Read a saved metrics page instead of a cluster"
 )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kubectl_llmhpa.cli.connection import connect, connection_options
+from kubectl_llmhpa.cli.value_types import LabelSelector
 from kubectl_llmhpa.cli.workload_argument import workload_argument
 from kubectl_llmhpa.errors import ExitCode
 
@@ -17,7 +18,13 @@ if TYPE_CHECKING:
 
 @click.command("disable", short_help="Remove exactly what enable added")
 @workload_argument(required=False)
-@click.option("-l", "--selector", default="", help="Every workload with such pods, for example app=vllm")
+@click.option(
+    "-l",
+    "--selector",
+    type=LabelSelector(),
+    default="",
+    help="Every workload with such pods, for example app=vllm",
+)
 @click.option(
     "--only", type=click.Choice(["rules"]),
     help="rules: take out what no HPA uses any more and leave the rest (for who owns the adapter)",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kubectl_llmhpa.cli.connection import connect, connection_options
+from kubectl_llmhpa.cli.value_types import EngineName, NamespacedName, OutputFile
 from kubectl_llmhpa.cli.workload_argument import workload_argument
 from kubectl_llmhpa.errors import ApiError, ExitCode, LlmHpaError
 
@@ -19,11 +20,23 @@ if TYPE_CHECKING:
 @click.command("doctor", short_help="Show which hop from the engine to its replicas is broken, and the fix")
 @workload_argument(required=False, hpas=True)
 @click.option(
-    "--prometheus", default="", metavar="NAMESPACE/NAME", help="The Prometheus object that has the samples"
+    "--prometheus", type=NamespacedName(), default="", help="The Prometheus object that has the samples"
 )
-@click.option("--engine", default="", metavar="NAME[@VERSION]", help="The engine, where nothing else tells")
-@click.option("--record", metavar="FILE", help="Also write what was seen to a file, without secrets")
-@click.option("--facts", metavar="FILE", help="Judge what --record wrote, without a cluster")
+@click.option(
+    "--engine",
+    type=EngineName(),
+    default="",
+    help="The engine, where nothing else tells",
+)
+@click.option(
+    "--record",
+    type=OutputFile(),
+    metavar="FILE",
+    help="Also write what was seen to a file, without secrets",
+)
+@click.option(
+    "--facts", type=click.Path(), metavar="FILE", help="Judge what --record wrote, without a cluster"
+)
 @click.option("-o", "--output", type=click.Choice(["json", "yaml"]), help="Output format")
 @connection_options
 def doctor(
@@ -55,8 +68,6 @@ def doctor(
         raise click.UsageError("give TYPE/NAME, or --facts FILE")
     if facts is not None and (record or prometheus or engine):
         raise click.UsageError("--facts reads no cluster: leave out --record, --prometheus and --engine")
-    if prometheus and prometheus.count("/") != 1:
-        raise click.UsageError(f"--prometheus {prometheus} is not of the form NAMESPACE/NAME")
     seen = _read(facts) if facts is not None else _looked(connection, workload, prometheus, engine)
     if record:
         _write(record, seen)
@@ -68,9 +79,6 @@ def doctor(
 
 
 def _looked(connection: Connection, workload: tuple[str, ...], prometheus: str, engine: str) -> Facts:
-    from kubectl_llmhpa.workloads import parse
-
-    parse(workload)  # bad usage is told before anything is connected to
     try:
         with connect(connection, read_only=True) as cluster:
             from kubectl_llmhpa.doctor import look

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-import re
-from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from kubectl_llmhpa.cli.connection import connect, connection_options
+from kubectl_llmhpa.cli.value_types import (
+    Duration,
+    EngineName,
+    LabelSelector,
+    NamespacedName,
+    ObjectName,
+    Parts,
+    Policy,
+    Secret,
+    SignalTarget,
+    Url,
+)
 from kubectl_llmhpa.cli.workload_argument import workload_argument
 from kubectl_llmhpa.errors import ExitCode, LlmHpaError
 
@@ -17,71 +27,20 @@ if TYPE_CHECKING:
     from kubectl_llmhpa.plan.enabling import Prepared
     from kubectl_llmhpa.plan.wishes import Wishes
 
+#: The longest stabilization window that autoscaling/v2 takes.
+LONGEST_WINDOW_S = 3600
 SCRAPERS = ("auto", "prometheus-operator", "arms", "google", "victoriametrics", "azure", "none")
-_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
-
-
-class Duration(click.ParamType[int]):
-    """A Go duration of whole seconds (`5s`, `1m30s`), received in seconds."""
-
-    name = "duration"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """The seconds; fails with a sentence that shows the form."""
-        match = _DURATION.fullmatch(str(value))
-        if not match or not any(match.groups()):
-            self.fail(f"{value!r} is not a duration such as 30s or 5m", param, ctx)
-        hours, minutes, seconds = (int(part or 0) for part in match.groups())
-        return hours * 3600 + minutes * 60 + seconds
-
-
-class SignalTarget(click.ParamType[tuple[str, Decimal]]):
-    """`NAME=TARGET`."""
-
-    name = "name=target"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, Decimal]:
-        """The signal and its per-pod target."""
-        signal, _, number = str(value).partition("=")
-        try:
-            return signal, Decimal(number)
-        except InvalidOperation:
-            self.fail(f"{value!r} is not of the form running=4 or kv-cache=0.8", param, ctx)
-
-
-class Secret(click.ParamType[tuple[str, str]]):
-    """`NAME` or `NAME:KEY`; the key is `token` where none is given."""
-
-    name = "name[:key]"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, str]:
-        """The Secret's name and the key in it."""
-        name, _, key = str(value).partition(":")
-        return name, key or "token"
-
-
-class Parts(click.ParamType[frozenset[str]]):
-    """`scrape,hpa`: parts of a set-up."""
-
-    name = "parts"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> frozenset[str]:
-        """The parts; fails with the list of them."""
-        chosen = frozenset(part.strip() for part in str(value).split(","))
-        if not chosen or not chosen <= {"scrape", "rules", "hpa"}:
-            self.fail(f"{value!r} is not a list of scrape, rules and hpa", param, ctx)
-        return chosen
 
 
 @click.command("enable", short_help="Scale an LLM workload from its engine's own metrics")
 @workload_argument(required=False)
-@click.option("-l", "--selector", default="", help="Every LLM workload with such pods, for example app=vllm")
+@click.option(
+    "-l",
+    "--selector",
+    type=LabelSelector(),
+    default="",
+    help="Every LLM workload with such pods, for example app=vllm",
+)
 @click.option(
     "--min", "min_replicas", type=click.IntRange(min=0),
     help="Fewest replicas (default 1); 0 with KEDA, where an endpoint picker holds requests",
@@ -90,7 +49,7 @@ class Parts(click.ParamType[frozenset[str]]):
     "--max", "max_replicas", type=click.IntRange(min=1), help="Most replicas (required the first time)"
 )
 @click.option(
-    "--policy", "preset",
+    "--policy", "preset", type=Policy(),
     help="load (default); latency or cost: more or less room; anticipate: load and a forecast (KEDA); vendor: the "
     "queue-length recipe, waiting 5",
 )  # fmt: skip
@@ -100,8 +59,13 @@ class Parts(click.ParamType[frozenset[str]]):
 )  # fmt: skip
 @click.option("--scale-down-window", type=Duration(), help="How long a lower load must last (default 5m)")
 @click.option("--scale-down", type=click.Choice(["enabled", "disabled"]), help="Whether replicas may go down")
-@click.option("--engine", default="", metavar="NAME[@VERSION]", help="The engine, where nothing else tells")
-@click.option("--name", help="Name of the HPA (default: the workload's)")
+@click.option(
+    "--engine",
+    type=EngineName(),
+    default="",
+    help="The engine, where nothing else tells",
+)
+@click.option("--name", type=ObjectName(), help="Name of the HPA (default: the workload's)")
 @click.option(
     "--backend", type=click.Choice(["auto", "prometheus-adapter", "ack", "keda"]), default="auto", show_default=True,
     help="Who hands the numbers to the HPA; auto says what it took and why",
@@ -115,9 +79,9 @@ class Parts(click.ParamType[frozenset[str]]):
     help="Who scrapes, where auto is wrong; none: nothing is written for it",
 )  # fmt: skip
 @click.option("--scrape-interval", type=Duration(), help="How often the engine is scraped (default 5s)")
-@click.option("--prometheus", metavar="NAMESPACE/NAME", help="The Prometheus object that is to scrape")
+@click.option("--prometheus", type=NamespacedName(), help="The Prometheus object that is to scrape")
 @click.option(
-    "--prometheus-url", default="", metavar="URL", help="What KEDA asks, where that is outside the cluster"
+    "--prometheus-url", type=Url(), default="", help="What KEDA asks, where that is outside the cluster"
 )
 @click.option(
     "--prometheus-token-secret", "token_secret", type=Secret(),
@@ -228,7 +192,15 @@ def enable(
 def _wishes(flags: dict[str, Any]) -> Wishes:
     from kubectl_llmhpa.plan.wishes import PARTS, Wishes
 
-    targets = dict(flags.pop("signals"))
+    low, high = flags["min_replicas"], flags["max_replicas"]
+    if low is not None and high is not None and low > high:
+        raise click.UsageError(f"--max {high} is below --min {low}")
+    if (flags["scale_down_window"] or 0) > LONGEST_WINDOW_S:
+        raise click.UsageError(f"--scale-down-window must be {LONGEST_WINDOW_S // 60}m or less")
+    given = flags.pop("signals")
+    targets = dict(given)
+    if len(targets) < len(given):
+        raise click.UsageError("--signal names a signal twice")
     if flags["preset"] and targets:
         raise click.UsageError("--policy and --signal exclude each other")
     interval = flags.pop("scrape_interval")
@@ -236,8 +208,6 @@ def _wishes(flags: dict[str, Any]) -> Wishes:
         raise click.UsageError("--scrape-interval must be 1s or more")
     scale_down = flags.pop("scale_down")
     flags["prometheus"] = flags["prometheus"] or ""
-    if flags["prometheus"] and flags["prometheus"].count("/") != 1:
-        raise LlmHpaError(f"read --prometheus {flags['prometheus']}", "it is not of the form NAMESPACE/NAME")
     flags["parts"] = flags["parts"] or frozenset(PARTS)
     return Wishes(
         targets=targets,

@@ -37,10 +37,7 @@ def explain(workload: tuple[str, ...], what_if: str, output: str | None, connect
       kubectl llm-hpa explain sts/vllm --what-if waiting=40,max=10
       kubectl llm-hpa explain hpa/vllm -o json
     """
-    from kubectl_llmhpa.workloads import parse
-
-    parse(workload)  # bad usage is told before anything is connected to
-    if what_if:
+    if what_if:  # bad usage is told before anything is connected to
         from kubectl_llmhpa.explain import what_if as wishes
 
         wishes.parse(what_if)

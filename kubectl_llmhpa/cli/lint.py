@@ -104,10 +104,6 @@ def _of_cluster(
 ) -> tuple[Manifests, Report]:
     from dataclasses import replace
 
-    from kubectl_llmhpa.workloads import parse
-
-    if words:
-        parse(words)  # bad usage is told before anything is connected to
     with connect(connection, read_only=True) as cluster:
         # kubectl starts while these load
         from kubectl_llmhpa.lint import live, registry

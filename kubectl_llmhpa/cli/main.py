@@ -105,7 +105,10 @@ def main(arguments: list[str] | None = None) -> None:
         code = outcome if isinstance(outcome, int) else ExitCode.OK
         sys.stdout.flush()
     except click.ClickException as error:
-        error.show()
+        from kubectl_llmhpa.cli import usage
+
+        for line in usage.lines(error, words[0] if words and words[0] in COMMANDS else ""):
+            click.echo(printable(line), err=True)
         code = ExitCode.ERROR
     except click.exceptions.Exit as stop:
         code = stop.exit_code

@@ -8,7 +8,7 @@ import click
 
 from kubectl_llmhpa.backends.model import BACKENDS
 from kubectl_llmhpa.cli.connection import connect, connection_options
-from kubectl_llmhpa.cli.enable import Duration, Secret
+from kubectl_llmhpa.cli.value_types import Duration, Secret, Url
 from kubectl_llmhpa.cli.workload_argument import workload_argument
 from kubectl_llmhpa.errors import ExitCode
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     "--to", type=click.Choice(BACKENDS), required=True, help="Who is to hand the numbers to the HPA"
 )
 @click.option(
-    "--prometheus-url", default="", metavar="URL", help="What KEDA asks, where that is outside the cluster"
+    "--prometheus-url", type=Url(), default="", help="What KEDA asks, where that is outside the cluster"
 )
 @click.option(
     "--prometheus-token-secret", "token_secret", type=Secret(),

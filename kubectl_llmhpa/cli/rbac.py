@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kubectl_llmhpa.cli.connection import connect, connection_options
-from kubectl_llmhpa.cli.enable import Parts
+from kubectl_llmhpa.cli.value_types import Parts
 from kubectl_llmhpa.cli.workload_argument import workload_argument
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kubectl_llmhpa.cli.connection import connect, connection_options
+from kubectl_llmhpa.cli.value_types import OutputFile
 from kubectl_llmhpa.cli.workload_argument import workload_argument
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ class Subject:
     "--gpus", type=click.IntRange(1, 1000), help="GPUs of one pod (default: what the pods ask for, or 1)"
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same run")
-@click.option("--html", type=click.Path(path_type=Path), help="Write a page with the timelines to this file")
+@click.option("--html", type=OutputFile(Path), help="Write a page with the timelines to this file")
 @click.option("-o", "--output", type=click.Choice(["json", "yaml"]), help="Output format")
 @connection_options
 def simulate(
@@ -201,9 +202,6 @@ def _subject(connection: Connection, workload: tuple[str, ...], filename: str) -
         return Subject(tuple(candidates), ordered=ordered)
     if not workload:
         return Subject()
-    from kubectl_llmhpa.workloads import parse
-
-    parse(workload)  # bad usage is told before anything is connected to
     with connect(connection, read_only=True) as cluster:
         from kubectl_llmhpa.simulate import live
 

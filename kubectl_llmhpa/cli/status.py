@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kubectl_llmhpa.api import HPAS, SCALED_OBJECTS, Json, Reader, scaler_named
+from kubectl_llmhpa.api import HPAS, SCALED_OBJECTS, Json, Reader, scaler_named, type_and_name
 from kubectl_llmhpa.cli import live
 from kubectl_llmhpa.cli.connection import connect, connection_options
+from kubectl_llmhpa.cli.value_types import FieldSelector, LabelSelector
 
 if TYPE_CHECKING:
     from kubectl_llmhpa.kube import Connection
@@ -43,8 +44,13 @@ class Form:
     "names", nargs=-1, metavar="[TYPE/NAME | TYPE NAME]...", shell_complete=live.workloads_and_hpas
 )
 @click.option("-A", "--all-namespaces", is_flag=True, help="Look in all namespaces")
-@click.option("-l", "--selector", default="", help="Label selector for the HPAs")
-@click.option("--field-selector", default="", help="Field selector for the HPAs, such as metadata.name=x")
+@click.option("-l", "--selector", type=LabelSelector(), default="", help="Label selector for the HPAs")
+@click.option(
+    "--field-selector",
+    type=FieldSelector(),
+    default="",
+    help="Field selector for the HPAs, such as metadata.name=x",
+)
 @click.option(
     "--state", "states", default="", metavar="STATE,...", help="Only those in a state, such as Broken,AtMax"
 )
@@ -88,6 +94,11 @@ def status(
     if all_namespaces and names:
         raise click.UsageError("a workload name cannot be given across all namespaces")
     asked = _asked(names)  # bad usage is told before anything is connected to
+    if states or sort_by:
+        from kubectl_llmhpa.status import sorting
+
+        sorting.states(states)
+        sorting.check_order(sort_by)
     form = Form(output, sort_by, states, not no_headers)
     if all_namespaces:  # the context's namespace is of no interest, so no kubectl is started to tell it
         connection = replace(connection, namespace=connection.namespace or "default")
@@ -126,11 +137,9 @@ def _asked(words: Sequence[str]) -> list[tuple[str, str]]:
     """`sts/a hpa/b` or `sts a b` as types and names. Raises LlmHpaError for anything else."""
     if not words:
         return []
-    from kubectl_llmhpa.workloads.resolve import parse
-
     if len(words) > 1 and not any("/" in word for word in words):
-        return [parse((words[0], name)) for name in words[1:]]
-    return [parse(word) for word in words]
+        return [type_and_name((words[0], name)) for name in words[1:]]
+    return [type_and_name(word) for word in words]
 
 
 def _named(reader: Reader, kind: str, name: str) -> tuple[str, str]:

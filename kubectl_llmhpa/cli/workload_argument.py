@@ -7,8 +7,10 @@ from typing import Any, TypeVar
 
 import click
 
+from kubectl_llmhpa.api import type_and_name
 from kubectl_llmhpa.cli import live
 
+Words = tuple[str, ...]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -16,5 +18,12 @@ def workload_argument(required: bool = True, *, hpas: bool = False) -> Callable[
     """`TYPE/NAME` or `TYPE NAME`, received as the tuple `workload`; with `hpas` an HPA may be named too."""
     return click.argument(
         "workload", nargs=-1, required=required, metavar="TYPE/NAME" if required else "[TYPE/NAME]",
-        shell_complete=live.workloads_and_hpas if hpas else live.workloads,
+        callback=_checked, shell_complete=live.workloads_and_hpas if hpas else live.workloads,
     )  # fmt: skip
+
+
+def _checked(ctx: click.Context, param: click.Parameter, words: Words) -> Words:
+    """The words as they are; what is neither TYPE/NAME nor TYPE NAME is told before anything is connected to."""
+    if words and not ctx.resilient_parsing:
+        type_and_name(words)
+    return words

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from urllib.parse import urlencode
 
 from kubectl_llmhpa import workloads
-from kubectl_llmhpa.api import EVENTS, HPAS, SCALED_OBJECTS, Json, scaler_named
+from kubectl_llmhpa.api import EVENTS, HPAS, SCALED_OBJECTS, Json, scaler_named, type_and_name
 from kubectl_llmhpa.doctor import trimmed
 from kubectl_llmhpa.doctor.facts import Facts, PodFacts, Problem, ScalerFacts, TargetFacts
 from kubectl_llmhpa.doctor.model import Verdict, broken, ok, told, unknown
@@ -37,7 +37,7 @@ def look(
 
     Raises LlmHpaError (exit code COULD_NOT_LOOK) where what was named is not there or may not be read.
     """
-    word, name = workloads.parse(words)
+    word, name = type_and_name(words)
     seeing.get_many([HPAS.path(namespace), SCALED_OBJECTS.path(namespace)])
     hpa, scaled = _named(seeing, word, namespace, name)
     reference = scaled_objects.scale_target(scaled) if scaled is not None else None

@@ -12,13 +12,23 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from urllib.parse import quote, urlencode
 
-from kubectl_llmhpa.api import EVENTS, HPAS, PODS, SCALED_OBJECTS, Json, Reader, Resource, scaler_named
+from kubectl_llmhpa.api import (
+    EVENTS,
+    HPAS,
+    PODS,
+    SCALED_OBJECTS,
+    Json,
+    Reader,
+    Resource,
+    scaler_named,
+    type_and_name,
+)
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.explain.facts import Answer, Facts, Scale
 from kubectl_llmhpa.hpa import arithmetic, scaled_objects
 from kubectl_llmhpa.hpa.arithmetic import reading as readings
 from kubectl_llmhpa.hpa.arithmetic.go import milli
-from kubectl_llmhpa.workloads import Workload, identify, missing, parse
+from kubectl_llmhpa.workloads import Workload, identify, missing
 from kubectl_llmhpa.workloads.discovery import Types
 
 CUSTOM = "/apis/custom.metrics.k8s.io"
@@ -34,7 +44,7 @@ def find(reader: Reader, words: tuple[str, ...], namespace: str) -> list[Json]:
 
     Raises LlmHpaError when there is none, with the command that makes one.
     """
-    word, name = parse(words)
+    word, name = type_and_name(words)
     scaler = scaler_named(word)
     if scaler is None:
         return _of_workload(reader, identify(reader, words, namespace))

@@ -56,7 +56,9 @@ def parse(text: str) -> tuple[Wish, ...]:
         name, equals, value = part.strip().rpartition("=")
         if not (equals and name.strip() and value.strip()):
             raise _wrong(text, f"{part!r} is not NAME=VALUE")
-        found.append(Wish(name.strip(), value.strip()))
+        wish = Wish(name.strip(), value.strip())
+        wish.whole() if wish.name in _NUMBERS else wish.milli()
+        found.append(wish)
     return tuple(found)
 
 

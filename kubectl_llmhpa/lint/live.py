@@ -16,12 +16,13 @@ from kubectl_llmhpa.api import (
     Reader,
     Resource,
     scaler_named,
+    type_and_name,
 )
 from kubectl_llmhpa.errors import ApiError
 from kubectl_llmhpa.lint.documents import Document
 from kubectl_llmhpa.lint.model import Bundle, Located, made_by_keda
 from kubectl_llmhpa.monitoring import selectors
-from kubectl_llmhpa.workloads import identify, missing, parse
+from kubectl_llmhpa.workloads import identify, missing
 from kubectl_llmhpa.workloads.discovery import Types
 
 SERVICE_MONITORS = Resource("monitoring.coreos.com/v1", "servicemonitors", "ServiceMonitor")
@@ -57,7 +58,7 @@ def read(reader: Reader, namespace: str | None) -> tuple[list[Document], list[st
 
 def meant(reader: Reader, words: tuple[str, ...]) -> tuple[str, str]:
     """Kind and name of the object that TYPE/NAME means. Raises LlmHpaError when it is not there."""
-    word, name = parse(words)
+    word, name = type_and_name(words)
     kind = scaler_named(word) or Types(reader).named(word).resource
     missing.read(reader, kind, reader.namespace, name)
     if kind in (HPAS, SCALED_OBJECTS):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kubectl_llmhpa.api import HPAS, SCALED_OBJECTS, STATEFUL_SETS, Json, Reader, scaler_named
+from kubectl_llmhpa.api import HPAS, SCALED_OBJECTS, STATEFUL_SETS, Json, Reader, scaler_named, type_and_name
 from kubectl_llmhpa.engines import EngineFacts
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.hpa import scaled_objects
@@ -13,7 +13,7 @@ from kubectl_llmhpa.plan import sight
 from kubectl_llmhpa.simulate import scalers
 from kubectl_llmhpa.simulate.files import in_order
 from kubectl_llmhpa.simulate.scalers import Candidate
-from kubectl_llmhpa.workloads import Workload, missing, parse, pods, resolve, words_of
+from kubectl_llmhpa.workloads import Workload, missing, pods, resolve, words_of
 from kubectl_llmhpa.workloads.pods import engine_container, gpu_requests, start_times
 
 
@@ -38,7 +38,7 @@ def look(reader: Reader, words: tuple[str, ...], namespace: str) -> Live:
 
     Raises LlmHpaError when there is no such object, or the workload has no autoscaler.
     """
-    word, name = parse(words)
+    word, name = type_and_name(words)
     if scaler := scaler_named(word):
         found = missing.read(reader, scaler, namespace, name)
         workload = resolve(reader, words_of(scaled_objects.scale_target(found)), namespace)

@@ -15,6 +15,8 @@ STATES = (
     "Broken", "NoCapacity", "Degraded", "AtMax", "Paused", "Disabled", "Armed", "New", "ScalingUp", "ScalingDown",
     "Stabilizing", "Steady",
 )  # fmt: skip
+#: What an HPA has on top.
+_FIELDS = ("apiVersion", "kind", "metadata", "spec", "status")
 
 _STEP = re.compile(r"\.?((?:\\.|[^.\[\]\\])+)|\[(\d+)\]|\['((?:\\.|[^'\\])+)'\]")
 
@@ -24,11 +26,8 @@ def word(state: str) -> str:
     return state.partition(":")[0]
 
 
-def with_states(found: Iterable[Autoscaler], wanted: str) -> list[Autoscaler]:
-    """Those in one of the states, given as `Broken,AtMax` or `Broken: sample` in any case; all of them when empty.
-
-    Raises LlmHpaError for a state that there is not.
-    """
+def states(wanted: str) -> list[str]:
+    """The states of `Broken,AtMax` or `Broken: sample`, in lower case. Raises LlmHpaError for one that there is not."""
     asked = [" ".join(one.split()).lower() for one in wanted.split(",") if one.strip()]
     known = {one.lower() for one in STATES}
     for one in asked:
@@ -36,6 +35,12 @@ def with_states(found: Iterable[Autoscaler], wanted: str) -> list[Autoscaler]:
             raise LlmHpaError(
                 f"read --state {wanted}", f"there is no state {one!r}", f"choose from {', '.join(STATES)}"
             )
+    return asked
+
+
+def with_states(found: Iterable[Autoscaler], wanted: str) -> list[Autoscaler]:
+    """Those in one of the states; all of them when none is named. Raises LlmHpaError as `states` does."""
+    asked = states(wanted)
     return [
         one for one in found if not asked or {one.view.state.lower(), word(one.view.state).lower()} & set(asked)
     ]  # fmt: skip
@@ -49,16 +54,13 @@ def ordered(found: Sequence[Autoscaler], by: str) -> list[Autoscaler]:
     """
     if not by:
         return list(found)
-    column = COLUMNS.get(by.strip().lower().replace("_", "-").replace(" ", "-"))
+    column = _column(by)
     if column is not None:
         return sorted(found, key=column)
     path = _path(by)
     values = [_at(one.object, path) for one in found]
     if found and all(value is None for value in values):
-        raise LlmHpaError(
-            f"sort by {by}", "no HPA has that field, and there is no such column",
-            f"use a field such as .spec.maxReplicas, or one of {', '.join(COLUMNS)}",
-        )  # fmt: skip
+        raise _no_field(by)
     keys = _comparable(values)
     return [one for _, one in sorted(zip(keys, found, strict=True), key=lambda pair: pair[0])]
 
@@ -85,6 +87,23 @@ COLUMNS: dict[str, Callable[[Autoscaler], Any]] = {
     "age": lambda one: _later_first(one.view.created),
     "name": lambda one: one.view.name,
 }
+
+
+def check_order(by: str) -> None:
+    """Raises LlmHpaError for what is neither a column nor can be a field of an HPA, before any HPA is read."""
+    if by and _column(by) is None and _path(by)[0] not in _FIELDS:
+        raise _no_field(by)
+
+
+def _column(by: str) -> Callable[[Autoscaler], Any] | None:
+    return COLUMNS.get(by.strip().lower().replace("_", "-").replace(" ", "-"))
+
+
+def _no_field(by: str) -> LlmHpaError:
+    return LlmHpaError(
+        f"sort by {by}", "no HPA has that field, and there is no such column",
+        f"use a field such as .spec.maxReplicas, or one of {', '.join(COLUMNS)}",
+    )  # fmt: skip
 
 
 def _path(by: str) -> list[str | int]:

@@ -9,7 +9,7 @@ from kubectl_llmhpa.workloads.pods import (
     ready_pods,
     template_hash,
 )
-from kubectl_llmhpa.workloads.resolve import identify, owner_of, owners_of, parse, resolve, words_of
+from kubectl_llmhpa.workloads.resolve import identify, owner_of, owners_of, resolve, words_of
 
 __all__ = [
     "Rival",
@@ -20,7 +20,6 @@ __all__ = [
     "is_ready",
     "owner_of",
     "owners_of",
-    "parse",
     "pods",
     "ready_pods",
     "resolve",

@@ -10,27 +10,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from kubectl_llmhpa.api import PODS, Json, Reader
+from kubectl_llmhpa.api import PODS, Json, Reader, Words, type_and_name
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.workloads.kinds import Found, Target, at, itself, refusal
 from kubectl_llmhpa.workloads.missing import absent
 from kubectl_llmhpa.workloads.model import Workload
 from kubectl_llmhpa.workloads.objects import Objects, controller_reference
 from kubectl_llmhpa.workloads.registry import kind_of, rival_of
-
-Words = tuple[str, ...] | str
-
-
-def parse(words: Words) -> tuple[str, str]:
-    """`("sts/x",)`, `("sts", "x")` or `"sts/x"` as a type and a name. Raises LlmHpaError for anything else."""
-    parts = tuple(words.split("/")) if isinstance(words, str) else words
-    if len(parts) == 1:
-        parts = tuple(parts[0].split("/"))
-    if len(parts) != 2 or not all(parts):
-        raise LlmHpaError(
-            f"read the workload {'/'.join(parts)!r}", "it is not TYPE/NAME", "write for example sts/vllm"
-        )
-    return parts[0], parts[1]
 
 
 def words_of(reference: Json) -> tuple[str, str]:
@@ -46,7 +32,7 @@ def resolve(reader: Reader, words: Words, namespace: str) -> Workload:
     Raises LlmHpaError when it does not exist or no HPA can scale it, with what would.
     """
     objects = Objects(reader)
-    word, name = parse(words)
+    word, name = type_and_name(words)
     known = objects.types.named(word)
     path = known.resource.path(namespace, name)
     objects.read_ahead([path, *([f"{path}/scale"] if known.scalable else [])])
@@ -66,7 +52,7 @@ def identify(reader: Reader, words: Words, namespace: str) -> Workload:
     the words name no type, and ApiError when the server does not answer.
     """
     objects = Objects(reader)
-    word, name = parse(words)
+    word, name = type_and_name(words)
     resource = objects.types.named(word).resource
     try:
         found = objects.read(resource, namespace, name)

@@ -114,7 +114,7 @@ def test_verbose_shows_the_traceback(llm_hpa: Plugin) -> None:
         (("enable", "sts/x", "--signal", "running"), "running=4"),
         (("enable", "sts/x", "--scrape-interval", "soon"), "not a duration"),
         (("enable",), "TYPE/NAME"),
-        (("nonsense",), "No such command"),
+        (("nonsense",), "unknown command"),
     ],
 )
 def test_bad_usage_ends_with_1_as_kubectls(llm_hpa: Plugin, arguments: tuple[str, ...], word: str) -> None:

@@ -134,8 +134,9 @@ def test_a_file_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_an_engine_that_does_not_exist_is_refused_by_name() -> None:
-    with pytest.raises(LlmHpaError, match="there is no engine 'vlm'"):
-        run("--body", "-", "--engine", "vlm@0.20", stdin="")
+    outcome = run("--body", "-", "--engine", "vlm@0.20", stdin="")
+    assert outcome.exit_code == 2
+    assert "there is no engine 'vlm'" in outcome.stderr
 
 
 def test_clues_without_a_body_are_bad_usage() -> None:

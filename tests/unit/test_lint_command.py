@@ -113,7 +113,7 @@ def test_the_document_has_every_fact(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_bad_usage_is_told(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = run(*arguments, capsys=capsys)
     assert code == 1
-    assert "Usage" in err
+    assert "See 'kubectl llm-hpa lint --help' for usage." in err
 
 
 class TestSarif:

@@ -146,7 +146,7 @@ def test_the_page_stands_alone_and_escapes_names(capsys: pytest.CaptureFixture[s
         ([LOAD, "--service=speed=9"], "there is no such number"),
         ([LOAD, "--sync-period=1ms"], "--sync-period must be at least 100ms"),
         (["--trace=/nowhere/x.csv"], "No such file"),
-        ([LOAD, "--html=/nowhere/x.html", "--max=2"], "No such file"),
+        ([LOAD, "--html=/nowhere/x.html", "--max=2"], "there is no folder"),
     ],
 )
 def test_what_is_refused(capsys: pytest.CaptureFixture[str], arguments: list[str], said: str) -> None:

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from kubectl_llmhpa.api import DEPLOYMENTS, Json, Resource
+from kubectl_llmhpa.api import DEPLOYMENTS, Json, Resource, type_and_name
 from kubectl_llmhpa.errors import LlmHpaError
-from kubectl_llmhpa.workloads import Workload, parse
+from kubectl_llmhpa.workloads import Workload
 from kubectl_llmhpa.workloads.discovery import BUILTIN, choose, types_of_groups
 from kubectl_llmhpa.workloads.model import role_word
 from kubectl_llmhpa.workloads.registry import KINDS
@@ -100,13 +100,13 @@ def test_role_words(name: str, role: str) -> None:
 
 @pytest.mark.parametrize("words", [("sts/vllm",), ("sts", "vllm"), "sts/vllm"])
 def test_both_spellings(words: tuple[str, ...] | str) -> None:
-    assert parse(words) == ("sts", "vllm")
+    assert type_and_name(words) == ("sts", "vllm")
 
 
-@pytest.mark.parametrize("words", [("vllm",), ("sts", "a", "b"), "sts/", "/x", "a/b/c"])
+@pytest.mark.parametrize("words", [("vllm",), ("sts", "a", "b"), "sts/", "/x", "a/b/c", ("sts/a", "b")])
 def test_no_workload(words: tuple[str, ...] | str) -> None:
     with pytest.raises(LlmHpaError, match="write for example sts/vllm"):
-        parse(words)
+        type_and_name(words)
 
 
 def group(name: str, *versions: tuple[str, list[Json]]) -> Json:
