@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kubectl_llmhpa.bench.pod import client, request
+from kubectl_llmhpa.bench.pod import client, meeting, request
 from kubectl_llmhpa.bench.pod.arrivals import arrivals
 from kubectl_llmhpa.bench.pod.measure import Histogram, Sample
 
@@ -429,3 +429,46 @@ def test_models_are_chosen_by_weight() -> None:
 )
 def test_what_keeps_an_slo(sample: Sample, slo: dict[str, float | None], keeps: bool) -> None:
     assert sample.keeps(slo) is keeps
+
+
+def test_clients_wait_for_the_one_who_starts_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(meeting, "PORT", 0)
+    outs = [io.StringIO(), io.StringIO()]
+
+    async def tell(out: io.StringIO, path: str) -> bytes:
+        while "ready" not in out.getvalue():
+            await asyncio.sleep(0.01)
+        port = json.loads(out.getvalue().partition(" ")[2].splitlines()[0])["port"]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        answer = await reader.read()
+        writer.close()
+        return answer
+
+    async def go() -> tuple[bytes, list[dict[str, Any]]]:
+        engine = Engine(good)
+        server = await asyncio.start_server(engine.serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        settings = {"base_url": f"http://127.0.0.1:{port}", "model": "m", "stages": [[0.3, 2]],
+                    "input_tokens": 4, "output_tokens": 2, "clients": 2, "drain_s": 1}  # fmt: skip
+        both = [asyncio.ensure_future(client.run(settings, out)) for out in outs]
+        wrong = await tell(outs[0], "/stop")
+        await asyncio.sleep(0.1)
+        assert not any("start" in out.getvalue() for out in outs)
+        await asyncio.gather(*(tell(out, "/start?in=0.2") for out in outs))
+        facts = await asyncio.gather(*both)
+        server.close()
+        await asyncio.sleep(0.1)  # its connections end
+        return wrong, facts
+
+    wrong, facts = asyncio.run(go())
+    assert wrong.startswith(b"HTTP/1.1 404")
+    assert [one["ended"] for one in facts] == ["time", "time"]
+    assert all(one["done"] > 2 for one in facts)
+
+
+def test_a_client_that_nobody_starts_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(meeting, "PORT", 0)
+    monkeypatch.setattr(client, "MEETING_S", 0.1)
+    facts, _, _ = load(good, clients=2)
+    assert (facts["ended"], facts["sent"]) == ("never started", 0)

@@ -144,6 +144,7 @@ class Client:
             port = await meeting.open()
             self.say("ready", port=port)
             await self._until_over(meeting.wait(), asyncio.sleep(MEETING_S))
+            await meeting.close()
             if not meeting.told.done() or meeting.told.cancelled():
                 self.end("never started")
         return not self.ended

@@ -18,23 +18,26 @@ _START = re.compile(rb"GET /start\?in=([0-9]+(?:\.[0-9]+)?) ")
 
 
 class Meeting:
-    """Listens from `open` on until it was told, and `wait`s for the instant."""
+    """Listens from `open` to `close`; `wait` lasts until the instant that it is told."""
 
     def __init__(self) -> None:
         self.told: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         self.server: asyncio.AbstractServer | None = None
 
-    async def open(self, port: int = PORT, host: str | None = None) -> int:
-        """The port it listens on; `host` None is every address of the pod, of either family."""
-        self.server = await asyncio.start_server(self._answer, host, port)
+    async def open(self) -> int:
+        """The port it listens on, at every address of the pod, of either family."""
+        self.server = await asyncio.start_server(self._answer, None, PORT)
         found: int = self.server.sockets[0].getsockname()[1]
         return found
 
     async def wait(self) -> None:
         start = await self.told
         await asyncio.sleep(max(0.0, start - time.monotonic()))
+
+    async def close(self) -> None:
         if self.server is not None:
             self.server.close()
+            await self.server.wait_closed()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
