@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import urlencode
 
 from kubectl_llmhpa import engines, quantities
 from kubectl_llmhpa import hpa as autoscaler
-from kubectl_llmhpa.api import HPAS, JOBS, MANAGED_BY, MANAGER, WORKLOAD_LABEL, Json, Reader
-from kubectl_llmhpa.bench import job, load, target
+from kubectl_llmhpa.api import HPAS, Json, Reader
+from kubectl_llmhpa.bench import job, load, target, traffic
+from kubectl_llmhpa.bench.sizing.model import Slo
 from kubectl_llmhpa.errors import LlmHpaError
+from kubectl_llmhpa.plan import pinning
 from kubectl_llmhpa.plan.sight import EngineSight, engine_of
 from kubectl_llmhpa.workloads import Workload, pods, ready_pods
 
-_PROMPTS_LIMIT_S = 3600
+#: Module of `bench/pod` by tool.
+_MODULES = {"builtin": "client", "vllm": "vllm_serve", "sglang": "sglang_serve"}
+_DRAIN_S = 15
+_MARGIN_S = 120
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the user asked for. `tool` is builtin or vllm; `duration_s` is not used when `num_prompts` is given."""
+    """What the user asked for; None and empty: not said.
+
+    `tool` is builtin, vllm or sglang. `duration_s` is not used when `num_prompts` is given; of a sweep it is the least
+    time of a point. `points` and `replicas` are of a sweep, `stages` (`seconds, first, last` requests per second) of a
+    profile, `scale_in` of a proof.
+    """
 
     tool: str = "builtin"
     concurrency: int | None = None
@@ -34,6 +44,53 @@ class Options:
     keep: bool = False
     start_timeout_s: float = 600.0
     seed: int | None = None
+    clients: int = 1
+    slo: Slo = field(default_factory=Slo)
+    points: tuple[int, ...] = ()
+    replicas: int | None = None
+    stages: tuple[tuple[float, float, float], ...] = ()
+    scale_in: bool = True
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What is there: the engine, the ready pods, the HPA (None: nothing scales it)."""
+
+    workload: Workload
+    sight: EngineSight
+    hpa: Json | None
+    own: tuple[Json, ...]
+    model: target.Model
+    options: Options
+
+    @property
+    def ready(self) -> int:
+        """Ready pods, at least one."""
+        return max(1, len(ready_pods(self.own)))
+
+    @property
+    def seats(self) -> int | None:
+        seats = self.sight.facts.seats
+        return None if seats is None else seats.value
+
+    @property
+    def max_replicas(self) -> int | None:
+        return None if self.hpa is None else int(self.hpa["spec"]["maxReplicas"])
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a mode wants done: where the load goes and how much, the generator's own settings, and how long at most.
+
+    `only` is the one pod that is loaded and read (empty: all), `pins` the replicas to hold meanwhile.
+    """
+
+    endpoint: target.Endpoint
+    load: load.Load
+    settings: Mapping[str, Any]
+    seconds: float
+    only: str = ""
+    pins: int | None = None
 
 
 @dataclass(frozen=True)
@@ -49,51 +106,49 @@ class Plan:
     replicas: int
     options: Options
     run: job.Run
+    traffic: traffic.Traffic | None = None
+    only: str = ""
+    pins: int | None = None
 
     @property
     def max_replicas(self) -> int | None:
         return None if self.hpa is None else int(self.hpa["spec"]["maxReplicas"])
 
 
-def look(reader: Reader, workload: Workload, options: Options) -> Plan:
-    """Reads all that the run depends on; writes nothing. Raises LlmHpaError when there is nothing to load."""
+def look(reader: Reader, workload: Workload, options: Options, mode: Callable[[Reader, Scene], Work]) -> Plan:
+    """Reads all that the run depends on; writes nothing. `mode` is the `work` of a file in `modes`.
+
+    Raises LlmHpaError when there is nothing to load, and when another benchmark runs.
+    """
     sight = engine_of(reader, workload)
-    if options.tool == "vllm" and sight.facts.engine != "vllm" and not options.image:
+    if options.tool not in ("builtin", sight.facts.engine) and not options.image:
         raise LlmHpaError(
-            f"benchmark {workload.reference}", f"its engine is {sight.facts.engine}, without vLLM's generator",
+            f"benchmark {workload.reference}",
+            f"its engine is {sight.facts.engine}, without {options.tool}'s generator",
             "use --tool builtin, or name an image that has it with --image",
         )  # fmt: skip
-    namespace = workload.namespace
-    own = pods(reader, workload)
-    ready = len(ready_pods(own))
-    hpas = reader.get(HPAS.path(namespace)).get("items") or []
+    refuse_second_run(reader, workload)
+    hpas = reader.get(HPAS.path(workload.namespace)).get("items") or []
     hpa = next((each for each in hpas if workload.is_target_of(each["spec"]["scaleTargetRef"])), None)
-    endpoint = target.find(reader, namespace, own, sight.port, url=options.url)
+    own = tuple(pods(reader, workload))
     model = target.model(reader, sight.pod, sight.port, sight.container, wanted=options.model)
-    seats = None if sight.facts.seats is None else sight.facts.seats.value
-    chosen = load.choose(
-        asks_of(hpa) if hpa else (),
-        replicas=max(1, ready),
-        max_replicas=None if hpa is None else int(hpa["spec"]["maxReplicas"]),
-        seats=seats,
-        wanted=options.concurrency,
-    )
+    scene = Scene(workload, sight, hpa, own, model, options)
+    work = mode(reader, scene)
+    chosen = work.load
     if hpa is not None:
-        state = autoscaler.view(hpa, ready=ready)
+        state = autoscaler.view(hpa, ready=len(ready_pods(own)))
         if not state.healthy:
             chosen = replace(chosen, notes=(*chosen.notes, f"the HPA is {state.state}: {state.why}"))
-    _refuse_second_run(reader, workload)
-    word = secrets.token_hex(3)
     return Plan(
-        workload, sight, hpa, endpoint, model, chosen, max(1, ready), options,
-        _run(workload, options, endpoint, model, chosen, word),
+        workload, sight, hpa, work.endpoint, model, chosen, work.pins or scene.ready, options, _run(scene, work),
+        traffic.look(reader, workload, sight), work.only, work.pins,
     )  # fmt: skip
 
 
-def asks_of(hpa: Json) -> list[load.Ask]:
+def asks_of(hpa: Json | None) -> list[load.Ask]:
     """The HPA's metrics as far as load is concerned; a target that is no positive number is left out."""
     asks = []
-    for metric in autoscaler.view(hpa).metrics:
+    for metric in autoscaler.view(hpa).metrics if hpa is not None else ():
         found = engines.signal_of(metric.name)
         try:
             value = float(quantities.parse(metric.target))
@@ -104,50 +159,42 @@ def asks_of(hpa: Json) -> list[load.Ask]:
     return asks
 
 
-def _run(
-    workload: Workload,
-    options: Options,
-    endpoint: target.Endpoint,
-    model: target.Model,
-    chosen: load.Load,
-    word: str,
-) -> job.Run:
-    seed = options.seed if options.seed is not None else secrets.randbelow(2**31)
-    settings: dict[str, Any] = {
-        "base_url": endpoint.url, "model": model.name, "seed": seed,
-        "input_tokens": options.input_tokens, "output_tokens": options.output_tokens,
-        "num_prompts": options.num_prompts,
-    }  # fmt: skip
-    # Kubernetes counts from the making of the Job, the pull of the image included.
-    deadline = int(options.start_timeout_s) + (
-        _PROMPTS_LIMIT_S if options.num_prompts else int(options.duration_s) + 120
-    )
-    name = job.job_name(workload.name, word)
-    if options.tool == "vllm":
-        settings |= {"concurrency": chosen.concurrency, "tokenizer": model.root or model.name}
-        return job.Run(
-            word, name, workload.namespace, workload.label, "vllm_serve", settings, deadline, options.image,
-            like_engine=True, requests={"cpu": "1", "memory": "2Gi"}, limits={"cpu": "4", "memory": "8Gi"},
-        )  # fmt: skip
-    settings |= {
-        "stages": [[options.duration_s, chosen.concurrency]], "request_timeout_s": 300, "drain_s": 15,
-    }  # fmt: skip
-    return job.Run(
-        word, name, workload.namespace, workload.label, "client", settings, deadline, options.image
-    )
+def slo_settings(slo: Slo) -> dict[str, float | None]:
+    """An SLO as the client takes it."""
+    return {"ttft_s": slo.ttft, "tpot_s": slo.tpot, "e2e_s": slo.e2e}
 
 
-def _refuse_second_run(reader: Reader, workload: Workload) -> None:
+def seed_of(options: Options) -> int:
+    return options.seed if options.seed is not None else secrets.randbelow(2**31)
+
+
+def refuse_second_run(reader: Reader, workload: Workload) -> None:
     """Two loads on one workload spoil each other's figures."""
-    query = urlencode(
-        {"labelSelector": f"{MANAGED_BY}={MANAGER},{WORKLOAD_LABEL}={workload.label},{job.BENCH_LABEL}"}
-    )
-    for found in reader.get(f"{JOBS.path(workload.namespace)}?{query}").get("items") or []:
-        conditions = (found.get("status") or {}).get("conditions") or []
-        if any(each["type"] in ("Complete", "Failed") and each["status"] == "True" for each in conditions):
-            continue
+    for found in pinning.running(reader, workload):
         name = found["metadata"]["name"]
         raise LlmHpaError(
             f"benchmark {workload.reference}", f"another benchmark of it runs already (job/{name})",
             f"wait for it, or remove it: kubectl -n {workload.namespace} delete job {name}",
         )  # fmt: skip
+
+
+def _run(scene: Scene, work: Work) -> job.Run:
+    options, workload, word = scene.options, scene.workload, secrets.token_hex(3)
+    settings: dict[str, Any] = {
+        "base_url": work.endpoint.url, "model": scene.model.name, "seed": seed_of(options),
+        "input_tokens": options.input_tokens, "output_tokens": options.output_tokens,
+        "slo": slo_settings(options.slo), "request_timeout_s": 300, "drain_s": _DRAIN_S,
+        **work.settings,
+    }  # fmt: skip
+    # Kubernetes counts from the making of the Job, the pull of the image included.
+    deadline = int(options.start_timeout_s + work.seconds) + _MARGIN_S
+    run = job.Run(
+        word, job.job_name(workload.name, word), workload.namespace, workload.label, _MODULES[options.tool], settings,
+        deadline, options.image, clients=options.clients,
+    )  # fmt: skip
+    if options.tool == "builtin":
+        return run
+    return replace(
+        run, settings=settings | {"tokenizer": scene.model.root or scene.model.name}, like_engine=True,
+        requests={"cpu": "1", "memory": "2Gi"}, limits={"cpu": "4", "memory": "8Gi"},
+    )  # fmt: skip

@@ -1,36 +1,40 @@
-"""One benchmark run, from the making of its Job to the removal of everything that was made."""
+"""One load, from the making of its Job to the removal of everything that was made, and what was recorded meanwhile."""
 
 from __future__ import annotations
 
-import contextlib
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import urlencode
 
 from kubectl_llmhpa import hpa as autoscaler
-from kubectl_llmhpa.api import CONFIG_MAPS, JOBS, PODS, Json, Reader, Writer
-from kubectl_llmhpa.bench import job, results
+from kubectl_llmhpa.api import CONFIG_MAPS, JOBS, PODS, Json, Writer
+from kubectl_llmhpa.bench import job, results, sampling, starts
 from kubectl_llmhpa.bench.following import Follower
 from kubectl_llmhpa.bench.interrupts import interruptible, uninterrupted
-from kubectl_llmhpa.bench.outcome import Outcome
-from kubectl_llmhpa.bench.preparing import Plan
+from kubectl_llmhpa.bench.outcome import Moment, Outcome
+from kubectl_llmhpa.bench.preparing import Plan, asks_of
+from kubectl_llmhpa.bench.results import Result
+from kubectl_llmhpa.bench.sampling import Sampler
 from kubectl_llmhpa.bench.share import PodShare, Shares
+from kubectl_llmhpa.bench.starts import PodWatch
 from kubectl_llmhpa.bench.timeline import Entry, Timeline
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
+from kubectl_llmhpa.plan import pinning
 from kubectl_llmhpa.workloads import pods, ready_pods
 
-#: How often, in seconds, the engines' own counters are read.
-_SHARE_EVERY_S = 5.0
+#: What a metric may exceed its target by before the HPA acts, unless its spec says otherwise.
+_TOLERANCE = 0.1
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How it goes, about once a second. Seconds count from the start of the load."""
+    """How it goes, about once a second. Seconds count from the start of the load, or of a sweep's point."""
 
     plan: Plan
     seconds: float
-    want: int
+    want: float
     in_flight: int
     sent: int
     done: int
@@ -42,6 +46,9 @@ class Progress:
     started: float
     entries: tuple[Entry, ...]
     shares: tuple[PodShare, ...]
+    sample: sampling.Look | None = None
+    points: tuple[Json, ...] = ()
+    rate: float | None = None
 
 
 class Observer(Protocol):
@@ -60,129 +67,263 @@ class Observer(Protocol):
         """While things are removed."""
 
 
-def execute(cluster: Writer, plan: Plan, view: Observer) -> Outcome:
-    """Makes the Job, follows it, and removes it again whatever happens (unless `keep`)."""
-    options, namespace = plan.options, plan.workload.namespace
-    timeline = Timeline(cluster, namespace)
-    shares = Shares(cluster, namespace, plan.sight.port, plan.sight.path)
-    follower = Follower(cluster, plan.run)
-    limit = plan.run.deadline_s + 60.0
+@dataclass
+class Recording:
+    """What came in from all sides during one load. Times are this tool's wall clock.
+
+    `started` is 0 until the load has started, `ended` until it is over. `points` are a sweep's point lines with the
+    time at which each came. `fault` is what ended the load early, after something had been measured.
+    """
+
+    timeline: Timeline
+    sampler: Sampler
+    pods: PodWatch
+    started: float = 0.0
+    ended: float = 0.0
+    ticks: list[Json] = field(default_factory=list)
+    points: list[tuple[float, Json]] = field(default_factory=list)
+    summary: Json | None = None
+    fault: LlmHpaError | None = None
+
+
+#: What a mode does after its load, while everything is still watched.
+After = Callable[[Recording], None]
+
+
+def record(cluster: Writer, plan: Plan, view: Observer, after: After | None = None) -> Recording:
+    """Makes the load and watches; whatever happens, everything that was made is removed again (unless `keep`).
+
+    Raises LlmHpaError for what went wrong before anything was measured.
+    """
+    workload, limit = plan.workload, plan.run.deadline_s + 60.0
+    timeline = Timeline(cluster, workload.namespace)
+    watched = PodWatch(cluster, workload, timeline.note)
+    sampler = Sampler(cluster, workload, plan.sight, Shares(), plan.only, watched.sampled)
+    recording = Recording(timeline, sampler, watched)
     view.planned(plan)
     with interruptible():
         try:
-            _count(cluster, plan, shares, start=True)
-            timeline.start(plan.hpa, plan.workload.resource, plan.workload.name, limit)
-            made = cluster.create(job.render(plan.run, plan.sight.pod))
-            cluster.create(job.config_map(plan.run, made))
-            follower.wait_for_start(options.start_timeout_s, view.waiting)
-            started = _follow(cluster, plan, follower, timeline, shares, view)
+            _hold(cluster, plan, view)
+            sampler.start()
+            watched.start(pods(cluster, workload), limit)
+            timeline.start(plan.hpa, workload.resource, workload.name, limit)
+            _load(cluster, plan, recording, view)
+            if after is not None and recording.fault is None:
+                after(recording)
             time.sleep(2 if plan.hpa else 0)  # the event of a rescale comes after the rescale
-            _count(cluster, plan, shares)
+            sampler.look()
         finally:
             with uninterrupted():
-                timeline.stop()
-                if options.keep:
+                for part in (timeline, sampler, watched):
+                    part.stop()
+                if plan.options.keep:
                     view.finishing(f"kept: job/{plan.run.name} (it goes away {job.TTL_S} s after its end)")
                 else:
-                    remove(cluster, plan, view)
-    assert follower.summary is not None
-    if follower.summary.get("missing"):
-        image = options.image or plan.sight.container["image"]
-        raise LlmHpaError(
-            follower.attempted, f"image {image} has no load generator of vLLM",
-            "use --tool builtin, or name vLLM's image with --image",
-        )  # fmt: skip
-    prompts = options.num_prompts or 0
-    result = (
-        results.of_builtin if options.tool == "builtin" else lambda facts: results.of_vllm(facts, prompts)
-    )
+                    remove(cluster, plan.run, view)
+                if plan.pins is not None:
+                    _let_go(cluster, plan, view)
+    return recording
+
+
+def outcome(plan: Plan, recording: Recording, *, mode: str) -> Outcome:
+    """What every mode tells of its recording."""
+    zero, timeline = recording.started, recording.timeline
+    shares = recording.sampler.shares
+    came = recording.pods.starts(zero) if zero else ()
+    fault = recording.fault
     return Outcome(
         plan=plan,
-        result=result(follower.summary),
+        result=_result(plan, recording),
         entries=sorted(timeline.entries, key=lambda entry: entry.at),
         shares=shares.shares(),
-        started=started,
-        first_rescale_s=timeline.first_rescale(started) if started else None,
+        started=zero,
+        first_rescale_s=timeline.first_rescale(zero) if zero else None,
         hpa=timeline.now,
         ready=timeline.ready,
         notes=[f"{pod}: {why}" for pod, why in sorted(shares.unread.items())],
+        mode=mode,
+        invalid="" if fault is None else f"{fault.problem}; what was measured before is shown",
+        moments=moments(recording.ticks),
+        samples=sampling.samples(recording.sampler.looks, zero) if zero else (),
         scalings=tuple(timeline.scalings),
+        starts=came,
+        lag=starts.lag(timeline.scalings, _above(plan), came, zero),
+        cold_start=starts.cold_start(came),
     )
 
 
-def _follow(
-    cluster: Reader, plan: Plan, follower: Follower, timeline: Timeline, shares: Shares, view: Observer
-) -> float:
-    """Until the summary line; the wall clock at the start of the load (0.0 if it never started)."""
-    started = 0.0
-    told = False
-    looked = time.monotonic()
-    fact: Json = {}
-    while True:
-        for fact in follower.step():
-            now = time.time()
-            if fact["kind"] == "start":
-                started = now
-            if fact["kind"] == "tick" and started:
-                # The log is read once a second: the earliest estimate is the nearest one.
-                started = min(started, now - float(fact["t"]))
-                if not told:
-                    timeline.note("load", f"load starts: {plan.load.concurrency} requests in flight", started)
-                told = True
-        if not started and follower.summary is None:
-            view.waiting("waiting for the first answer")
-        if started and fact.get("kind") == "tick":
-            view.progress(_progress(plan, fact, timeline, shares, started))
-        if started and time.monotonic() - looked > _SHARE_EVERY_S:
-            looked = time.monotonic()
-            _count(cluster, plan, shares)
-        if follower.summary is not None:
-            break
-        time.sleep(1)
-    if started and told:
-        timeline.move("load", started)
-        timeline.note("load", "load ends", _end(follower.summary, started))
-    return started
+def moments(ticks: list[Json]) -> tuple[Moment, ...]:
+    """The seconds of a load from its ticks; a sweep, whose ticks count every point anew, has none."""
+    found: list[Moment] = []
+    past: Json = {"t": 0.0, "sent": 0, "done": 0, "failed": {}}
+    for now in ticks:
+        if "point" in now:
+            return ()
+        seconds = max(0.001, now["t"] - past["t"])
+        finished = now["done"] - past["done"]
+        kept = now.get("good")
+        found.append(
+            Moment(
+                seconds=now["t"],
+                want=now["rate"] if now.get("rate") is not None else now["want"],
+                in_flight=now["in_flight"],
+                arrivals=round((now["sent"] - past["sent"]) / seconds, 2),
+                finished=round(finished / seconds, 2),
+                failed=sum(now["failed"].values()) - sum(past["failed"].values()),
+                shed=now.get("shed", 0) - past.get("shed", 0),
+                ttft=None if now["ttft_ms"] is None else now["ttft_ms"] / 1000,
+                attainment=None
+                if kept is None or finished <= 0
+                else round((kept - past.get("good", 0)) / finished, 3),
+            )
+        )
+        past = now
+    return tuple(found)
 
 
-def _end(summary: Json, started: float) -> float:
-    """The wall clock at the end of the load: what came later was the drain."""
-    seconds = summary.get("duration_s") or (summary.get("result") or {}).get("duration")
-    return started + float(seconds) if seconds else time.time()
+def make(cluster: Writer, run: job.Run, pod: Json) -> None:
+    """Creates the Job and its ConfigMap; the Job says which process follows it."""
+    rendered = job.render(run, pod)
+    rendered["metadata"]["annotations"] = {pinning.CLIENT_ANNOTATION: pinning.client()}
+    cluster.create(job.config_map(run, cluster.create(rendered)))
 
 
-def _count(cluster: Reader, plan: Plan, shares: Shares, *, start: bool = False) -> None:
-    """Reads the counters of the ready pods; a failed read is no reason to end the run."""
-    with contextlib.suppress(ApiError):
-        shares.look(ready_pods(pods(cluster, plan.workload)), start=start)
-
-
-def _progress(plan: Plan, fact: Json, timeline: Timeline, shares: Shares, started: float) -> Progress:
-    return Progress(
-        plan=plan, seconds=float(fact["t"]), want=int(fact["want"]), in_flight=int(fact["in_flight"]),
-        sent=int(fact["sent"]), done=int(fact["done"]), failed=dict(fact["failed"]), tokens=int(fact["tokens"]),
-        ttft_ms=fact["ttft_ms"], hpa=timeline.now, ready=timeline.ready, started=started,
-        entries=tuple(timeline.entries), shares=tuple(shares.shares()),
-    )  # fmt: skip
-
-
-def remove(cluster: Writer, plan: Plan, view: Observer) -> None:
-    """Deletes the Job (its pod and ConfigMap go with it) and waits until the pod is gone; never raises."""
-    namespace, name = plan.workload.namespace, plan.run.name
-    view.finishing(f"removing job/{name}")
+def remove(cluster: Writer, run: job.Run, view: Observer) -> None:
+    """Deletes the Job (its pods and ConfigMap go with it) and waits until the pods are gone; never raises."""
+    view.finishing(f"removing job/{run.name}")
     left = ""
     for resource in (JOBS, CONFIG_MAPS):
         try:
-            cluster.delete(resource, namespace, name)
+            cluster.delete(resource, run.namespace, run.name)
         except ApiError as error:
-            left = f"{resource.kind.lower()}/{name} is still there: {error.message}"
-    query = urlencode({"labelSelector": f"{job.BENCH_LABEL}={plan.run.run}"})
+            left = f"{resource.kind.lower()}/{run.name} is still there: {error.message}"
+    query = urlencode({"labelSelector": f"{job.BENCH_LABEL}={run.run}"})
     until = time.monotonic() + 20
     while not left and time.monotonic() < until:
         try:
-            if not cluster.get(f"{PODS.path(namespace)}?{query}").get("items"):
+            if not cluster.get(f"{PODS.path(run.namespace)}?{query}").get("items"):
                 return
         except ApiError as error:
             left = f"whether its pod is gone cannot be seen: {error.message}"
         time.sleep(0.5)
-    view.finishing(left or f"the pod of job/{name} is still terminating")
+    view.finishing(left or f"the pod of job/{run.name} is still terminating")
+
+
+def _load(cluster: Writer, plan: Plan, recording: Recording, view: Observer) -> None:
+    """Makes the load and follows it to its summary, or to what ended it after something was measured."""
+    follower = Follower(cluster, plan.run)
+    make(cluster, plan.run, plan.sight.pod)
+    follower.wait_for_start(plan.options.start_timeout_s, view.waiting)
+    try:
+        _follow(plan, follower, recording, view)
+    except LlmHpaError as fault:
+        if not recording.ticks and not recording.points:
+            raise
+        recording.fault = fault
+    recording.ended = _end(recording)
+    if recording.started:
+        recording.timeline.note("load", "load ends", recording.ended)
+    if recording.summary is not None and recording.summary.get("missing"):
+        image = plan.options.image or plan.sight.container["image"]
+        raise LlmHpaError(
+            follower.attempted, f"image {image} has no load generator of {plan.options.tool}",
+            "use --tool builtin, or name an image that has it with --image",
+        )  # fmt: skip
+
+
+def _follow(plan: Plan, follower: Follower, recording: Recording, view: Observer) -> None:
+    """Until the summary line."""
+    timeline = recording.timeline
+    while follower.summary is None:
+        for fact in follower.step():
+            now = time.time()
+            if fact["kind"] == "start":
+                recording.started = now
+            elif fact["kind"] == "point":
+                recording.points.append((now, fact))
+            elif fact["kind"] == "tick" and recording.started:
+                if not recording.ticks:
+                    timeline.note("load", f"load starts: {plan.load.text}", recording.started)
+                if "point" not in fact:  # there it counts from the start of a point
+                    # The log is read once a second: the earliest estimate is the nearest one.
+                    recording.started = min(recording.started, now - float(fact["t"]))
+                recording.ticks.append(fact)
+        if recording.ticks:
+            view.progress(_progress(plan, recording))
+        elif follower.summary is None:
+            view.waiting("waiting for the first answer")
+        if follower.summary is None:
+            time.sleep(1)
+    recording.summary = follower.summary
+    timeline.move("load", recording.started)
+
+
+def _end(recording: Recording) -> float:
+    """The wall clock at the end of the load: what came later was the drain."""
+    summary = recording.summary or {}
+    seconds = summary.get("duration_s") or (summary.get("result") or {}).get("duration")
+    if not seconds or recording.points:
+        return time.time()
+    return recording.started + float(seconds)
+
+
+def _result(plan: Plan, recording: Recording) -> Result:
+    """The load's own summary; where it left none, the last that it said."""
+    if recording.summary is not None:
+        return results.of(plan.options.tool, recording.summary)
+    last = recording.ticks[-1] if recording.ticks else {}
+    seconds = float(last.get("t", 0))
+    facts = {
+        **last, "ended": "lost", "duration_s": seconds, "output_tokens": last.get("tokens", 0),
+        "request_rate": last.get("done", 0) / seconds if seconds else 0.0,
+    }  # fmt: skip
+    return results.of_builtin(facts)
+
+
+def _hold(cluster: Writer, plan: Plan, view: Observer) -> None:
+    """Holds the replicas where that was asked for, and waits until they are ready."""
+    if plan.pins is None or plan.hpa is None:
+        return
+    pinning.pin(cluster, plan.workload, plan.hpa, plan.pins)
+    until = time.monotonic() + plan.options.start_timeout_s
+    while True:
+        ready = len(ready_pods(pods(cluster, plan.workload)))
+        if ready == plan.pins:
+            return
+        view.waiting(f"waiting for {plan.pins} ready replicas, {ready} are")
+        if time.monotonic() > until:
+            raise LlmHpaError(
+                f"hold {plan.workload.reference} at {plan.pins} replicas", f"{ready} are ready after "
+                f"{plan.options.start_timeout_s:.0f} s", "ask for fewer --replicas, or give it more --timeout",
+            )  # fmt: skip
+        time.sleep(1)
+
+
+def _let_go(cluster: Writer, plan: Plan, view: Observer) -> None:
+    """Gives the limits back; never raises."""
+    try:
+        done = pinning.release(cluster, plan.workload)
+    except LlmHpaError as error:
+        done = (
+            f"the limits of the autoscaler are still held: {error}; the next command for it gives them back"
+        )
+    if done:
+        view.finishing(done)
+
+
+def _above(plan: Plan) -> Callable[[str, float], bool]:
+    """Whether a value of a metric, by its name, is more than the HPA tolerates."""
+    targets = {ask.metric: ask.target for ask in asks_of(plan.hpa)}
+    return lambda name, value: name in targets and value > (1 + _TOLERANCE) * targets[name]
+
+
+def _progress(plan: Plan, recording: Recording) -> Progress:
+    fact, timeline, looks = recording.ticks[-1], recording.timeline, recording.sampler.looks
+    return Progress(
+        plan=plan, seconds=float(fact["t"]), want=fact["want"], in_flight=int(fact["in_flight"]),
+        sent=int(fact["sent"]), done=int(fact["done"]), failed=dict(fact["failed"]), tokens=int(fact["tokens"]),
+        ttft_ms=fact["ttft_ms"], hpa=timeline.now, ready=timeline.ready, started=recording.started,
+        entries=tuple(timeline.entries), shares=tuple(recording.sampler.shares.shares()),
+        sample=looks[-1] if looks else None, points=tuple(point for _, point in recording.points),
+        rate=fact.get("rate"),
+    )  # fmt: skip

@@ -1,111 +1,175 @@
-"""`bench`: load a workload from inside the cluster, watch it rescale, report."""
+"""`bench`: load a workload from inside the cluster, watch it rescale, derive targets, prove them."""
 
 from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from kubectl_llmhpa.cli import bench_options as given
 from kubectl_llmhpa.cli.connection import connect, connection_options
-from kubectl_llmhpa.cli.enable import Duration
 from kubectl_llmhpa.cli.workload_argument import workload_argument
+from kubectl_llmhpa.errors import LlmHpaError
 
 if TYPE_CHECKING:
-    from kubectl_llmhpa.bench.preparing import Options
+    from kubectl_llmhpa.bench.outcome import Outcome
+    from kubectl_llmhpa.bench.preparing import Options, Plan
+    from kubectl_llmhpa.bench.report import Report
     from kubectl_llmhpa.kube import Connection
 
 #: The vendor guide's own benchmark.
 _VENDOR = {"concurrency": 20, "num_prompts": 400, "input_len": 1500, "output_len": 100}
+_POINT_S = 30.0
 
 
-@click.command("bench", short_help="Load a workload from inside the cluster and watch it scale")
+@click.command("bench", short_help="Measure a workload under load, derive its targets, prove them")
 @workload_argument()
-@click.option(
-    "--concurrency", type=click.IntRange(1, 5000),
-    help="Requests in flight at any time (default: 1.5 times what the HPA tolerates)",
-)  # fmt: skip
-@click.option("--duration", type=Duration(), help="How long the load is held (default 180s)")
-@click.option(
-    "--num-prompts", type=click.IntRange(1), help="End after this many requests, however long that takes"
-)
-@click.option("--input-len", type=click.IntRange(1, 1_000_000), help="Tokens of a prompt (default 256)")
-@click.option("--output-len", type=click.IntRange(1, 1_000_000), help="Tokens of an answer (default 128)")
-@click.option(
-    "--preset", type=click.Choice(["vendor"]),
-    help="vendor: 400 random prompts of 1500 tokens, 100 out, 20 at once, by vLLM's own generator",
-)  # fmt: skip
-@click.option(
-    "--tool", type=click.Choice(["auto", "builtin", "vllm"]), default="auto", show_default=True,
-    help="Who makes the load; auto is the built-in client, and vLLM's generator with --preset vendor",
-)  # fmt: skip
-@click.option(
-    "--url", default="", help="Base URL to load, as pods reach it (default: the workload's Service)"
-)
-@click.option("--model", default="", help="Model name to ask for (default: what the engine says)")
-@click.option("--image", default="", help="Image of the benchmark pod (default: the engine's own)")
-@click.option(
-    "--timeout", type=Duration(), default="10m", show_default=True, help="How long its pod may take to start"
-)
-@click.option("--keep", is_flag=True, help="Leave the Job in the cluster when done")
-@click.option("-o", "--output", type=click.Choice(["json", "yaml"]), help="Output format of the report")
+@given.mode_options
+@given.load_options
+@given.generator_options
+@given.result_options
 @connection_options
-def bench(
-    connection: Connection, workload: tuple[str, ...], concurrency: int | None, duration: int | None,
-    num_prompts: int | None, input_len: int | None, output_len: int | None, preset: str | None, tool: str, url: str,
-    model: str, image: str, timeout: int, keep: bool, output: str | None,
-) -> int:  # fmt: skip
-    """Load an LLM workload from a pod in its namespace and watch its autoscaler.
+def bench(connection: Connection, workload: tuple[str, ...], **flags: Any) -> int:
+    """Load an LLM workload from a pod in its namespace: watch its autoscaler, or find what it should aim at.
 
     By default so many requests are held in flight that the HPA has to scale up. The pod uses the engine's own image
-    and asks for no GPU. It is removed at the end, also after Ctrl-C.
+    and asks for no GPU. It is removed at the end, also after Ctrl-C. What serves requests of others already is loaded
+    only when you say so.
 
-    Exit codes: 0 measured, 4 the HPA did not rescale though it had to, 5 the measurement is not valid.
+    Exit codes: 0 measured, 3 the SLO was not met, 4 the HPA did not rescale though it had to, 5 the measurement is not
+    valid.
 
     \b
     Examples:
       # Three minutes of load that must make the HPA scale up
       kubectl llm-hpa bench sts/vllm-inference
+      # How much one pod can take within an SLO, and the targets that follow
+      kubectl llm-hpa bench sts/vllm-inference --sweep --slo ttft=2s,tpot=80ms --save bench.json
+      # The same, and write the targets
+      kubectl llm-hpa bench sts/vllm-inference --sweep --slo ttft=2s,tpot=80ms --apply
+      # Does the HPA scale out within its deadline, and in again?
+      kubectl llm-hpa bench sts/vllm-inference --prove
+      # What users see while the load climbs to 12 requests per second and falls again
+      kubectl llm-hpa bench sts/vllm-inference --profile ramp --rate 12 --duration 10m --html report.html
       # The vendor guide's benchmark
       kubectl llm-hpa bench sts/vllm-inference --preset vendor
       # A fixed load, as JSON
       kubectl llm-hpa bench deploy/llama --concurrency 16 --duration 60s -o json
-    """
-    from kubectl_llmhpa.bench import preparing, report, run, view
-    from kubectl_llmhpa.bench.preparing import Options
-    from kubectl_llmhpa.output import documents
+    """  # fmt: skip
+    from kubectl_llmhpa.bench import preparing, view
+    from kubectl_llmhpa.bench.report import of_outcome
+    from kubectl_llmhpa.cli.main import printable
+    from kubectl_llmhpa.plan import pinning
     from kubectl_llmhpa.workloads import resolve
 
-    if duration is not None and num_prompts is not None:
-        raise click.UsageError("--duration and --num-prompts exclude each other")
-    preset_values = _VENDOR if preset else {}
-    if tool == "auto":
-        tool = "vllm" if preset else "builtin"
-    if duration is None and num_prompts is None:
-        num_prompts = preset_values.get("num_prompts")
-    if tool == "vllm" and num_prompts is None:
-        raise click.UsageError("vLLM's generator counts requests: give --num-prompts")
-    options = Options(
-        tool=tool, concurrency=concurrency or preset_values.get("concurrency"),
-        duration_s=180.0 if duration is None else float(duration), num_prompts=num_prompts,
-        input_tokens=input_len or preset_values.get("input_len", 256),
-        output_tokens=output_len or preset_values.get("output_len", 128),
-        url=url, model=model, image=image, keep=keep, start_timeout_s=float(timeout),
-    )  # fmt: skip
-    _check(options)
+    mode = _mode(flags)
+    options = _options(mode, flags)
     with connect(connection, read_only=False) as cluster:
         target = resolve(cluster, workload, cluster.namespace)
-        plan = preparing.look(cluster, target, options)
-        outcome = run.execute(cluster, plan, view.choose(sys.stderr, os.environ))
-    found = report.of_outcome(outcome)
-    if output:
-        click.echo(documents.dump(report.document(found), output), nl=False)
-    else:
-        click.echo(report.text(found))
-    return found.verdict.exit_code
+        pinning.tidy(cluster, target, lambda text: click.echo(printable(text), err=True))
+        chosen = _module(mode)
+        plan = preparing.look(cluster, target, options, chosen.work)
+        _guard(plan, yes=flags["yes"])
+        outcome: Outcome = chosen.execute(cluster, plan, view.choose(sys.stderr, os.environ))
+        report = of_outcome(outcome)
+        _tell(report, flags)
+    return report.verdict.exit_code
 
 
-def _check(options: Options) -> None:
-    if options.num_prompts is None and options.duration_s < 1:
+def _mode(flags: dict[str, Any]) -> str:
+    """Which mode the flags ask for. Raises UsageError for flags that do not go together."""
+    asked = [name for name in ("sweep", "profile", "prove") if flags[name]]
+    if len(asked) > 1:
+        raise click.UsageError(f"--{asked[0]} and --{asked[1]} exclude each other")
+    mode = asked[0] if asked else "plain"
+    only = {
+        "points": ("sweep",), "replicas": ("sweep",), "apply": ("sweep",), "rate": ("profile",),
+        "no_scale_in": ("prove",), "preset": ("plain",),
+    }  # fmt: skip
+    for flag, modes in only.items():
+        if flags[flag] and mode not in modes:
+            wants = "a plain run" if modes == ("plain",) else f"--{modes[0]}"
+            raise click.UsageError(f"--{flag.replace('_', '-')} goes with {wants}")
+    if flags["num_prompts"] is not None and mode != "plain":
+        raise click.UsageError(f"--num-prompts does not go with --{mode}")
+    if flags["duration"] is not None and flags["num_prompts"] is not None:
+        raise click.UsageError("--duration and --num-prompts exclude each other")
+    if flags["duration"] is not None and flags["duration"] < 1:
         raise click.UsageError("--duration must be at least 1s")
+    return mode
+
+
+def _options(mode: str, flags: dict[str, Any]) -> Options:
+    from kubectl_llmhpa.bench.preparing import Options
+    from kubectl_llmhpa.bench.sizing.model import Slo
+
+    preset: dict[str, int] = _VENDOR if flags["preset"] else {}
+    tool, duration, prompts = flags["tool"], flags["duration"], flags["num_prompts"]
+    if tool == "auto":
+        tool = "vllm" if flags["preset"] else "builtin"
+    if duration is None and prompts is None:
+        prompts = preset.get("num_prompts")
+    if tool != "builtin" and mode == "plain" and prompts is None:
+        raise click.UsageError("an engine's own generator counts requests: give --num-prompts")
+    if tool != "builtin" and (mode in ("profile", "prove") or flags["clients"] > 1):
+        raise click.UsageError(f"--{'clients' if flags['clients'] > 1 else mode} needs --tool builtin")
+    usual = _POINT_S if mode == "sweep" else 180.0
+    return Options(
+        tool=tool, concurrency=flags["concurrency"] or preset.get("concurrency"),
+        duration_s=usual if duration is None else float(duration), num_prompts=prompts,
+        input_tokens=flags["input_len"] or preset.get("input_len", 256),
+        output_tokens=flags["output_len"] or preset.get("output_len", 128),
+        url=flags["url"], model=flags["model"], image=flags["image"], keep=flags["keep"],
+        start_timeout_s=float(flags["timeout"]), clients=flags["clients"], slo=flags["slo"] or Slo(),
+        points=flags["points"] or (), replicas=flags["replicas"], scale_in=not flags["no_scale_in"],
+        stages=given.profile(flags["profile"], flags["rate"], duration) if mode == "profile" else (),
+    )  # fmt: skip
+
+
+def _module(mode: str) -> Any:
+    """The file of a mode."""
+    from importlib import import_module
+
+    return import_module(f"kubectl_llmhpa.bench.modes.{mode}")
+
+
+def _guard(plan: Plan, *, yes: bool) -> None:
+    """Nothing that serves others is loaded without a word. Raises LlmHpaError where nobody can be asked."""
+    from kubectl_llmhpa.cli.main import printable
+
+    traffic = plan.traffic
+    if traffic is None:
+        return
+    click.echo(printable(f"now: {traffic.text}"), err=True)
+    if traffic.idle or yes:
+        return
+    attempted = f"benchmark {plan.workload.reference}"
+    if not sys.stdin.isatty():
+        raise LlmHpaError(attempted, f"it may be in use: {traffic.text}", "say --yes to load it all the same")
+    if not click.confirm("It is not idle. Load it all the same?", err=True):
+        raise LlmHpaError(attempted, "not confirmed")
+
+
+def _tell(report: Report, flags: dict[str, Any]) -> None:
+    """The report on stdout, and the files that were asked for."""
+    from kubectl_llmhpa.bench import report as reports
+    from kubectl_llmhpa.output import documents
+
+    if flags["save"]:
+        _write(flags["save"], documents.dump(reports.document(report), "json"))
+    if flags["markdown"]:
+        _write(flags["markdown"], reports.markdown(report) + "\n")
+    if flags["output"]:
+        click.echo(documents.dump(reports.document(report), flags["output"]), nl=False)
+    else:
+        click.echo(reports.text(report))
+
+
+def _write(name: str, text: str) -> None:
+    try:
+        Path(name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise LlmHpaError(f"write {name}", error.strerror or str(error)) from error

@@ -308,7 +308,7 @@ class Engine:
     are, `port_of` what no flag says as it is; `model_flags`, `model_env` and the word after the programs of
     `model_after` what the model is called. `info_path` is a JSON page on the same port that `info_of` reads;
     `never_ask` are paths that must not be read. `counts_while_generating` are counters that move while a request
-    generates, not only when it ends.
+    generates, not only when it ends; `finished` count requests that ended, `preempted` those that lost their place.
     """
 
     name: str
@@ -342,6 +342,7 @@ class Engine:
     seats_of: Callable[[Exposition, Clues], Seats | None] = _no_seats
     findings_of: Callable[[Exposition, Clues, str], tuple[Finding, ...]] = _no_findings
     finished: tuple[str, ...] = ()
+    preempted: tuple[str, ...] = ()
     counts_while_generating: tuple[str, ...] = ()
     never_ask: tuple[str, ...] = ()
     info_path: str = ""

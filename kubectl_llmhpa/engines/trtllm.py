@@ -135,6 +135,7 @@ TRTLLM = Engine(
     lazy=True,
     forms_of=forms_of,
     dialect_of=dialect_of,
+    preempted=("trtllm:num_preemptions_total",),
     finished=("trtllm_request_success_total", "trtllm_num_requests_completed_total"),
     seats_of=seats_of,
     findings_of=findings_of,

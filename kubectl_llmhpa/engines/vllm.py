@@ -253,6 +253,14 @@ def _cache_seats(body: Exposition, ranks: int) -> seats.Bound | None:
     return seats.by_cache(sum(size for size, _ in known) * copies, sizes_text + times, _lengths(body))
 
 
+def cache_blocks(body: Exposition) -> tuple[int, int] | None:
+    """Tokens of a block and blocks of the KV cache; None where it is not told, or by several engines of one pod."""
+    infos = body.of(CACHE_INFO)
+    labels = infos[0].labels if len(infos) == 1 else {}
+    block, blocks = commands.whole(labels.get("block_size")), commands.whole(labels.get("num_gpu_blocks"))
+    return (block, blocks) if block and blocks else None
+
+
 def _lengths(body: Exposition) -> seats.Lengths | None:
     return seats.mean_lengths(
         body,
@@ -296,6 +304,7 @@ VLLM = Engine(
     no_http=("--headless", "--grpc"),
     dialect_of=dialect_of,
     role_of=role_of,
+    preempted=("vllm:num_preemptions_total",),
     finished=("vllm:request_success_total", "vllm:e2e_request_latency_seconds_count"),
     counts_while_generating=(_GENERATED, *ray.spellings(_GENERATED)),
     seats_of=seats_of,

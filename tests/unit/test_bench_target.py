@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kubectl_llmhpa.bench import share, target
+from kubectl_llmhpa.bench import target
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 
 
@@ -120,33 +120,3 @@ def test_without_a_name_it_asks_for_one(reader: Any) -> None:
 def test_a_bad_url_is_refused(url: str) -> None:
     with pytest.raises(LlmHpaError, match="http://HOST:PORT"):
         target.find(Pods({}), "llm", OWN, 8000, url=url)
-
-
-def test_shares_are_differences_of_the_engines_counters() -> None:
-    def path(name: str) -> str:
-        return f"/api/v1/namespaces/llm/pods/{name}:8000/proxy/metrics"
-
-    def body(*values: int) -> str:
-        lines = [f'vllm:request_success_total{{finished_reason="r{i}"}} {v}' for i, v in enumerate(values)]
-        return "# TYPE vllm:request_success counter\n" + "\n".join(lines) + "\n"
-
-    reader: Any = Pods({path("a"): body(100, 20), path("b"): body(50)})
-    shares = share.Shares(reader, "llm", 8000)
-    shares.look([pod("a"), pod("b")], start=True)
-    reader.answers = {path("a"): body(130, 20), path("b"): body(5), path("c"): body(65)}
-    shares.look([pod("a"), pod("b"), pod("c"), pod("d")])
-    counts = {each.pod: (each.requests, each.share) for each in shares.shares()}
-    assert counts == {"a": (30, 0.3), "b": (5, 0.05), "c": (65, 0.65)}  # b was restarted, c came later
-    assert shares.unread == {"d": "no answer"}
-
-
-@pytest.mark.parametrize(
-    ("body", "count"),
-    [
-        ("# TYPE vllm:num_requests_running gauge\nvllm:num_requests_running 0\n", 0.0),
-        ("other 1\n", None),
-        ("{", None),
-    ],
-)
-def test_a_counter_that_is_not_there_yet_is_zero_only_for_an_engine(body: str, count: float | None) -> None:
-    assert share.finished(body) == count

@@ -1,0 +1,1 @@
+"""What is measured, one file a mode: each says what load to make, and what its recording tells."""

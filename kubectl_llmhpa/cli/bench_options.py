@@ -1,0 +1,202 @@
+"""The options of `bench`, by what they are about, and what the words after them mean."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from kubectl_llmhpa.bench.sizing.model import Slo
+from kubectl_llmhpa.cli.value_types import Duration, Url
+from kubectl_llmhpa.errors import LlmHpaError
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+Stages = tuple[tuple[float, float, float], ...]
+
+_LIMIT = re.compile(r"(ttft|tpot|e2e)=(\d+(?:\.\d+)?)(ms|s)")
+_SHARE = re.compile(r"share=(0?\.\d+|1|\d{1,2}(?:\.\d+)?%)")
+#: A trace becomes stages of this many seconds, or so many stages where it is longer.
+_BIN_S, _BINS = 5.0, 240
+#: Parts of a profile's time: before, at and after its peak; what the load is beside the peak.
+_STEP = ((0.25, 0.3, 0.3), (0.5, 1.0, 1.0), (0.25, 0.3, 0.3))
+_RAMP = ((0.5, 0.0, 1.0), (0.25, 1.0, 1.0), (0.25, 1.0, 0.0))
+
+
+class SloType(click.ParamType[Slo]):
+    """`ttft=2s,tpot=80ms`."""
+
+    name = "slo"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Slo:
+        """The limits in seconds; fails with a sentence that shows the form."""
+        found: dict[str, float] = {}
+        for part in str(value).split(","):
+            limit, share = _LIMIT.fullmatch(part.strip()), _SHARE.fullmatch(part.strip())
+            if limit and float(limit[2]) > 0:
+                found[limit[1]] = float(limit[2]) / (1000 if limit[3] == "ms" else 1)
+            elif share:
+                number = share[1]
+                found["share"] = float(number[:-1]) / 100 if number.endswith("%") else float(number)
+            else:
+                self.fail(
+                    f"{value!r} is not of the form ttft=2s,tpot=80ms (or e2e=10s, share=99%)", param, ctx
+                )
+        return Slo(**found)
+
+
+class Points(click.ParamType[tuple[int, ...]]):
+    """`1,2,4`: requests in flight, fewest first."""
+
+    name = "n,n,..."
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        """The numbers; fails with a sentence that shows the form."""
+        parts = str(value).split(",")
+        if not all(part.strip().isdecimal() and 0 < int(part) <= 5000 for part in parts):
+            self.fail(f"{value!r} is not a list of numbers such as 1,2,4,8", param, ctx)
+        return tuple(sorted({int(part) for part in parts}))
+
+
+def mode_options(command: _Command) -> _Command:
+    """What is measured."""
+    return _with(command, (
+        click.option("--sweep", is_flag=True, help="Measure one concurrency after the other, and derive targets"),
+        click.option(
+            "--profile", metavar="step|ramp|FILE",
+            help="Requests as they come, against the live HPA: FILE has lines `seconds,rate`, or is a trace",
+        ),
+        click.option("--prove", is_flag=True, help="A load that must make the HPA scale out in time, then scale in"),
+        click.option(
+            "--slo", type=SloType(), metavar="LIMITS",
+            help="What users are to see, for example ttft=2s,tpot=80ms; of 95 % of the requests, or share=99%",
+        ),
+        click.option(
+            "--points", type=Points(), metavar="N,N,...", help="Sweep these (default: chosen as it goes)"
+        ),
+        click.option(
+            "--replicas", type=click.IntRange(1), help="Sweep at so many replicas, held (default: on one pod alone)"
+        ),
+        click.option("--no-scale-in", is_flag=True, help="End a proof without waiting for the scale-in"),
+    ))  # fmt: skip
+
+
+def load_options(command: _Command) -> _Command:
+    """How much load."""
+    return _with(command, (
+        click.option(
+            "--concurrency", type=click.IntRange(1, 5000),
+            help="Requests in flight at any time (default: 1.5 times what the HPA tolerates); of a sweep the most",
+        ),
+        click.option("--rate", type=click.FloatRange(0, min_open=True), help="Peak of a profile, requests per second"),
+        click.option(
+            "--duration", type=Duration(), help="How long the load is held (default 180s; a point of a sweep 30s)"
+        ),
+        click.option(
+            "--num-prompts", type=click.IntRange(1), help="End after this many requests, however long that takes"
+        ),
+        click.option("--input-len", type=click.IntRange(1, 1_000_000), help="Tokens of a prompt (default 256)"),
+        click.option("--output-len", type=click.IntRange(1, 1_000_000), help="Tokens of an answer (default 128)"),
+        click.option(
+            "--preset", type=click.Choice(["vendor"]),
+            help="vendor: 400 random prompts of 1500 tokens, 100 out, 20 at once, by vLLM's own generator",
+        ),
+    ))  # fmt: skip
+
+
+def generator_options(command: _Command) -> _Command:
+    """Who makes it, and where it goes."""
+    return _with(command, (
+        click.option(
+            "--tool", type=click.Choice(["auto", "builtin", "vllm", "sglang"]), default="auto", show_default=True,
+            help="Who makes the load; auto is the built-in client, and vLLM's generator with --preset vendor",
+        ),
+        click.option("--clients", type=click.IntRange(1, 64), default=1, show_default=True, help="Pods that make it"),
+        click.option(
+            "--url", type=Url(), default="", help="Base URL to load, as pods reach it (default: the workload's Service)"
+        ),
+        click.option("--model", default="", help="Model name to ask for (default: what the engine says)"),
+        click.option("--image", default="", help="Image of the benchmark pod (default: the engine's own)"),
+        click.option(
+            "--timeout", type=Duration(), default="10m", show_default=True, help="How long its pod may take to start"
+        ),
+    ))  # fmt: skip
+
+
+def result_options(command: _Command) -> _Command:
+    """What becomes of the result."""
+    return _with(command, (
+        click.option("--apply", is_flag=True, help="Write the measured targets, as enable does, after showing them"),
+        click.option("-y", "--yes", is_flag=True, help="Load what serves already, and write, without asking"),
+        click.option("--save", type=click.Path(dir_okay=False), metavar="FILE", help="Write the document (JSON)"),
+        click.option("--html", type=click.Path(dir_okay=False), metavar="FILE", help="Write a page"),
+        click.option("--markdown", type=click.Path(dir_okay=False), metavar="FILE", help="Write Markdown"),
+        click.option("--keep", is_flag=True, help="Leave the Job in the cluster when done"),
+        click.option("-o", "--output", type=click.Choice(["json", "yaml"]), help="Output format of the report"),
+    ))  # fmt: skip
+
+
+def _with(command: _Command, options: tuple[Callable[[_Command], _Command], ...]) -> _Command:
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def profile(word: str, peak: float | None, duration: float | None) -> Stages:
+    """The stages of `--profile`: a shape by name, or a file, in `seconds, first, last` requests per second.
+
+    A file keeps its own times and rates unless a duration or a peak is given: then it is stretched to them. Raises
+    LlmHpaError for a file that is neither stages nor a trace.
+    """
+    shape = {"step": _STEP, "ramp": _RAMP}.get(word)
+    if shape is not None:
+        if peak is None:
+            raise click.UsageError(f"--profile {word} needs its peak: --rate")
+        seconds = 180.0 if duration is None else duration
+        return tuple((part * seconds, first * peak, last * peak) for part, first, last in shape)
+    stages = _of_file(Path(word))
+    longest, most = sum(stage[0] for stage in stages), max(stage[1] for stage in stages)
+    if not most:
+        raise LlmHpaError(f"--profile {word}", "it has no load")
+    time = 1.0 if duration is None else duration / longest
+    rate = 1.0 if peak is None else peak / most
+    return tuple((seconds * time, first * rate, last * rate) for seconds, first, last in stages)
+
+
+def _of_file(path: Path) -> Stages:
+    from kubectl_llmhpa.simulate import traces
+
+    attempted = f"--profile {path}"
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            lines = [line.strip() for line in file.readlines(64_000) if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise LlmHpaError(attempted, str(reason), "name step, ramp or a file") from error
+    if lines and lines[0].replace(" ", "").lower() == "seconds,rate":
+        lines = lines[1:]
+    numbers = [_pair(line) for line in lines]
+    if numbers and all(pair is not None for pair in numbers):
+        return tuple((pair[0], pair[1], pair[1]) for pair in numbers if pair is not None)
+    requests = traces.read(path).requests
+    width = max(_BIN_S, requests.length / _BINS)
+    counts = [0] * math.ceil(requests.length / width + 1e-9)
+    for at in requests.at:
+        counts[min(len(counts) - 1, int(at / width))] += 1
+    return tuple((width, count / width, count / width) for count in counts)
+
+
+def _pair(line: str) -> tuple[float, float] | None:
+    """`60,2.5` as seconds and requests per second."""
+    first, _, second = line.partition(",")
+    try:
+        seconds, rate = float(first), float(second)
+    except ValueError:
+        return None
+    good = 0 < seconds < math.inf and 0 <= rate < math.inf
+    return (seconds, rate) if good else None
