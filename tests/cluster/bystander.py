@@ -24,9 +24,9 @@ _WORKS_WITHIN_S = 150
 class Bystander:
     """An HPA that is watched from the moment on that it works."""
 
-    def __init__(self, kubectl: Kubectl, namespace: str) -> None:
+    def __init__(self, kubectl: Kubectl, namespace: str, name: str = NAME) -> None:
         self._kubectl = kubectl
-        self._place = (NAME, "-n", namespace)
+        self._place = (name, "-n", namespace)
         self._until_it_works()
         self._began = time.monotonic()
         self._lost: list[str] = []

@@ -25,6 +25,7 @@ from kubectl_llmhpa.plan.wishes import PARTS
 from tests.cluster import undone
 from tests.cluster.conftest import ADAPTER, Json, Kubectl, Plugin, fresh_namespace
 from tests.cluster.recorder import recording, run
+from tests.cluster.robots import clear, robot
 from tests.cluster.stub_workload import Stub
 
 HEAD = {"apiVersion": f"{roles.GROUP}/v1"}
@@ -133,25 +134,6 @@ def test_rights_of_one_namespace_are_not_those_of_all(kubectl: Kubectl, namespac
         assert rights.missing(cluster, [right, anywhere]) == (anywhere,)
 
 
-def robot(kubectl: Kubectl, llm_hpa: Plugin, namespace: str, *options: str) -> str:
-    """A ServiceAccount bound to what `rbac` prints, as the user that it is."""
-    if kubectl.run("get", "serviceaccount", "robot", "-n", namespace, check=False).code:
-        kubectl.run("create", "serviceaccount", "robot", "-n", namespace)
-    printed = llm_hpa("rbac", "-n", namespace, "--to", f"serviceaccount:{namespace}:robot", *options)
-    assert printed.code == 0, printed.stderr
-    kubectl.run("apply", "-f", "-", stdin=printed.stdout)
-    return f"system:serviceaccount:{namespace}:robot"
-
-
-def clear(kubectl: Kubectl, namespace: str) -> None:
-    """Take the roles outside the namespace away."""
-    for kind in ("rolebindings", "roles", "clusterrolebindings", "clusterroles"):
-        found = kubectl.get(kind, *(() if "cluster" in kind else ("-n", "monitoring")))["items"]
-        names = [one["metadata"]["name"] for one in found if one["metadata"]["name"].startswith("llm-hpa-")]
-        if names:
-            kubectl.run("delete", kind, *names, *(() if "cluster" in kind else ("-n", "monitoring")))
-
-
 @pytest.mark.control_plane
 def test_printed_roles_are_what_the_table_says(kubectl: Kubectl, llm_hpa: Plugin, namespace: str) -> None:
     """Applied as printed, and every right asked for as `kubectl auth can-i` does."""
@@ -174,7 +156,7 @@ def test_printed_roles_are_what_the_table_says(kubectl: Kubectl, llm_hpa: Plugin
             for one in ("secrets", "pods/exec")
             if cluster.may("get", "", *one.partition("/")[::2], namespace)
         ]
-    clear(kubectl, namespace)
+    clear(kubectl)
     assert refused == []
     assert more == []
 
@@ -271,7 +253,7 @@ def test_a_robot_scales_with_the_adapter(kubectl: Kubectl, llm_hpa: Plugin, stub
                 undone.undone(cluster, HPAS, POD_MONITORS)
         check(namespace, used, commands, backend)
     finally:
-        clear(kubectl, namespace)
+        clear(kubectl)
 
 
 @pytest.mark.cluster
@@ -302,7 +284,7 @@ def test_a_robot_scales_with_keda(kubectl: Kubectl, llm_hpa: Plugin, stub: Stub)
                 undone.undone(cluster, POD_MONITORS, SCALED_OBJECTS, TRIGGER_AUTHENTICATIONS)
         check(namespace, used, commands, KEDA, flag, workload=workload)
     finally:
-        clear(kubectl, namespace)
+        clear(kubectl)
 
 
 def fors(commands: Iterable[str]) -> list[str]:
@@ -324,7 +306,7 @@ def test_a_robot_moves_a_workload_there_and_back(kubectl: Kubectl, llm_hpa: Plug
         assert run("disable", workload, *who) == 0
         check(namespace, used, ("migrate",), "prometheus-adapter", workload=workload)
     finally:
-        clear(kubectl, namespace)
+        clear(kubectl)
 
 
 @pytest.mark.cluster
@@ -342,7 +324,7 @@ def test_enable_stops_before_its_first_write(kubectl: Kubectl, llm_hpa: Plugin, 
         reviews = "localsubjectaccessreviews"
         assert [one for one in used if one.verb not in ("get", "list") and one.resource != reviews] == []
     finally:
-        clear(kubectl, namespace)
+        clear(kubectl)
 
 
 def unused(needed: Iterable[Right], used: Iterable[Right]) -> list[str]:
