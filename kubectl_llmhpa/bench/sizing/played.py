@@ -1,0 +1,158 @@
+"""The HPA under a held load and after it, sync by sync, in one corner of what cannot be known beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from kubectl_llmhpa.hpa import arithmetic
+
+#: Signals that follow from the requests in flight.
+DRIVEN = frozenset({"running", "waiting", "in-flight"})
+#: What a closed loop has in flight at least, of what it is asked to hold: a request that ended is followed by the next.
+_UNDER_WAY = 0.9
+#: What a pod gets at least of an even share: connections are spread by chance.
+_EVEN = 0.75
+#: The controller's period is not kept to the hair, which matters where a period of `behavior` is a multiple of it.
+_EAGER, _LAZY = 0.98, 1.02
+_PLENTY = 10**9
+_LONGEST_S = 7200.0
+
+
+class Timing(Protocol):
+    """The part of `prove.Timing` that is needed here."""
+
+    @property
+    def sample(self) -> float: ...
+    @property
+    def sync(self) -> float: ...
+    @property
+    def ready(self) -> float: ...
+    @property
+    def drain(self) -> float: ...
+
+
+@dataclass(frozen=True)
+class Corner:
+    """`least`: the HPA sees the fewest requests that are possible, else plenty of them. `eager`: it looks a little more
+    often than its period. `early`: new pods take load at once, else as late as possible. `first_alone`: its first look
+    sees the load of one pod only, the others were sampled before."""
+
+    least: bool
+    eager: bool
+    early: bool
+    first_alone: bool = False
+
+
+@dataclass(frozen=True)
+class Rung:
+    """From second `at` on, so many replicas."""
+
+    at: float
+    replicas: int
+
+
+def up(
+    spec: arithmetic.Spec,
+    signals: Sequence[str],
+    corner: Corner,
+    *,
+    load: int,
+    replicas: int,
+    seats: int | None,
+    timing: Timing,
+) -> list[Rung]:
+    """The rescales while `load` requests are in flight, from the start of the load."""
+    step = timing.sync * (_EAGER if corner.eager else _LAZY)
+    now = (timing.sample + timing.sync) if corner.least else 0.0
+    window = 0 if spec.up is None else spec.up.window
+    memory = arithmetic.Memory(_remembered(replicas, now, step, window))
+    ready, first = replicas, True
+    waiting: list[float] = []  # when each new pod takes load
+    rungs: list[Rung] = []
+    patience = now + window + timing.ready + timing.sample + 4 * step + _period(spec.up)
+    while now < min(_LONGEST_S, patience) and replicas < spec.max_replicas:
+        fresh = [at for at in waiting if at <= now]
+        ready, waiting = ready + len(fresh), [at for at in waiting if at > now]
+        seen = 1 if first and corner.first_alone else ready
+        readings = [
+            _reading(metric, _total(signal, load, ready, seats, corner, seen=seen), ready)
+            for metric, signal in zip(spec.metrics, signals, strict=True)
+        ]
+        outcome = arithmetic.sync(spec, memory, readings, _pods(ready, replicas), replicas=replicas, now=now)
+        memory, first = outcome.memory, False
+        if outcome.replicas > replicas:
+            delay = 0.0 if corner.early else timing.ready + timing.sample
+            rungs.append(Rung(now, outcome.replicas))
+            waiting += [now + delay] * (outcome.replicas - replicas)
+            patience = now + timing.ready + timing.sample + 4 * step + _period(spec.up)
+        replicas = outcome.replicas
+        now += step
+    return rungs
+
+
+def down(spec: arithmetic.Spec, replicas: int, timing: Timing, *, eager: bool, late: bool) -> list[Rung]:
+    """The rescales after the end of the load. `late`: its last sample is seen as long as possible, else never."""
+    step = timing.sync * (_EAGER if eager else _LAZY)
+    now = timing.sample + timing.drain if late else -timing.sync  # the last look that sees the load
+    window = spec.controller.downscale_window if spec.down is None else spec.down.window
+    memory = arithmetic.Memory((arithmetic.Recommendation(replicas, now),))
+    rungs: list[Rung] = []
+    patience = now + window + 4 * step + _period(spec.down)
+    while now < min(_LONGEST_S, patience) and replicas > spec.min_replicas:
+        now += step
+        readings = [_reading(metric, 0.0, replicas) for metric in spec.metrics]
+        outcome = arithmetic.sync(
+            spec, memory, readings, _pods(replicas, replicas), replicas=replicas, now=now
+        )
+        memory = outcome.memory
+        if outcome.replicas != replicas:
+            replicas = outcome.replicas
+            rungs.append(Rung(now, replicas))
+            patience = now + window + 4 * step + _period(spec.down)
+    return rungs
+
+
+def _total(signal: str, load: int, pods: int, seats: int | None, corner: Corner, *, seen: int) -> float:
+    """What all pods together say of a signal, at least or at most, of which `seen` of `pods` have been sampled."""
+    if not corner.least:
+        return float(_PLENTY)
+    in_flight = _UNDER_WAY * load
+    if signal == "in-flight":
+        return in_flight * seen / pods
+    if seats is None:
+        return 0.0
+    if signal == "running":
+        even = in_flight / pods
+        return seen * min(seats, even if pods == 1 else _EVEN * even)
+    if signal == "waiting":
+        return max(0.0, in_flight - pods * seats) * seen / pods
+    return 0.0
+
+
+def _reading(metric: arithmetic.Metric, total: float, pods: int) -> arithmetic.Reading:
+    milli = int(1000 * total)
+    if metric.source == "Pods":
+        return {f"pod-{place}": milli // pods for place in range(pods)}
+    return [milli]
+
+
+def _pods(ready: int, replicas: int) -> list[arithmetic.Pod]:
+    """Those that take load have samples; the others are there and have none yet."""
+    return [
+        arithmetic.Pod(f"pod-{place}", phase="Running" if place < ready else "Pending", ready=place < ready)
+        for place in range(replicas)
+    ]
+
+
+def _remembered(
+    replicas: int, now: float, step: float, window: float
+) -> tuple[arithmetic.Recommendation, ...]:
+    """What the controller asked for before the load, as far back as its window for scaling up."""
+    count = int(window / step) + 1
+    return tuple(arithmetic.Recommendation(replicas, now - place * step) for place in range(count, 0, -1))
+
+
+def _period(rules: arithmetic.ScalingRules | None) -> float:
+    return 0.0 if rules is None else float(rules.longest_period)

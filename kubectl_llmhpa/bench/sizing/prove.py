@@ -1,0 +1,239 @@
+"""What must the live HPA do under a load, and by when? Its own arithmetic, played through at its best and at its worst.
+
+What cannot be known beforehand is bounded from both sides: when a sample is taken and looked at, how fast a new pod
+takes load, how unevenly requests spread over pods, and how much of a closed loop is under way in between. The path is
+exact where all of these lead over the same numbers of replicas. Deadlines are those of the slowest.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+
+from kubectl_llmhpa.bench.sizing.played import DRIVEN, Corner, Rung, down, up
+from kubectl_llmhpa.errors import LlmHpaError
+from kubectl_llmhpa.hpa import arithmetic
+
+_ATTEMPTED = "prove that the HPA scales"
+#: An exact path is worth so many times the load.
+_WORTH = 2.0
+_MOST_LOAD = 100_000
+#: The least load that can be seen, in every order of events; and as much as one likes.
+_CORNERS = tuple(
+    Corner(least=least, eager=eager, early=early, first_alone=alone)
+    for least, eager, early, alone in product((True, False), (False, True), (False, True), (False, True))
+    if least or not alone
+)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds, each at its longest: between two scrapes, how old an answer of the metrics API may be besides, between
+    two looks of the HPA, from a replica that is asked for to a pod that takes load, until the last request is over when
+    the load ends, and for all else (a busy API server, the watch)."""
+
+    scrape: float = 5.0
+    backend: float = 0.0
+    sync: float = 15.0
+    ready: float = 120.0
+    drain: float = 15.0
+    slack: float = 5.0
+
+    @property
+    def sample(self) -> float:
+        """How old a number can be that the HPA looks at."""
+        return self.scrape + self.backend
+
+
+@dataclass(frozen=True)
+class Step:
+    """From the number of replicas before to this one: when it may come at the earliest and must at the latest.
+
+    `ready`: by when so many pods must be ready. Seconds from the start of the load, of scale-in from its end.
+    """
+
+    replicas: int
+    earliest: float
+    deadline: float
+    ready: float
+    why: str
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The load, the steps up while it lasts and the steps down after it.
+
+    `exact`: no other numbers of replicas can come in between. `down` is empty where scale-in is switched off or there
+    is nothing to take away.
+    """
+
+    concurrency: int
+    reason: str
+    start: int
+    up: tuple[Step, ...]
+    down: tuple[Step, ...]
+    exact: bool
+    notes: tuple[str, ...] = ()
+
+    @property
+    def deadline(self) -> float:
+        """By when the first rescale must have come."""
+        return self.up[0].deadline
+
+    @property
+    def hold(self) -> float:
+        """How long the load must last at the most."""
+        return self.up[-1].deadline
+
+
+def predict(
+    spec: arithmetic.Spec,
+    signals: Sequence[str],
+    *,
+    replicas: int,
+    seats: int | None,
+    timing: Timing,
+    goal: int | None = None,
+) -> Prediction:
+    """The smallest closed loop that takes the HPA from `replicas` to at least `goal` (None: the maximum).
+
+    `signals` are the engine's signals behind the metrics of `spec`, in order ("" for unknown); `seats` of one pod, None
+    where they are not known. Raises LlmHpaError where no number of requests in flight must move it.
+    """
+    goal = spec.max_replicas if goal is None else goal
+    _check(spec, signals, replicas=replicas, seats=seats, goal=goal)
+    best: tuple[int, list[list[Rung]], bool] | None = None
+    for load in _loads(replicas):
+        if best is not None and load > _WORTH * best[0]:
+            break
+        paths = []
+        for corner in _CORNERS:
+            path = up(spec, signals, corner, load=load, replicas=replicas, seats=seats, timing=timing)
+            if not path or path[-1].replicas < goal:
+                break
+            paths.append(_until(path, goal))
+        if len(paths) < len(_CORNERS):
+            continue
+        exact = len({tuple(rung.replicas for rung in path) for path in paths}) == 1
+        if best is None or exact:
+            best = (load, paths, exact)
+        if exact:
+            break
+    if best is None:
+        raise LlmHpaError(
+            _ATTEMPTED, f"no load must take it from {replicas} to {goal} replicas",
+            "see kubectl llm-hpa explain; a target within 10 % of what a full pod has never scales up",
+        )  # fmt: skip
+    load, paths, exact = best
+    without = up(
+        spec, signals, _CORNERS[0], load=load, replicas=replicas, seats=seats,
+        timing=replace(timing, ready=math.inf),
+    )  # fmt: skip
+    steps = _up(paths, timing, without[-1].replicas)
+    notes = []
+    if not exact:
+        notes.append(
+            "it may stop at other numbers of replicas in between: samples of several pods differ in age"
+        )
+    if steps[-1].replicas < spec.max_replicas:
+        notes.append("it may go further before the last sample of the load is gone")
+    return Prediction(
+        load, _reason(spec, signals, steps[-1].replicas), replicas, steps,
+        _down(spec, steps[-1].replicas, timing), exact, tuple(notes),
+    )  # fmt: skip
+
+
+def _check(
+    spec: arithmetic.Spec, signals: Sequence[str], *, replicas: int, seats: int | None, goal: int
+) -> None:
+    if replicas < 1:
+        raise LlmHpaError(_ATTEMPTED, "there are no replicas to load", "start one first")
+    if goal <= replicas:
+        raise LlmHpaError(
+            _ATTEMPTED, f"{replicas} replicas are there already and {goal} is the most it may have",
+            "raise its maximum, or wait until it has scaled in",
+        )  # fmt: skip
+    if spec.up is not None and spec.up.select == "Disabled":
+        raise LlmHpaError(_ATTEMPTED, "its behavior switches scaling up off")
+    if not DRIVEN & set(signals):
+        raise LlmHpaError(
+            _ATTEMPTED, "none of its metrics follows from a number of requests in flight",
+            "give it a target for running, waiting or in-flight: kubectl llm-hpa enable",
+        )  # fmt: skip
+    if seats is None and "in-flight" not in signals:
+        raise LlmHpaError(
+            _ATTEMPTED, "it is not known how many requests a pod runs at once, so no number of them must do it",
+            "see kubectl llm-hpa detect",
+        )  # fmt: skip
+
+
+def _loads(replicas: int) -> Iterator[int]:
+    """Numbers of requests in flight to try, by one and later by a fiftieth."""
+    load = replicas
+    while load < _MOST_LOAD:
+        yield load
+        load += max(1, load // 50)
+
+
+def _until(path: Sequence[Rung], goal: int) -> list[Rung]:
+    """The path as far as the first rung that is enough."""
+    place = next(place for place, rung in enumerate(path) if rung.replicas >= goal)
+    return list(path[: place + 1])
+
+
+def _up(paths: Sequence[Sequence[Rung]], timing: Timing, without: int) -> tuple[Step, ...]:
+    """The steps of the slowest path, each with the latest time of all; `without`: how far it goes with the old pods."""
+    steps = []
+    for place, rung in enumerate(paths[0], 1):
+        times = [_reached(path, rung.replicas) for path in paths]
+        latest = max(times) + timing.slack * place
+        why = "as soon as behavior allows it"
+        if place == 1:
+            why = _first(timing)
+        elif rung.replicas > without:
+            why = f"when the pods before take load, {timing.ready:g} s after they are asked for"
+        steps.append(Step(rung.replicas, min(times), latest, latest + timing.ready, why))
+    return tuple(steps)
+
+
+def _reached(path: Sequence[Rung], replicas: int) -> float:
+    return next((rung.at for rung in path if rung.replicas >= replicas), math.inf)
+
+
+def _first(timing: Timing) -> str:
+    parts = [f"scrape {timing.scrape:g} s"]
+    if timing.backend:
+        parts.append(f"metrics API {timing.backend:g} s")
+    return " + ".join([*parts, f"HPA sync {timing.sync:g} s", f"{timing.slack:g} s for all else"])
+
+
+def _reason(spec: arithmetic.Spec, signals: Sequence[str], goal: int) -> str:
+    driven = ", ".join(
+        f"{signal} {metric.target / 1000:g}"
+        for signal, metric in zip(signals, spec.metrics, strict=True)
+        if signal in DRIVEN
+    )
+    return f"the fewest in flight that must bring {goal} replicas by {driven}"
+
+
+def _down(spec: arithmetic.Spec, replicas: int, timing: Timing) -> tuple[Step, ...]:
+    if replicas <= spec.min_replicas or (spec.down is not None and spec.down.select == "Disabled"):
+        return ()
+    slow = [down(spec, replicas, timing, eager=eager, late=True) for eager in (False, True)]
+    quick = [down(spec, replicas, timing, eager=eager, late=False) for eager in (False, True)]
+    window = spec.controller.downscale_window if spec.down is None else spec.down.window
+    steps = []
+    for place, rung in enumerate(slow[0], 1):
+        latest = max(_left(path, rung.replicas) for path in slow) + timing.slack * place
+        why = (
+            f"window {window} s after the last high sample" if place == 1 else "as soon as behavior allows it"
+        )
+        earliest = max(0.0, min(_left(path, rung.replicas) for path in quick) - timing.slack)
+        steps.append(Step(rung.replicas, earliest, latest, latest, why))
+    return tuple(steps)
+
+
+def _left(path: Sequence[Rung], replicas: int) -> float:
+    return next((rung.at for rung in path if rung.replicas <= replicas), math.inf)
