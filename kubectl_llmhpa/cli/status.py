@@ -6,9 +6,10 @@ import os
 import queue
 import signal
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import click
@@ -21,7 +22,7 @@ from kubectl_llmhpa.cli.value_types import FieldSelector, LabelSelector
 if TYPE_CHECKING:
     from kubectl_llmhpa.kube import Connection
     from kubectl_llmhpa.status.overview import Autoscaler
-    from kubectl_llmhpa.status.question import Question, Scalers
+    from kubectl_llmhpa.status.question import Question
 
 
 @dataclass(frozen=True)
@@ -111,26 +112,23 @@ def status(
         if watch:
             _watch(cluster, question, form)
             return
-        scalers = _reading(cluster, question)
+        from kubectl_llmhpa.status.question import read
+
+        Thread(target=_load, daemon=True).start()
+        scalers = read(cluster, question)
         from kubectl_llmhpa.status.look import around, judged
 
-        hpas, seen = around(cluster, question, scalers())
+        hpas, seen = around(cluster, question, scalers)
         found = judged(question, hpas, seen, _now())
         _warn(form, seen.unread, _lost(found, seen.lost))
         _show(question, form, found)
         _missing(cluster, question, found)
 
 
-def _reading(reader: Reader, question: Question) -> Callable[[], Scalers]:
-    """Begin to read the HPAs while this thread loads what judges them; called, it waits for them, or raises."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    from kubectl_llmhpa.status.question import read
-
-    pool = ThreadPoolExecutor(1, thread_name_prefix="first")
-    answer = pool.submit(read, reader, question)
-    pool.shutdown(wait=False)
-    return answer.result
+def _load() -> None:
+    """What judges the HPAs, loaded while they are read."""
+    import kubectl_llmhpa.cli.status_text
+    import kubectl_llmhpa.status.look  # noqa: F401
 
 
 def _asked(words: Sequence[str]) -> list[tuple[str, str]]:

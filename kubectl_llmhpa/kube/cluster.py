@@ -17,13 +17,13 @@ from kubectl_llmhpa.kube.connection import Connection
 
 if TYPE_CHECKING:
     import subprocess
-    from concurrent.futures import ThreadPoolExecutor
 
     from kubectl_llmhpa.kube.proxy import Proxy
     from kubectl_llmhpa.kube.transport import Transport
     from kubectl_llmhpa.kube.writing import Writing
 
 _SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+#: Requests that run at once; fewer where few are asked for, since a new connection takes as long as two of them.
 _AT_ONCE = 8
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _REVIEW_KIND = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview"}
@@ -54,7 +54,6 @@ class Cluster:
         self._transport: Transport | None = None
         self._dialling: threading.Thread | None = None
         self._writing: Writing | None = None
-        self._pool: ThreadPoolExecutor | None = None
         self._making = threading.Lock()
         endpoint = kubeconfig.plain(connection.flags)
         if endpoint is not None:
@@ -79,8 +78,6 @@ class Cluster:
         """End the connection."""
         if self._dialling is not None:
             self._dialling.join()
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
         if self._view is not None and self._view.poll() is None:
             self._view.kill()
         if self._view is not None:
@@ -148,6 +145,8 @@ class Cluster:
 
     def get_many(self, paths: Sequence[str]) -> list[Json | ApiError]:
         """See `api.Reader.get_many`."""
+        from kubectl_llmhpa.kube.at_once import at_once
+
         transport = self._open()
 
         def one(path: str) -> Json | ApiError:
@@ -156,14 +155,7 @@ class Cluster:
             except ApiError as error:
                 return error
 
-        if len(paths) < 2:
-            return [one(path) for path in paths]
-        with self._making:
-            if self._pool is None:
-                from concurrent.futures import ThreadPoolExecutor
-
-                self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="read")
-        return list(self._pool.map(one, paths))
+        return at_once(one, paths, min(_AT_ONCE, max(2, len(paths) // 2)))
 
     def watch(
         self,

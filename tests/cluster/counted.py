@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 import json
-import logging
 import sys
 import time
 from collections.abc import Callable
@@ -23,20 +22,17 @@ from kubectl_llmhpa.plan import hops
 from kubectl_llmhpa.plan.serving import Serving
 
 
-class Account(logging.Handler):
+class Account:
     """What one run cost."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.requests: list[dict[str, Any]] = []
         self.waited = 0.0
         self._inside = False
         self._paused: float | None = None
 
-    def emit(self, record: logging.LogRecord) -> None:
-        names = ("method", "path", "status", "milliseconds", "bytes")
-        request = dict(zip(names, record.args or (), strict=True))
-        self.requests.append({**request, "looks": self._inside})
+    def note(self, answer: request_log.Answered) -> None:
+        self.requests.append({**vars(answer), "looks": self._inside})
 
     def waiting(self, wait: Callable[..., Any]) -> Callable[..., Any]:
         """The function, with its time counted from its first pause on."""
@@ -67,9 +63,7 @@ class Account(logging.Handler):
 
 if __name__ == "__main__":
     account = Account()
-    request_log.LOG.addHandler(account)
-    request_log.LOG.setLevel(logging.DEBUG)
-    request_log.LOG.propagate = False
+    request_log.LISTENERS.append(account.note)
     hops.wait = account.waiting(hops.wait)
     Serving.wait = account.waiting(Serving.wait)  # type: ignore[method-assign]
     time.sleep = account.pausing(time.sleep)  # type: ignore[assignment]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -32,16 +31,17 @@ class Answering(Transport):
         pass
 
 
-def test_every_request_is_a_line(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG, logger=request_log.LOG.name)
+def test_every_request_is_a_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(request_log, "LISTENERS", [])
+    request_log.show()
     transport = Answering()
     transport.get_json("/api")
     with pytest.raises(ApiError):
         transport.post_json("/secret", {"token": "s3cr3t"})
-    lines = [record.getMessage().split(" milliseconds")[0] for record in caplog.records]
-    assert lines == [
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.partition(" milliseconds")[0] for line in lines] == [
         '"Response" verb="GET" url="/api" status=200',
         '"Response" verb="POST" url="/secret" status=403',
     ]
-    assert caplog.messages[0].endswith(f" bytes={len(BODY)}")
-    assert "s3cr3t" not in caplog.text
+    assert lines[0].endswith(f" bytes={len(BODY)}")
+    assert "s3cr3t" not in "".join(lines)
