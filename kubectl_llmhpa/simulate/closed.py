@@ -26,8 +26,33 @@ class Point:
     latency_mean: float
 
 
+@dataclass(frozen=True)
+class Answer:
+    """One request: when it was asked and, in seconds from then, its first token, a further token and its end."""
+
+    at: float
+    ttft: float
+    tpot: float
+    latency: float
+
+
 def point(service: Service, clients: int, prompt: int, output: int, *, count: int) -> Point:
     """`count` requests of one length by so many clients that all begin at once."""
+    found = answers(service, clients, prompt, output, count=count)
+    ttft = sorted(one.ttft for one in found)
+    return Point(
+        clients,
+        count / max(one.at + one.latency for one in found),
+        sum(ttft) / count,
+        quantile(ttft, 0.5),
+        quantile(ttft, 0.95),
+        quantile(sorted(one.tpot for one in found), 0.95),
+        sum(one.latency for one in found) / count,
+    )
+
+
+def answers(service: Service, clients: int, prompt: int, output: int, *, count: int) -> list[Answer]:
+    """The requests of `point`, in the order in which they were asked."""
     requests, served = Requests(), Served.of(0)
     pod = Pod(0, service, requests, served, 0.0)
     begun: list[float] = []
@@ -51,15 +76,8 @@ def point(service: Service, clients: int, prompt: int, output: int, *, count: in
         for _ in pod.step(now):
             if len(begun) + len(upcoming) < count:
                 upcoming.append(now + service.overhead)
-    ttft = [first - at + service.overhead for first, at in zip(served.first, requests.at, strict=True)]
-    tpot = [(b - a) / max(1, output - 1) for a, b in zip(served.first, served.last, strict=True)]
-    latency = [last - at + service.overhead for last, at in zip(served.last, requests.at, strict=True)]
-    return Point(
-        clients,
-        count / (max(served.last) + service.overhead),
-        sum(ttft) / count,
-        quantile(sorted(ttft), 0.5),
-        quantile(sorted(ttft), 0.95),
-        quantile(sorted(tpot), 0.95),
-        sum(latency) / count,
-    )
+    spent = service.overhead
+    return [
+        Answer(at, first - at + spent, (last - first) / max(1, output - 1), last - at + spent)
+        for at, first, last in zip(requests.at, served.first, served.last, strict=True)
+    ]
