@@ -12,6 +12,7 @@ from kubectl_llmhpa import hpa as autoscaler
 from kubectl_llmhpa.api import HPAS, Json, Reader
 from kubectl_llmhpa.bench import job, load, target, traffic
 from kubectl_llmhpa.bench.sizing.model import Slo
+from kubectl_llmhpa.bench.sizing.prove import Prediction
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.plan import pinning
 from kubectl_llmhpa.plan.sight import EngineSight, engine_of
@@ -29,7 +30,8 @@ class Options:
 
     `tool` is builtin, vllm or sglang. `duration_s` is not used when `num_prompts` is given; of a sweep it is the least
     time of a point. `points` and `replicas` are of a sweep, `stages` (`seconds, first, last` requests per second) of a
-    profile, `scale_in` of a proof.
+    profile, `scale_in` and `sync_s` (the HPA
+    controller's period) of a proof, as `replicas` is: those to reach.
     """
 
     tool: str = "builtin"
@@ -50,6 +52,7 @@ class Options:
     replicas: int | None = None
     stages: tuple[tuple[float, float, float], ...] = ()
     scale_in: bool = True
+    sync_s: float = 15.0
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,8 @@ class Scene:
 class Work:
     """What a mode wants done: where the load goes and how much, the generator's own settings, and how long at most.
 
-    `only` is the one pod that is loaded and read (empty: all), `pins` the replicas to hold meanwhile.
+    `only` is the one pod that is loaded and read (empty: all), `pins` the replicas to hold meanwhile, `prediction` what
+    the HPA must do under it and `origins` where the numbers of that come from.
     """
 
     endpoint: target.Endpoint
@@ -91,6 +95,8 @@ class Work:
     seconds: float
     only: str = ""
     pins: int | None = None
+    prediction: Prediction | None = None
+    origins: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -109,6 +115,8 @@ class Plan:
     traffic: traffic.Traffic | None = None
     only: str = ""
     pins: int | None = None
+    prediction: Prediction | None = None
+    origins: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def max_replicas(self) -> int | None:
@@ -141,7 +149,8 @@ def look(reader: Reader, workload: Workload, options: Options, mode: Callable[[R
             chosen = replace(chosen, notes=(*chosen.notes, f"the HPA is {state.state}: {state.why}"))
     return Plan(
         workload, sight, hpa, work.endpoint, model, chosen, work.pins or scene.ready, options, _run(scene, work),
-        traffic.look(reader, workload, sight), work.only, work.pins,
+        traffic.look(reader, workload, sight), work.only, work.pins, work.prediction,
+        work.origins,
     )  # fmt: skip
 
 

@@ -249,7 +249,7 @@ def _follow(plan: Plan, follower: Follower, recording: Recording, view: Observer
                     recording.started = min(recording.started, now - float(fact["t"]))
                 recording.ticks.append(fact)
         if recording.ticks:
-            view.progress(_progress(plan, recording))
+            view.progress(progress(plan, recording, recording.ticks[-1]))
         elif follower.summary is None:
             view.waiting("waiting for the first answer")
         if follower.summary is None:
@@ -317,8 +317,9 @@ def _above(plan: Plan) -> Callable[[str, float], bool]:
     return lambda name, value: name in targets and value > (1 + _TOLERANCE) * targets[name]
 
 
-def _progress(plan: Plan, recording: Recording) -> Progress:
-    fact, timeline, looks = recording.ticks[-1], recording.timeline, recording.sampler.looks
+def progress(plan: Plan, recording: Recording, fact: Json) -> Progress:
+    """How it goes by a tick and all that is watched."""
+    timeline, looks = recording.timeline, recording.sampler.looks
     return Progress(
         plan=plan, seconds=float(fact["t"]), want=fact["want"], in_flight=int(fact["in_flight"]),
         sent=int(fact["sent"]), done=int(fact["done"]), failed=dict(fact["failed"]), tokens=int(fact["tokens"]),

@@ -86,7 +86,7 @@ def _mode(flags: dict[str, Any]) -> str:
         raise click.UsageError(f"--{asked[0]} and --{asked[1]} exclude each other")
     mode = asked[0] if asked else "plain"
     only = {
-        "points": ("sweep",), "replicas": ("sweep",), "apply": ("sweep",), "rate": ("profile",),
+        "points": ("sweep",), "replicas": ("sweep", "prove"), "apply": ("sweep",), "rate": ("profile",),
         "no_scale_in": ("prove",), "preset": ("plain",),
     }  # fmt: skip
     for flag, modes in only.items():
@@ -125,6 +125,7 @@ def _options(mode: str, flags: dict[str, Any]) -> Options:
         url=flags["url"], model=flags["model"], image=flags["image"], keep=flags["keep"],
         start_timeout_s=float(flags["timeout"]), clients=flags["clients"], slo=flags["slo"] or Slo(),
         points=flags["points"] or (), replicas=flags["replicas"], scale_in=not flags["no_scale_in"],
+        sync_s=float(flags["sync_period"]),
         stages=given.profile(flags["profile"], flags["rate"], duration) if mode == "profile" else (),
     )  # fmt: skip
 

@@ -80,9 +80,14 @@ def mode_options(command: _Command) -> _Command:
             "--points", type=Points(), metavar="N,N,...", help="Sweep these (default: chosen as it goes)"
         ),
         click.option(
-            "--replicas", type=click.IntRange(1), help="Sweep at so many replicas, held (default: on one pod alone)"
+            "--replicas", type=click.IntRange(1),
+            help="Sweep at so many replicas, held (default: on one pod alone); prove that so many are reached",
         ),
         click.option("--no-scale-in", is_flag=True, help="End a proof without waiting for the scale-in"),
+        click.option(
+            "--sync-period", type=Duration(), default="15s", show_default=True, metavar="TIME",
+            help="How often the HPA controller looks, for the deadlines of a proof",
+        ),
     ))  # fmt: skip
 
 
