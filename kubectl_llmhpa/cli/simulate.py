@@ -88,8 +88,9 @@ class Subject:
 )
 @click.option(
     "--from-bench", type=click.Path(path_type=Path), multiple=True, metavar="FILE",
-    help="Fit --service to results of vLLM's or SGLang's benchmark of one pod; repeat it for each concurrency",
-)
+    help="Fit --service to what bench --sweep saved, or to results of vLLM's or SGLang's benchmark of one pod; repeat "
+    "it for each concurrency",
+)  # fmt: skip
 @click.option(
     "--start-up", default="", metavar="TIME,...",
     help="From a replica asked for to a ready pod; of several one is drawn (default: as the pods took, or 120s)",
@@ -219,15 +220,23 @@ def _pod(
     if seats is None and "seats" not in curve and told is not None:
         seats = told.value
         notes.append(f"{told.value} seats: {told.evidence}")
-    pod = service_of(curve, seats=seats)
     if not bench:
-        return pod
+        return service_of(curve, seats=seats)
+    from dataclasses import replace
+
     from kubectl_llmhpa.simulate import fitting
 
-    found = fitting.fit(fitting.read(bench), pod)
+    results = fitting.read(bench)
+    if seats is None and "seats" not in curve:
+        seats = results.seats
+    pod = service_of(curve, seats=seats)
+    if results.kv_tokens and "kv" not in curve:
+        pod = replace(pod, kv_tokens=results.kv_tokens)
+    found = fitting.fit(results.runs, pod)
+    left = [name for name, told in (("seats", results.seats), ("KV cache", results.kv_tokens)) if not told]
     notes.append(
         f"the service curve is {found.service.origin}: throughput within {found.throughput_error:.0%}, mean TTFT "
-        f"within {found.ttft_error:.0%}; seats and KV cache are not in a sweep"
+        f"within {found.ttft_error:.0%}" + (f"; {' and '.join(left)} are not in a sweep" if left else "")
     )
     return service_of(curve, seats=seats, base=found.service)
 

@@ -1,8 +1,9 @@
-"""A service curve out of a sweep: results of an engine's own benchmark at several concurrencies of one pod.
+"""A service curve out of a sweep: what one pod did at several concurrencies.
 
-vLLM's `bench serve --save-result` (0.8 and newer) and SGLang's `bench_serving --output-file` share the names that are
-read here; lists in them are left alone. Four numbers are searched for with which the model, put under the same closed
-loop, comes closest in throughput and mean TTFT.
+That is what `bench --sweep` keeps, or results of an engine's own benchmark: vLLM's `bench serve --save-result` (0.8 and
+newer) and SGLang's `bench_serving --output-file` share the names that are read here; lists in them are left alone. Of a
+sweep of our own the points that are valid count, per pod. Four numbers are searched for with which the model, put under
+the same closed loop, comes closest in throughput and mean TTFT.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.simulate.closed import point
@@ -21,6 +22,8 @@ from kubectl_llmhpa.simulate.service import Service
 _NEEDED = (
     "max_concurrency", "completed", "total_input_tokens", "total_output_tokens", "request_throughput", "mean_ttft_ms",
 )  # fmt: skip
+_BENCH = "Bench"
+_POINT = ("concurrency", "pods", "done", "inputTokens", "outputTokens", "throughput")
 _SEARCHED = ("step", "per_request", "prefill", "overhead")
 #: Factors of the search: each is tried up and down on every number until none helps.
 _FACTORS = (2.0, 1.3, 1.1, 1.03)
@@ -47,19 +50,33 @@ class Fit:
     ttft_error: float
 
 
-def read(paths: Sequence[Path]) -> tuple[Measured, ...]:
-    """The runs of result files (an object, a list of them, or one a line), fewest clients first.
+@dataclass(frozen=True)
+class Results:
+    """The runs, fewest clients first, and what a pod holds where a document says so: requests at once, tokens."""
+
+    runs: tuple[Measured, ...]
+    seats: int | None = None
+    kv_tokens: int | None = None
+
+
+def read(paths: Sequence[Path]) -> Results:
+    """What is in result files (a document of `bench`; or an object, a list of them, or one a line).
 
     Raises LlmHpaError for what is no such file, an open loop, and fewer than two concurrencies.
     """
-    runs = [run for path in paths for run in _of_file(path)]
+    found = [_of_file(path) for path in paths]
+    runs = [run for one in found for run in one.runs]
     if len({one.clients for one in runs}) < 2:
         raise LlmHpaError(
             f"--from-bench {paths[0]}",
             "one concurrency says nothing about how a pod slows down",
             "give the results of several, from 1 to more than the pod's seats",
         )
-    return tuple(sorted(runs, key=lambda one: one.clients))
+    return Results(
+        tuple(sorted(runs, key=lambda one: one.clients)),
+        next((one.seats for one in found if one.seats), None),
+        next((one.kv_tokens for one in found if one.kv_tokens), None),
+    )
 
 
 def fit(runs: Sequence[Measured], base: Service) -> Fit:
@@ -110,7 +127,7 @@ def _errors(service: Service, run: Measured) -> tuple[float, float]:
     return math.log(found.throughput / run.throughput), math.log(found.ttft_mean / run.ttft)
 
 
-def _of_file(path: Path) -> list[Measured]:
+def _of_file(path: Path) -> Results:
     attempted = f"--from-bench {path}"
     try:
         text = path.read_text(encoding="utf-8")
@@ -118,7 +135,35 @@ def _of_file(path: Path) -> list[Measured]:
         raise LlmHpaError(attempted, "it is not text") from error
     except OSError as error:
         raise LlmHpaError(attempted, error.strerror or str(error)) from error
-    return [_measured(attempted, one) for one in _objects(attempted, text)]
+    objects = _objects(attempted, text)
+    if objects[0].get("kind") == _BENCH:
+        return _of_bench(attempted, objects[0])
+    return Results(tuple(_measured(attempted, one) for one in objects))
+
+
+def _of_bench(attempted: str, found: Mapping[str, Any]) -> Results:
+    """The valid points of our own document."""
+    sweep = found.get("sweep")
+    if not isinstance(sweep, Mapping):
+        raise LlmHpaError(attempted, "it has no sweep", "give what bench --sweep --save writes")
+    points = [one for one in sweep.get("points") or () if isinstance(one, Mapping) and not one.get("invalid")]
+    runs = tuple(_of_point(attempted, one) for one in points)
+    seats, block, blocks = (sweep.get(name) for name in ("seats", "block", "blocks"))
+    held = int(block * blocks) if _is_positive(block) and _is_positive(blocks) else None
+    return Results(runs, int(seats) if _is_positive(seats) else None, held)
+
+
+def _of_point(attempted: str, found: Mapping[str, Any]) -> Measured:
+    ttft = (found.get("ttft") or {}).get("mean")
+    if not all(_is_positive(found.get(name)) for name in _POINT) or not _is_positive(ttft):
+        raise LlmHpaError(attempted, "a point of its sweep is not whole", "run bench --sweep again")
+    return Measured(
+        clients=max(1, round(found["concurrency"] / found["pods"])),
+        prompt=max(1, round(found["inputTokens"] / found["done"])),
+        output=max(1, round(found["outputTokens"] / found["done"])),
+        throughput=found["throughput"] / found["pods"],
+        ttft=ttft,
+    )
 
 
 def _objects(attempted: str, text: str) -> list[Mapping[str, Any]]:
@@ -162,6 +207,6 @@ def _measured(attempted: str, found: Mapping[str, Any]) -> Measured:
     )
 
 
-def _is_positive(value: Any) -> bool:
+def _is_positive(value: Any) -> TypeGuard[float]:
     """Whether it is a finite number above 0."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < math.inf

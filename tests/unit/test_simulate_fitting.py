@@ -44,7 +44,7 @@ def written(folder: Path, *results: dict[str, Any]) -> list[Path]:
 def test_a_curve_comes_back_out_of_its_own_sweep(tmp_path: Path, speed: float) -> None:
     truth = replace(DEFAULT, seats=16, per_request=0.0004).at_speed(speed)
     runs = fitting.read(written(tmp_path, *sweep(truth)))
-    found = fitting.fit(runs, replace(DEFAULT, seats=16))
+    found = fitting.fit(runs.runs, replace(DEFAULT, seats=16))
     assert found.throughput_error < 0.05
     assert found.ttft_error < 0.15
     assert found.service.step_time(8) == pytest.approx(truth.step_time(8), rel=0.15)
@@ -56,7 +56,7 @@ def test_results_may_be_an_object_a_list_or_one_a_line(tmp_path: Path) -> None:
     one, two = result(1, 2.0, 0.05), result(8, 9.0, 0.3, request_rate=float("inf"))
     forms = [json.dumps([one, two]), f"{json.dumps(one)}\n{json.dumps(two)}\n"]
     expected = fitting.read(written(tmp_path, two, one))
-    assert [run.clients for run in expected] == [1, 8]
+    assert [run.clients for run in expected.runs] == [1, 8]
     for text in forms:
         (tmp_path / "all").write_text(text)
         assert fitting.read([tmp_path / "all"]) == expected
@@ -84,3 +84,37 @@ def test_what_is_no_result(tmp_path: Path, text: str) -> None:
         fitting.read([tmp_path / "x"])
     with pytest.raises(LlmHpaError, match="No such file"):
         fitting.read([tmp_path / "absent"])
+
+
+def bench(**changes: Any) -> dict[str, Any]:
+    """A document of `bench --sweep` of two pods."""
+    points = [
+        {
+            "concurrency": 2 * clients, "pods": 2, "done": 50, "inputTokens": 50 * PROMPT,
+            "outputTokens": 50 * OUTPUT, "throughput": 2 * rate, "ttft": {"mean": ttft}, "invalid": invalid,
+        }
+        for clients, rate, ttft, invalid in ((8, 9.0, 0.3, ""), (1, 2.0, 0.05, ""), (4, 1.0, 9.0, "too short"))
+    ]  # fmt: skip
+    return {"kind": "Bench", "sweep": {"points": points, "seats": 8, "block": 16, "blocks": 100, **changes}}
+
+
+def test_our_own_document_counts_by_pod_and_without_invalid_points(tmp_path: Path) -> None:
+    found = fitting.read(written(tmp_path, bench()))
+    theirs = fitting.read(written(tmp_path, result(1, 2.0, 0.05), result(8, 9.0, 0.3)))
+    assert found.runs == theirs.runs
+    assert (found.seats, found.kv_tokens) == (8, 1600)
+    assert (theirs.seats, theirs.kv_tokens) == (None, None)
+    assert fitting.read(written(tmp_path, bench(seats=None, blocks=None))).kv_tokens is None
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ({"kind": "Bench", "sweep": None}, "it has no sweep; give what bench --sweep"),
+        (bench(points=[{"concurrency": 1, "pods": 1}]), "a point of its sweep is not whole"),
+        (bench(points=[]), "one concurrency says nothing"),
+    ],
+)
+def test_documents_that_tell_nothing(tmp_path: Path, document: dict[str, Any], said: str) -> None:
+    with pytest.raises(LlmHpaError, match=said):
+        fitting.read(written(tmp_path, document))
