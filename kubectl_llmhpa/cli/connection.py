@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-#: (flag, kind, help); kinds: "value", "values" (may be repeated), "switch".
-_FLAGS = [
+#: All that `kubectl options` lists about the connection: (flag, kind, help); kinds: "value", "values" (may be
+#: repeated), "switch".
+FLAGS = [
     ("kubeconfig", "value", "Path to the kubeconfig file to use"),
     ("context", "value", "Name of the kubeconfig context to use"),
     ("cluster", "value", "Name of the kubeconfig cluster to use"),
@@ -27,11 +28,16 @@ _FLAGS = [
     ("as", "value", "User to impersonate"),
     ("as-group", "values", "Group to impersonate; may be repeated"),
     ("as-uid", "value", "UID to impersonate"),
+    ("as-user-extra", "values", "Extra field to impersonate, KEY=VALUE; may be repeated"),
+    ("username", "value", "Name for basic authentication to the API server"),
+    ("password", "value", "Password for basic authentication to the API server"),
     ("certificate-authority", "value", "Path to a certificate file of the authority"),
     ("client-certificate", "value", "Path to a client certificate file"),
     ("client-key", "value", "Path to a client key file"),
     ("insecure-skip-tls-verify", "switch", "Do not check the server's certificate"),
     ("tls-server-name", "value", "Name to check the server's certificate against"),
+    ("proxy-url", "value", "Proxy between here and the API server"),
+    ("disable-compression", "switch", "Ask the server not to compress its answers"),
     ("request-timeout", "value", "How long kubectl waits for one request, for example 30s"),
     ("cache-dir", "value", "kubectl's cache folder"),
 ]
@@ -45,7 +51,7 @@ def connection_of(parameters: Mapping[str, Any]) -> Connection:
     from kubectl_llmhpa.kube import Connection
 
     flags: dict[str, str | tuple[str, ...]] = {}
-    for name, kind, _ in _FLAGS:
+    for name, kind, _ in FLAGS:
         if value := parameters["connection_" + name.replace("-", "_")]:
             flags[name] = "" if kind == "switch" else value
     return Connection(flags, parameters["connection_namespace"])
@@ -68,7 +74,7 @@ def connection_options(command: F) -> F:
         return command(*args, connection=connection, **kwargs)
 
     decorated: Any = collect
-    for name, kind, text in reversed(_FLAGS):
+    for name, kind, text in reversed(FLAGS):
         names = [f"--{name}", "connection_" + name.replace("-", "_")]
         if name in _SHORT:
             names.insert(0, _SHORT[name])

@@ -25,7 +25,7 @@ _VARIABLES = {
     "insecure-skip-tls-verify": "HELM_KUBEINSECURE_SKIP_TLS_VERIFY",
     "tls-server-name": "HELM_KUBETLS_SERVER_NAME",
 }
-_HARMLESS = {"request-timeout", "cache-dir"}
+_HARMLESS = {"request-timeout", "cache-dir", "disable-compression"}
 _SECONDS = 300.0
 
 

@@ -36,9 +36,13 @@ _NOT_SHOWN = {
     "as",
     "as-group",
     "as-uid",
+    "as-user-extra",
     "client-certificate",
     "client-key",
+    "password",
+    "proxy-url",
     "tls-server-name",
+    "username",
 }
 
 
