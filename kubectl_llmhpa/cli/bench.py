@@ -65,11 +65,15 @@ def bench(connection: Connection, workload: tuple[str, ...], **flags: Any) -> in
     from kubectl_llmhpa.plan import pinning
     from kubectl_llmhpa.workloads import resolve
 
+    def say(text: str) -> None:
+        click.echo(printable(text), err=True)
+
     mode = _mode(flags)
     options = _options(mode, flags)
     with connect(connection, read_only=False) as cluster:
         target = resolve(cluster, workload, cluster.namespace)
-        pinning.tidy(cluster, target, lambda text: click.echo(printable(text), err=True))
+        pinning.remove_orphans(cluster, target, say)
+        pinning.recover(cluster, target, say)
         chosen = _module(mode)
         plan = preparing.look(cluster, target, options, chosen.work)
         _guard(plan, yes=flags["yes"])

@@ -67,7 +67,7 @@ def disable(
     from kubectl_llmhpa.cli.helm_option import helm_of
     from kubectl_llmhpa.cli.main import printable
     from kubectl_llmhpa.cli.presenting import diff, success_line
-    from kubectl_llmhpa.plan import disabling, enabling
+    from kubectl_llmhpa.plan import disabling, enabling, pinning
     from kubectl_llmhpa.workloads import identify, resolve
 
     def report(change: Change) -> None:
@@ -94,6 +94,8 @@ def disable(
             else enabling.selected(cluster, selector, say)
         )
         for target in targets:
+            if not look_only:
+                pinning.recover(cluster, target, say)
             if look_only:
                 look = disabling.preview_rules if only else disabling.preview
                 changes = look(cluster, target, say, helm)

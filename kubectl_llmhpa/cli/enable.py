@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from kubectl_llmhpa.kube import Cluster, Connection
     from kubectl_llmhpa.plan.enabling import Prepared
     from kubectl_llmhpa.plan.wishes import Wishes
+    from kubectl_llmhpa.workloads import Workload
 
 #: The longest stabilization window that autoscaling/v2 takes.
 LONGEST_WINDOW_S = 3600
@@ -172,12 +173,12 @@ def enable(
     wishes = _wishes({**flags, "exporting": folder is not None})
     writes = dry_run == "none" and not show_diff and folder is None
     with connect(connection, read_only=not writes and dry_run != "server") as cluster:
-        prepared, refused = _prepare(cluster, workload, selector, wishes, engine)
+        prepared, refused = _prepare(cluster, workload, selector, wishes, engine, writes=writes)
         if warm and writes:
             for one in prepared:
                 if one.sight.facts.armed:
                     warming.warm_up(cluster, one.plan.workload, one.sight)
-            prepared, refused = _prepare(cluster, workload, selector, wishes, engine)
+            prepared, refused = _prepare(cluster, workload, selector, wishes, engine, writes=writes)
         for one in prepared:
             _warn(one, writes=writes)
         if folder is not None:
@@ -218,21 +219,30 @@ def _wishes(flags: dict[str, Any]) -> Wishes:
 
 
 def _prepare(
-    cluster: Cluster, words: tuple[str, ...], selector: str, wishes: Wishes, engine: str
+    cluster: Cluster, words: tuple[str, ...], selector: str, wishes: Wishes, engine: str, *, writes: bool
 ) -> tuple[list[Prepared], int]:
     """What is planned for each workload, and how many of those selected were refused, each with its sentence."""
     from kubectl_llmhpa.cli.main import printable
-    from kubectl_llmhpa.plan import enabling
+    from kubectl_llmhpa.plan import enabling, pinning
     from kubectl_llmhpa.plan.once import Once
+    from kubectl_llmhpa.plan.permitted import Permitted
     from kubectl_llmhpa.workloads import resolve
 
-    reader = Once(cluster)
+    def say(text: str) -> None:
+        click.echo(printable(text), err=True)
+
+    def prepare(target: Workload) -> Prepared:
+        if writes:
+            pinning.recover(cluster, target, say)
+        return enabling.prepare(reader, target, wishes, engine)
+
+    reader = Once(Permitted(cluster))
     if words:
-        return [enabling.prepare(reader, resolve(reader, words, cluster.namespace), wishes, engine)], 0
+        return [prepare(resolve(reader, words, cluster.namespace))], 0
     prepared, refused = [], 0
-    for target in enabling.selected(reader, selector, lambda text: click.echo(printable(text), err=True)):
+    for target in enabling.selected(reader, selector, say):
         try:
-            prepared.append(enabling.prepare(reader, target, wishes, engine))
+            prepared.append(prepare(target))
         except LlmHpaError as error:
             refused += 1
             click.echo(f"error: {target.reference}: {printable(str(error))}", err=True)

@@ -67,7 +67,7 @@ def scaler_of(reader: Reader, hpa: Json) -> tuple[Resource, Json]:
     for owner in metadata.get("ownerReferences") or ():
         if owner["kind"] == SCALED_OBJECTS.kind:
             return SCALED_OBJECTS, reader.get(SCALED_OBJECTS.path(metadata["namespace"], owner["name"]))
-    return HPAS, hpa
+    return HPAS, reader.get(HPAS.path(metadata["namespace"], metadata["name"]))
 
 
 def pin(writer: Writer, workload: Workload, hpa: Json, replicas: int) -> None:
@@ -100,27 +100,33 @@ def release(writer: Writer, workload: Workload) -> str:
     return f"{held.resource.full_name}/{held.before['metadata']['name']} may go from {low} to {high} again"
 
 
-def tidy(writer: Writer, workload: Workload, say: Say) -> None:
-    """Remove what a killed benchmark left: its Job, and limits that it held.
+def recover(writer: Writer, workload: Workload, say: Say) -> None:
+    """Give back what a killed benchmark holds, so that no plan is made from the limits that it set.
 
     Raises LlmHpaError where a benchmark still runs that holds the replicas.
     """
+    if left(writer, workload) is None:
+        return
+    busy = remove_orphans(writer, workload, say)
+    if busy:
+        raise LlmHpaError(
+            f"change the autoscaling of {workload.reference}", f"a benchmark holds its replicas (job/{busy})",
+            f"wait for it, or remove it: kubectl -n {workload.namespace} delete job {busy}",
+        )  # fmt: skip
+    say(f"undone what a benchmark left: {release(writer, workload)}")
+
+
+def remove_orphans(writer: Writer, workload: Workload, say: Say) -> str:
+    """Remove the Jobs of benchmarks that were killed on this machine; the name of one that may run, else empty."""
     busy = ""
     for job in running(writer, workload):
         name = job["metadata"]["name"]
         if _alive((job["metadata"].get("annotations") or {}).get(CLIENT_ANNOTATION, "")):
             busy = name
-            continue
-        writer.delete(JOBS, workload.namespace, name)
-        say(f"removed job/{name} of a benchmark that was killed")
-    if busy and left(writer, workload) is not None:
-        raise LlmHpaError(
-            f"change the autoscaling of {workload.reference}", f"a benchmark holds its replicas (job/{busy})",
-            f"wait for it, or remove it: kubectl -n {workload.namespace} delete job {busy}",
-        )  # fmt: skip
-    given_back = "" if busy else release(writer, workload)
-    if given_back:
-        say(f"undone what a benchmark left: {given_back}")
+        else:
+            writer.delete(JOBS, workload.namespace, name)
+            say(f"removed job/{name} of a benchmark that was killed")
+    return busy
 
 
 def running(reader: Reader, workload: Workload) -> list[Json]:
