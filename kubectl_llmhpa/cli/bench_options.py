@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from kubectl_llmhpa.bench.sizing.model import Slo
-from kubectl_llmhpa.cli.value_types import Duration, Url
+from kubectl_llmhpa.cli.value_types import Duration, OutputFile, Url
 from kubectl_llmhpa.errors import LlmHpaError
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -138,9 +138,9 @@ def result_options(command: _Command) -> _Command:
     return _with(command, (
         click.option("--apply", is_flag=True, help="Write the measured targets, as enable does, after showing them"),
         click.option("-y", "--yes", is_flag=True, help="Load what serves already, and write, without asking"),
-        click.option("--save", type=click.Path(dir_okay=False), metavar="FILE", help="Write the document (JSON)"),
-        click.option("--html", type=click.Path(dir_okay=False), metavar="FILE", help="Write a page"),
-        click.option("--markdown", type=click.Path(dir_okay=False), metavar="FILE", help="Write Markdown"),
+        click.option("--save", type=OutputFile(), metavar="FILE", help="Write the document (JSON)"),
+        click.option("--html", type=OutputFile(), metavar="FILE", help="Write a page"),
+        click.option("--markdown", type=OutputFile(), metavar="FILE", help="Write Markdown"),
         click.option("--keep", is_flag=True, help="Leave the Job in the cluster when done"),
         click.option("-o", "--output", type=click.Choice(["json", "yaml"]), help="Output format of the report"),
     ))  # fmt: skip
