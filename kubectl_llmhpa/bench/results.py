@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,16 @@ from kubectl_llmhpa.bench.sizing.model import Latency, Point
 LATENCIES = ("ttft", "tpot", "itl", "e2e")
 _FIGURES = ("mean", "p50", "p90", "p95", "p99")
 _NO_REASONS = "not completed (the generator gives no reasons)"
+#: What a generator says in its last lines, and what it means.
+_SAID = (
+    (
+        re.compile(
+            r"valid model identifier|load tokenizer|couldn't connect to 'http|OfflineMode|LocalEntryNotFound"
+        ),
+        "the generator found no tokenizer",
+    ),
+    (re.compile(r"Failed to infer device type"), "the generator wants a GPU"),
+)
 #: Of the requests that ended, or of an open loop's arrivals: with more lost the figures are not the load's.
 _LOST = 0.05
 
@@ -67,7 +78,9 @@ class Result:
     def invalid(self) -> str:
         """Why the figures must not be used; empty when they may be."""
         if self.done == 0:
-            return "no request succeeded"
+            return "no request succeeded" + next(
+                (f": {why}" for said, why in _SAID if said.search(self.tail)), ""
+            )
         if self.lost:
             each = "; ".join(f"client {index}: {why}" for index, why in self.lost.items())
             return f"{len(self.lost)} of {self.clients} clients left no result ({each})"

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kubectl_llmhpa.bench import following, results
-from kubectl_llmhpa.bench.pod import vllm_serve
+from kubectl_llmhpa.bench import results
 
 # The fields of vLLM's own result files that are read here; the new one leaves arrays in.
 OLD = {
@@ -77,51 +74,60 @@ def test_counts_decide(done: int, failed: int, limited: bool, invalid: str) -> N
     assert results.of_builtin(facts).invalid == invalid
 
 
-def test_the_flags_are_those_that_the_generators_parser_has() -> None:
-    settings = {"base_url": "http://s:80", "model": "tiny", "tokenizer": "/models/Q", "num_prompts": 400,
-                "concurrency": 20, "input_tokens": 1500, "output_tokens": 100, "seed": 7}  # fmt: skip
-    old = vllm_serve.arguments(
-        settings, {"--base-url", "--endpoint-type", "--random-range-ratio", "--ignore-eos"}
-    )
-    assert old == [
-        "--endpoint-type",
-        "openai",
-        "--base-url",
-        "http://s:80",
-        "--random-range-ratio",
-        "0.0",
-        "--ignore-eos",
-    ]
-    common = vllm_serve.arguments(settings, None)
-    assert "--endpoint-type" not in common
-    assert "--ready-check-timeout-sec" not in common
-    assert common[common.index("--tokenizer") + 1] == "/models/Q"
-    assert common[common.index("--served-model-name") + 1] == "tiny"
+# One line of SGLang's output file, as 0.4.9 and as a later version writes it.
+SGLANG = {
+    "backend": "sglang-oai", "request_rate": "inf", "duration": 80.0, "completed": 396, "request_throughput": 4.95,
+    "output_throughput": 495.0, "total_input_tokens": 594000, "total_output_tokens": 39600,
+    "mean_ttft_ms": 210.0, "median_ttft_ms": 200.0, "p99_ttft_ms": 500.0, "mean_e2e_latency_ms": 4000.0,
+    "median_e2e_latency_ms": 3900.0, "p99_e2e_latency_ms": 5100.0, "concurrency": 19.8,
+}  # fmt: skip
+SGLANG_NEW = {**SGLANG, "p95_ttft_ms": 400.0, "request_goodput": 4.5, "slo_attainment": 0.9}
 
 
-def test_the_driver_follows_a_generator_and_reports_its_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = tmp_path / "result.json"
-    script = f"""
-import sys, time
-for done in (0, 1, 2):
-    sys.stderr.write(f"\\r {{done}}/2 [00:00<00:00]"); sys.stderr.flush(); time.sleep(0.6)
-print("\\nwarning: x")
-open({str(file)!r}, "w").write('{{"completed": 2, "num_prompts": 2, "latencies": [1, 2]}}')
-"""
-    monkeypatch.setattr(vllm_serve, "RESULT", str(file))
-    codes = (f"raise SystemExit({vllm_serve.NOT_HERE})", script)
-    forms = [(str(number), [sys.executable, "-c", code]) for number, code in enumerate(codes)]
-    monkeypatch.setattr(vllm_serve, "forms", lambda path, settings: forms)
-    out = tmp_path / "out"
-    with out.open("w") as stream:
-        vllm_serve.Driver("s.json", {"num_prompts": 2, "concurrency": 1}, stream).run()
-    facts = following.parse(out.read_text())
-    assert [fact["n"] for fact in facts] == list(range(1, len(facts) + 1))
-    assert "start" in [fact["kind"] for fact in facts]
-    assert facts[-1]["kind"] == "summary"
-    assert facts[-1]["done"] == 2
-    assert facts[-1]["result"] == {"completed": 2, "num_prompts": 2}
-    assert facts[-1]["generator"] == "1"
-    assert "warning: x" in facts[-1]["tail"]
+@pytest.mark.parametrize(("found", "p95", "good"), [(SGLANG, None, None), (SGLANG_NEW, 400.0, 360)])
+def test_sglangs_result(found: dict[str, Any], p95: float | None, good: int | None) -> None:
+    result = results.of("sglang", summary(found, num_prompts=400))
+    assert (result.sent, result.done, result.failures, result.good) == (400, 396, 4, good)
+    assert (result.latencies["ttft"]["p95"], result.latencies["e2e"]["p99"]) == (p95, 5100.0)
+    assert result.concurrency == 19.8
+    assert result.invalid == ""
+
+
+def test_a_generator_without_a_tokenizer_says_so() -> None:
+    tail = "OSError: /models/Q is not a local folder and is not a valid model identifier listed on the hub"
+    result = results.of("vllm", summary(None, done=0, tail=tail, exit_code=1))
+    assert result.invalid == "no request succeeded: the generator found no tokenizer"
+
+
+def test_a_point_has_seconds_and_says_why_it_must_not_be_used() -> None:
+    facts = {"kind": "point", "asked_concurrency": 20, "seed": 3, "complete": True, "slo": {"ttft_s": 1}}
+    good = results.point("vllm", {**facts, "result": {**NEW, "request_goodput": 4.0}}, 2)
+    assert (good.concurrency, good.pods, good.seed, good.good, good.goodput) == (20, 2, 3, 320, 4.0)
+    assert (good.ttft.p50, good.e2e.p99, good.itl.p50, good.invalid) == (0.2, 5.1, None, "")
+    assert good.per_pod == 10
+    uncounted = results.point("vllm", {**facts, "result": NEW}, 1)
+    assert uncounted.invalid == "the generator does not count the requests that kept the SLO"
+    without_slo = results.point("vllm", {**facts, "slo": None, "result": NEW}, 1)
+    assert (without_slo.good, without_slo.invalid) == (396, "")
+    cut = results.point("vllm", {**facts, "complete": False, "result": None}, 1)
+    assert cut.invalid == "the load ended before the point was over: no request succeeded"
+
+
+@pytest.mark.parametrize(
+    ("facts", "invalid"),
+    [
+        ({"ended": "gave up"}, "the engine stopped answering"),
+        ({"ended": "signal"}, "the load was ended from outside"),
+        (
+            {"ended": "time", "arrivals": 100, "late": 6},
+            "the client was the limit: 6 of 100 requests were sent late",
+        ),
+        (
+            {"ended": "time", "arrivals": 100, "shed": 6},
+            "6 of 100 requests were not sent: too many were in flight",
+        ),
+        ({"ended": "time", "arrivals": 100, "late": 5, "shed": 5}, ""),
+    ],
+)
+def test_why_a_load_was_not_the_one_that_was_asked_for(facts: dict[str, Any], invalid: str) -> None:
+    assert results.of("builtin", {"done": 90, "sent": 94, **facts}).invalid == invalid
