@@ -131,11 +131,10 @@ def _frame(chart: Chart, width: int, height: int) -> _Frame:
     places = [place for line in chart.lines for place, _ in line.points]
     places += [rule.at for rule in chart.rules if rule.vertical]
     x0, x1 = chart.x_range or (min(0.0, *places, 0.0), max([*places, 1.0]))
-    widest = max(len(_text(step)) for step in steps)
-    below = _BOTTOM + (16 if chart.ticks else 0)
-    return _Frame(
-        widest * _CHAR + 10, width - _RIGHT, _TOP, height - below, x0, max(x1, x0 + 1e-9), steps[-1]
-    )
+    left = max(_LEFT, max(len(_text(step)) for step in steps) * _CHAR + 10)
+    top = _TOP + _ROW * sum(1 for rule in chart.rules if rule.vertical)
+    below = _BOTTOM + (_TICKS if chart.ticks else 0)
+    return _Frame(left, width - _RIGHT, top, height - below, x0, max(x1, x0 + 1e-9), steps[-1])
 
 
 def _rows(height: int) -> int:

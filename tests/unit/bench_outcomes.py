@@ -171,7 +171,7 @@ def swept() -> Outcome:
     done = sum(point.done for point in found.points)
     result = results.of_builtin({"sent": done, "done": done, "duration_s": 342.0, "request_rate": 7.84,
                                  "output_token_rate": 376.0, "mode": "completions with token ids"})  # fmt: skip
-    options = Options(input_tokens=96, output_tokens=48)
+    options = Options(input_tokens=96, output_tokens=48, slo=SLO)
     return Outcome(
         plan=plan(Load(24, "as asked", False), options), result=result, entries=[], shares=[], started=STARTED,
         first_rescale_s=None, hpa=None, ready=1, mode="sweep", sweep=found, sizing=sizing(), cold_start=COLD_START,
@@ -210,7 +210,7 @@ def proved() -> Outcome:
             observed.append(Rung(round(one.at - STARTED, 1), one.desired))
     return Outcome(
         plan=plan(Load(IN_FLIGHT, "8 seats x 1 replica + 3.8 x waiting target 5", True),
-                  Options(input_tokens=96, output_tokens=48, duration_s=LOAD_S), hpa(1, most=4), 1),
+                  Options(input_tokens=96, output_tokens=48, slo=SLO, duration_s=LOAD_S), hpa(1, most=4), 1),
         result=result, entries=entries,
         shares=[PodShare("vllm-0", 1420, 0.46), PodShare("vllm-1", 910, 0.29), PodShare("vllm-2", 780, 0.25)],
         started=STARTED, first_rescale_s=rescale, hpa=timeline.now, ready=loop.ready, mode="prove",
@@ -303,4 +303,20 @@ def without_seats(outcome: Outcome) -> Outcome:
     return replace(outcome, plan=replace(outcome.plan, sight=replace(sight, facts=facts)))
 
 
-ALL: Sequence[Outcome] = (plain(), swept(), proved(), without_seats(plain(first=None)))
+EVIL = "<script>alert(1)</script><img src=http://evil.example/x>&\x1b[31m|`*_"
+
+
+def hostile() -> Outcome:
+    """A run in whose names, events and answers somebody has put markup, and names of many letters."""
+    outcome = proved()
+    entries = [Entry(one.at, one.kind, f"{EVIL} {one.text}") for one in outcome.entries]
+    shares = [PodShare("vllm-" + "x" * 200, 1, 1.0), PodShare(EVIL, 0, 0.0)]
+    found = replace(outcome.plan, model=Model(EVIL, ""), endpoint=Endpoint("http://" + "y" * 200, EVIL))
+    result = replace(outcome.result, examples={EVIL: EVIL}, failed={EVIL: 2}, mode=EVIL, tail=EVIL)
+    return replace(
+        outcome, plan=found, result=result, entries=entries, shares=shares, notes=[EVIL, "z" * 300],
+        proof=replace(outcome.proof, problems=(EVIL,)) if outcome.proof else None,
+    )  # fmt: skip
+
+
+ALL: Sequence[Outcome] = (plain(), swept(), proved(), without_seats(plain(first=None)), hostile())

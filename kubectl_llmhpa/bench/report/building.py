@@ -9,10 +9,10 @@ from itertools import pairwise
 
 from kubectl_llmhpa import __version__
 from kubectl_llmhpa.api import Json
-from kubectl_llmhpa.bench.outcome import Moment, Outcome
+from kubectl_llmhpa.bench.outcome import Outcome
 from kubectl_llmhpa.bench.preparing import Plan
 from kubectl_llmhpa.bench.report.model import Asked, Engine, Event, Method, Report, Scaler, Scaling, Usage
-from kubectl_llmhpa.bench.report.verdict import verdict
+from kubectl_llmhpa.bench.report.verdict import asked_slo, attainment, verdict
 from kubectl_llmhpa.engines import commands
 from kubectl_llmhpa.workloads import gpu_requests
 
@@ -47,7 +47,7 @@ def of_outcome(outcome: Outcome) -> Report:
         method=method_of(plan, outcome),
         load=asked(plan),
         result=outcome.result,
-        attainment=attainment(outcome.moments),
+        attainment=attainment(outcome),
         sweep=outcome.sweep,
         sizing=outcome.sizing,
         hpa=_scaler(outcome),
@@ -65,17 +65,6 @@ def of_outcome(outcome: Outcome) -> Report:
         notes=(*plan.load.notes, *outcome.notes, *_caveats(outcome)),
         verdict=verdict(outcome),
     )
-
-
-def attainment(moments: Sequence[Moment]) -> float | None:
-    """The share of the requests that kept the SLO over all moments; None where none of them tells."""
-    kept = finished = 0.0
-    for before, moment in pairwise((None, *moments)):
-        assert moment is not None
-        count = moment.finished * (moment.seconds - (before.seconds if before else 0.0))
-        if moment.attainment is not None and count > 0:
-            kept, finished = kept + moment.attainment * count, finished + count
-    return round(kept / finished, 4) if finished else None
 
 
 def usage(scaling: Sequence[Scaling], accelerators: int) -> Usage | None:
@@ -157,7 +146,9 @@ def flags(container: Json) -> tuple[str, ...]:
 def asked(plan: Plan) -> Asked:
     """The load of a run."""
     return Asked(
-        concurrency=plan.load.concurrency,
+        concurrency=None if plan.load.rate is not None else plan.load.concurrency,
+        rate=plan.load.rate,
+        stages=plan.options.stages,
         reason=plan.load.reason,
         must_rescale=plan.load.must_rescale,
         duration_seconds=None if plan.options.num_prompts else plan.options.duration_s,
@@ -171,16 +162,24 @@ def method_of(plan: Plan, outcome: Outcome | None = None) -> Method:
     seeds = [point.seed for point in sweep.points] if sweep else [int(plan.run.settings["seed"])]
     return Method(
         tool=outcome.result.tool if outcome else plan.options.tool,
-        clients=1,
-        loop="closed",
+        clients=plan.options.clients,
+        loop="closed" if plan.load.rate is None else "open",
         input_tokens=plan.options.input_tokens,
         output_tokens=plan.options.output_tokens,
         seeds=tuple(dict.fromkeys(seeds)),
-        slo=sweep.slo if sweep else None,
-        replicas="left to the HPA" if plan.hpa is not None else "as they were",
+        slo=asked_slo(plan),
+        replicas=_replicas(plan),
         ready=plan.replicas,
         how=outcome.result.mode if outcome else "",
     )
+
+
+def _replicas(plan: Plan) -> str:
+    if plan.pins is not None:
+        return f"held at {plan.pins}"
+    if plan.only:
+        return f"one pod alone: {plan.only}"
+    return "left to the HPA" if plan.hpa is not None else "as they were"
 
 
 def _scaler(outcome: Outcome) -> Scaler | None:

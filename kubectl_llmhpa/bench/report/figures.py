@@ -119,21 +119,22 @@ def over_time(report: Report) -> list[Figure]:
 def _load(report: Report, span: tuple[float, float]) -> Iterator[Figure]:
     if not report.moments:
         return
-    lines = [
-        Line(
-            "in flight, by the client",
-            _thin([(one.seconds, one.in_flight) for one in report.moments]),
-            1,
-            area=True,
+    band, told = _loaded(report), f"{words.load_line(report.load, report.method)}."
+    if report.load.rate is not None:
+        rates = (
+            Line("asked for", _thin([(one.seconds, one.want) for one in report.moments]), 5, dashed=True),
+            Line("sent", _thin([(one.seconds, one.arrivals) for one in report.moments]), 1),
+            Line("finished", _thin([(one.seconds, one.finished) for one in report.moments]), 3),
         )
-    ]
+        yield Figure(Chart("Load", _SECONDS, "requests/s", rates, band=band, x_range=span), told)
+    in_flight = [(one.seconds, float(one.in_flight)) for one in report.moments]
+    lines = [Line("in flight, by the client", _thin(in_flight), 1, area=True)]
     if any(one.waiting is not None for one in report.samples):
         waiting = [(one.seconds, one.waiting) for one in report.samples]
         lines.append(Line("waiting, by the engines", _thin(waiting), 2))
-    yield Figure(
-        Chart("Load", _SECONDS, "requests", lines, band=_loaded(report), x_range=span),
-        f"{words.load_line(report.load, report.method)}.",
-    )
+    title = "Requests in flight" if report.load.rate is not None else "Load"
+    caption = "What the load made of that." if report.load.rate is not None else told
+    yield Figure(Chart(title, _SECONDS, "requests", lines, band=band, x_range=span), caption)
 
 
 def _metrics(report: Report, span: tuple[float, float]) -> Iterator[Figure]:
@@ -158,7 +159,7 @@ def _replicas(report: Report, span: tuple[float, float]) -> Iterator[Figure]:
     rungs = report.proof.predicted if report.proof else ()
     seen: tuple[tuple[str, int, list[tuple[float, float | None]]], ...] = (
         ("ready", 1, [(one.seconds, one.ready) for one in report.scaling]),
-        ("there", 6, [(one.seconds, one.current) for one in report.scaling]),
+        ("current", 6, [(one.seconds, one.current) for one in report.scaling]),
         ("desired", 2, [(one.seconds, one.desired) for one in report.scaling]),
         ("predicted, at the latest", 5, [(rung.seconds, rung.replicas) for rung in rungs]),
     )
@@ -192,6 +193,8 @@ def _service(report: Report, span: tuple[float, float]) -> Iterator[Figure]:
         chart = Chart("TTFT", _SECONDS, "ms", (Line("median of 10 s", _thin(ttft), 2),), rules,
                       band=_loaded(report), x_range=span)  # fmt: skip
         yield Figure(chart, "What users saw meanwhile.")
+    if report.method.slo is None:
+        return
     kept = [(one.seconds, None if one.attainment is None else one.attainment * 100) for one in report.moments]
     if any(value is not None for _, value in kept):
         rules = (Rule(slo.share * 100, f"wanted {words.percent(slo.share)}"),)

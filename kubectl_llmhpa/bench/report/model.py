@@ -56,9 +56,15 @@ class Method:
 
 @dataclass(frozen=True)
 class Asked:
-    """The load that was asked for; `must_rescale` when the HPA had to move under it."""
+    """The load that was asked for; `must_rescale` when the HPA had to move under it.
 
-    concurrency: int
+    A closed loop holds `concurrency` requests in flight. An open one has at most `rate` requests a second, by stages of
+    so many seconds from one rate to another.
+    """
+
+    concurrency: int | None
+    rate: float | None
+    stages: tuple[tuple[float, float, float], ...]
     reason: str
     must_rescale: bool
     duration_seconds: float | None

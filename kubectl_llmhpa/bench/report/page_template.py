@@ -20,23 +20,23 @@ PAGE = """<!DOCTYPE html>
 } }
 * { box-sizing: border-box }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 15px/1.5 system-ui, "Segoe UI", sans-serif }
-main { max-width: 1180px; margin: 0 auto; padding: 2.2rem 1.4rem 3rem }
-h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .25rem; overflow-wrap: anywhere }
+main { max-width: 1180px; margin: 0 auto; padding: 2.2rem 1.4rem 3rem; overflow-wrap: anywhere }
+h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .25rem }
 h2 { font-size: 1.2rem; margin: 2.6rem 0 .9rem; padding-bottom: .35rem; border-bottom: 1px solid var(--line) }
 h3 { font-size: 1rem; margin: 1.8rem 0 .5rem }
 p { margin: .3rem 0 }
 .soft, figcaption p, .tile small { color: var(--soft) }
 .verdict { border-left: 4px solid var(--tone); background: var(--panel); padding: .8rem 1.1rem; margin: 1.2rem 0;
-  border-radius: 0 8px 8px 0; overflow-wrap: anywhere }
+  border-radius: 0 8px 8px 0 }
 .verdict b { color: var(--tone); margin-right: .4rem }
 .good { --tone: var(--good) } .bad { --tone: var(--bad) } .unsure { --tone: var(--unsure) }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(165px, 1fr)); gap: .8rem }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(140px, 1fr)); gap: .8rem }
 .tile { background: var(--panel); border: 1px solid var(--line); border-radius: 8px; padding: .7rem .9rem }
 .tile span { display: block; font-size: .8rem; font-weight: 600; color: var(--soft) }
 .tile strong { display: block; font-size: 1.6rem; line-height: 1.3; font-variant-numeric: tabular-nums }
 .tile small { display: block; line-height: 1.35 }
 .pair { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 1.8rem 2.2rem }
-figure { margin: 0 0 1.4rem; break-inside: avoid }
+figure { margin: 1.6rem 0 0; break-inside: avoid }
 .pair figure { margin: 0 }
 figcaption b { font-size: 1rem }
 figcaption p { font-size: .87rem; margin: 0 0 .2rem }
@@ -49,14 +49,13 @@ figcaption p { font-size: .87rem; margin: 0 0 .2rem }
 .c1 { --c: var(--c1) } .c2 { --c: var(--c2) } .c3 { --c: var(--c3) }
 .c4 { --c: var(--c4) } .c5 { --c: var(--c5) } .c6 { --c: var(--c6) }
 .limit { --c: var(--limit) } .target { --c: var(--target) } .mark { --c: var(--mark) }
-.scroll { overflow-x: auto }
+.scroll { overflow-x: auto; overflow-wrap: normal }
 table { border-collapse: collapse; font-size: .87rem }
 th, td { text-align: left; vertical-align: top; padding: .38rem 1.2rem .38rem 0; border-bottom: 1px solid var(--line) }
 th { color: var(--soft); font-weight: 600; vertical-align: bottom }
 td.figure, th.figure { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums }
-table.facts { width: 100% }
+table.facts { width: 100%; table-layout: fixed }
 table.facts th { width: 8.5rem; vertical-align: top }
-table.facts td { overflow-wrap: anywhere }
 .parts { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 0 2.2rem; grid-auto-flow: dense }
 .parts .full { grid-column: 1 / -1 }
 .step { display: grid; grid-template-columns: 11.5rem 1fr 8.5rem; gap: .15rem .9rem; align-items: center;
@@ -163,6 +162,7 @@ footer { margin-top: 2.6rem; padding-top: .8rem; border-top: 1px solid var(--lin
 <h2>How it scaled</h2>
 {% if lag %}
 <h3>From load to relief</h3>
+<p class="soft">Each bar ends when what it names was there.</p>
 {% for step in lag %}
 <div class="step"><span>{{ step.what }}</span>
 <div class="bar"><i style="margin-left: {{ step.left }}%; width: {{ step.width }}%"></i></div>

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from kubectl_llmhpa.bench.outcome import Outcome
+from kubectl_llmhpa.bench.preparing import Plan
 from kubectl_llmhpa.bench.report.model import Verdict
+from kubectl_llmhpa.bench.report.words import percent
 from kubectl_llmhpa.bench.results import Result
+from kubectl_llmhpa.bench.sizing.model import Slo
 from kubectl_llmhpa.errors import ExitCode
 
 
@@ -24,11 +27,39 @@ def verdict(outcome: Outcome) -> Verdict:
     if outcome.plan.hpa is not None and outcome.plan.load.must_rescale and outcome.first_rescale_s is None:
         state = "" if outcome.hpa is None else f"; HPA is {outcome.hpa.state}: {outcome.hpa.why}"
         return _said(ExitCode.NO_RESCALE, f"no rescale within {result.duration_s:.0f} s of load{state}")
+    kept, slo = attainment(outcome), outcome.plan.options.slo
+    if kept is not None and kept < slo.share:
+        return _said(
+            ExitCode.SLO_NOT_MET,
+            f"SLO not met: {percent(kept)} of the requests kept it, {percent(slo.share)} should have",
+        )
     if outcome.first_rescale_s is not None:
         proved = "proved: " if outcome.proof is not None else ""
         seconds = f"{outcome.first_rescale_s:.1f} s"
         return _said(ExitCode.OK, f"{proved}first rescale {seconds} after the load began{_reason(outcome)}")
     return _said(ExitCode.OK, "measured")
+
+
+def asked_slo(plan: Plan) -> Slo | None:
+    """The SLO that was asked for; None where it limits nothing."""
+    slo = plan.options.slo
+    return slo if any(limit is not None for limit in (slo.ttft, slo.tpot, slo.e2e)) else None
+
+
+def attainment(outcome: Outcome) -> float | None:
+    """The share of the requests that kept the SLO, over the run or else over its moments; None where none tells."""
+    result = outcome.result
+    if asked_slo(outcome.plan) is None:
+        return None
+    if result.good is not None and result.done:
+        return round(result.good / result.done, 4)
+    kept = finished = since = 0.0
+    for moment in outcome.moments:
+        count = moment.finished * (moment.seconds - since)
+        since = moment.seconds
+        if moment.attainment is not None and count > 0:
+            kept, finished = kept + moment.attainment * count, finished + count
+    return round(kept / finished, 4) if finished else None
 
 
 def _of_sweep(outcome: Outcome) -> Verdict:

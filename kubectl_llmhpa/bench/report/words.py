@@ -27,10 +27,13 @@ def engine_line(engine: Engine, model: str) -> str:
 def load_line(load: Asked, method: Method) -> str:
     """`27 requests in flight for 180 s (1.5 x running target 9 x 2 replicas); 256 tokens in, 128 out`."""
     shape = f"{method.input_tokens} tokens in, {method.output_tokens} out"
+    if load.rate is not None:
+        seconds = sum(stage[0] for stage in load.stages)
+        return f"at most {load.rate:g} requests/s for {seconds:.0f} s ({load.reason}); {shape}"
     if load.num_prompts:
         return f"{load.num_prompts} requests, {load.concurrency} in flight ({load.reason}); {shape}"
-    seconds = f"for {load.duration_seconds:.0f} s " if load.duration_seconds is not None else ""
-    return f"{load.concurrency} requests in flight {seconds}({load.reason}); {shape}"
+    held = f"for {load.duration_seconds:.0f} s " if load.duration_seconds is not None else ""
+    return f"{load.concurrency} requests in flight {held}({load.reason}); {shape}"
 
 
 def client_line(result: Result) -> str:
