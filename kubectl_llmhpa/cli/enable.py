@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kubectl_llmhpa.cli.connection import connect, connection_options
+from kubectl_llmhpa.cli.from_bench import check, from_bench_options, measured
 from kubectl_llmhpa.cli.value_types import (
     Duration,
     EngineName,
@@ -23,6 +24,8 @@ from kubectl_llmhpa.cli.workload_argument import workload_argument
 from kubectl_llmhpa.errors import ExitCode, LlmHpaError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from kubectl_llmhpa.kube import Cluster, Connection
     from kubectl_llmhpa.plan.enabling import Prepared
     from kubectl_llmhpa.plan.wishes import Wishes
@@ -58,6 +61,7 @@ SCRAPERS = ("auto", "prometheus-operator", "arms", "google", "victoriametrics", 
     "--signal", "signals", type=SignalTarget(), multiple=True,
     help="Own target per pod instead of the policy's, for example running=4; may be repeated",
 )  # fmt: skip
+@from_bench_options
 @click.option("--scale-down-window", type=Duration(), help="How long a lower load must last (default 5m)")
 @click.option("--scale-down", type=click.Choice(["enabled", "disabled"]), help="Whether replicas may go down")
 @click.option(
@@ -143,6 +147,8 @@ def enable(
     engine: str,
     warm: bool,
     folder: str | None,
+    from_bench: Path | None,
+    trust_bench: bool,
     **flags: Any,
 ) -> int:
     """Scale an LLM workload from its engine's own metrics.
@@ -170,10 +176,17 @@ def enable(
         raise click.UsageError("name one workload (TYPE/NAME), or select several with -l")
     if selector and flags["name"]:
         raise click.UsageError("--name and -l exclude each other: several HPAs cannot have one name")
+    if selector and from_bench:
+        raise click.UsageError("--from-bench and -l exclude each other: it was measured on one workload")
     wishes = _wishes({**flags, "exporting": folder is not None})
+    report = None
+    if from_bench is not None:
+        wishes, report = measured(from_bench, wishes)
     writes = dry_run == "none" and not show_diff and folder is None
     with connect(connection, read_only=not writes and dry_run != "server") as cluster:
         prepared, refused = _prepare(cluster, workload, selector, wishes, engine, writes=writes)
+        if report is not None and from_bench is not None and not trust_bench:
+            check(from_bench, report, prepared[0])
         if warm and writes:
             for one in prepared:
                 if one.sight.facts.armed:

@@ -182,6 +182,7 @@ def _policy(
         sight.facts,
         preset=wishes.preset or ("anticipate" if ahead else "load"),
         targets=wishes.targets or None,
+        origins=wishes.origins,
         scale_down_window=300 if wishes.scale_down_window is None else wishes.scale_down_window,
         scale_down=wishes.scale_down is not False,
         external=external,

@@ -19,6 +19,8 @@ class Wishes:
     max_replicas: int | None = None
     preset: str | None = None
     targets: Mapping[str, Decimal] = field(default_factory=dict)
+    origins: Mapping[str, str] = field(default_factory=dict)
+    """Where each of the targets comes from, where that is not the command line."""
     scrape: str = "auto"
     scrape_interval: str | None = None
     scale_down_window: int | None = None

@@ -22,6 +22,7 @@ def decide(
     *,
     preset: str = "load",
     targets: Mapping[str, Decimal] | None = None,
+    origins: Mapping[str, str] | None = None,
     scale_down_window: int = 300,
     scale_down: bool = True,
     external: bool = False,
@@ -29,10 +30,11 @@ def decide(
 ) -> Policy:
     """The policy for one engine.
 
-    `targets` (signal -> target per pod) replaces the preset's list as a whole. `external`: the numbers reach the HPA
-    as External metrics, which also serve rates, a forecast, and a latency as a guard beside a load. `start_up`: seconds
-    from a replica that is asked for to a ready pod, None: not known. Raises LlmHpaError, with the
-    reason, for an unknown preset or signal, for a signal that has no live series, and for a target that cannot work.
+    `targets` (signal -> target per pod) replaces the preset's list as a whole; `origins` says where each comes from, if
+    not from the command line, and such a one is left out where the engine exposes nothing for it. `external`: the
+    numbers reach the HPA as External metrics, which also serve rates, a forecast, and a latency as a guard beside a
+    load. `start_up`: seconds from a replica that is asked for to a ready pod, None: not known. Raises LlmHpaError, with
+    the reason, for an unknown preset or signal, for one that has no live series, and for a target that cannot work.
     """
     _per_pod(facts)
     shape = behavior(scale_down_window, scale_down=scale_down)
@@ -42,10 +44,17 @@ def decide(
             f"no series of {facts.engine} seen ({facts.evidence}): its newest metric names are assumed"
         )
     if targets:
-        chosen = tuple(_own(facts, signal, value, external) for signal, value in targets.items())
+        origins = origins or {}
+        absent = [signal for signal in targets if signal in origins and signal not in facts.signals]
+        reasons += [f"{signal} is left out: the engine exposes no series for it" for signal in absent]
+        chosen = tuple(
+            _own(facts, signal, value, external, origins.get(signal, "given on the command line"))
+            for signal, value in targets.items()
+            if signal not in absent
+        )
         if all(SIGNALS[one.signal] is Kind.LATENCY for one in chosen):
             raise LlmHpaError(
-                f"--signal {chosen[0].signal}",
+                f"--signal {next(iter(targets))}",
                 "a latency does not say how many pods are needed: it can only guard a target for the load",
                 "add one, for example --signal running=4",
             )
@@ -85,7 +94,7 @@ def _per_pod(facts: EngineFacts) -> None:
         )
 
 
-def _own(facts: EngineFacts, signal: str, value: Decimal, external: bool) -> Target:
+def _own(facts: EngineFacts, signal: str, value: Decimal, external: bool, origin: str) -> Target:
     attempted = f"--signal {signal}={value}"
     kind = SIGNALS.get(signal)
     if kind is None:
@@ -124,7 +133,7 @@ def _own(facts: EngineFacts, signal: str, value: Decimal, external: bool) -> Tar
         raise LlmHpaError(attempted, "metrics have a resolution of 0.001")
     if signal == "running":
         _reachable(facts, attempted, value)
-    return Target(signal, source.api_name, value, "given on the command line")
+    return Target(signal, source.api_name, value, origin)
 
 
 def _reachable(facts: EngineFacts, attempted: str, value: Decimal) -> None:
