@@ -90,14 +90,19 @@ def models(text: str) -> Any:
     return Pods({"/api/v1/namespaces/llm/pods/vllm-0:8000/proxy/v1/models": text})
 
 
-LISTED = '{"object":"list","data":[{"id":"tiny","root":"/models/Q"},{"id":"lora"}]}'
+LISTED = (
+    '{"object":"list","data":[{"id":"tiny","root":"/models/Q"},{"id":"alias","root":"/models/Q"},'
+    '{"id":"lora","root":"/loras/a","parent":"tiny"}]}'
+)
 
 
 @pytest.mark.parametrize(
     ("reader", "command", "wanted", "model"),
     [
         (models(LISTED), [], "", target.Model("tiny", "/models/Q")),
-        (models(LISTED), [], "lora", target.Model("lora", "")),
+        (models(LISTED), [], "lora", target.Model("lora", "/models/Q", "tiny")),
+        (models(LISTED), [], "alias", target.Model("alias", "/models/Q")),
+        (models(LISTED), [], "on-demand", target.Model("on-demand", "")),
         (models('{"data":[{"id":"tiny"}]}'), ["vllm", "serve", "/m"], "", target.Model("tiny", "/m")),
         (Pods({}), ["vllm", "serve", "/m"], "", target.Model("/m", "/m")),
         (Pods({}), ["x", "--model=/m", "--served-model-name", "t"], "", target.Model("t", "/m")),
@@ -108,10 +113,22 @@ def test_the_models_name(reader: Any, command: list[str], wanted: str, model: ta
     assert target.model(reader, OWN[0], 8000, {"command": command}, wanted=wanted) == model
 
 
-@pytest.mark.parametrize("reader", [Pods({}), models("<html>"), models('{"data":[]}')])
+TWO = '{"data":[{"id":"a","root":"/a"},{"id":"b","root":"/b"}]}'
+
+
+@pytest.mark.parametrize("reader", [Pods({}), models("<html>"), models('{"data":[]}'), models(TWO)])
 def test_without_a_name_it_asks_for_one(reader: Any) -> None:
     with pytest.raises(LlmHpaError, match="--model"):
         target.model(reader, OWN[0], 8000, {})
+
+
+def test_a_pod_with_another_model_is_refused_and_named() -> None:
+    answers = {f"/api/v1/namespaces/llm/pods/vllm-{number}:8000/proxy/v1/models": LISTED for number in (0, 1)}
+    reader: Any = Pods(answers)
+    assert target.model(reader, OWN[0], 8000, {}, wanted="lora", own=OWN).name == "lora"
+    answers["/api/v1/namespaces/llm/pods/vllm-1:8000/proxy/v1/models"] = '{"data":[{"id":"big"}]}'
+    with pytest.raises(LlmHpaError, match="pod vllm-1 serves big and not tiny"):
+        target.model(reader, OWN[0], 8000, {}, own=OWN)
 
 
 @pytest.mark.parametrize(

@@ -182,7 +182,7 @@ class Driver:
                     break
             line = dict(
                 self._counts(facts), point=self.points, asked_concurrency=point["concurrency"], seed=seed,
-                slo=self.settings.get("slo"), complete=not self.stopped,
+                slo=bool(goodput(self.settings.get("slo"))), complete=not self.stopped,
             )  # fmt: skip
             self.points += 1
             facts.update(line)
