@@ -34,8 +34,8 @@ class Ask:
 class Load:
     """How much, why, and whether the HPA must rescale under it. `notes` are caveats for the user.
 
-    A closed loop holds `concurrency` requests in flight (a sweep: at most). An open one has `rate`: the most requests
-    per second that come, however many are in flight.
+    A closed loop holds `concurrency` requests in flight (a sweep, `rising`, begins with fewer). An open one has `rate`:
+    the most requests per second that come, however many are in flight.
     """
 
     concurrency: int
@@ -43,13 +43,14 @@ class Load:
     must_rescale: bool
     notes: tuple[str, ...] = ()
     rate: float | None = None
+    rising: bool = False
 
     @property
     def text(self) -> str:
         """`27 requests in flight`, `at most 12 requests per second`."""
         if self.rate is not None:
             return f"at most {self.rate:g} requests per second"
-        return f"{_count(self.concurrency, 'request')} in flight"
+        return f"{'up to ' if self.rising else ''}{_count(self.concurrency, 'request')} in flight"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from kubectl_llmhpa import engines, quantities
 from kubectl_llmhpa import hpa as autoscaler
 from kubectl_llmhpa.api import HPAS, Json, Reader
 from kubectl_llmhpa.bench import job, load, target, traffic
-from kubectl_llmhpa.bench.sizing.model import Slo
+from kubectl_llmhpa.bench.sizing.model import Conditions, Slo
 from kubectl_llmhpa.bench.sizing.prove import Prediction
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.plan import pinning
@@ -86,7 +86,7 @@ class Work:
     """What a mode wants done: where the load goes and how much, the generator's own settings, and how long at most.
 
     `only` is the one pod that is loaded and read (empty: all), `pins` the replicas to hold meanwhile, `prediction` what
-    the HPA must do under it and `origins` where the numbers of that come from.
+    the HPA must do under it and `origins` where the numbers of that come from, `conditions` what a sweep is judged by.
     """
 
     endpoint: target.Endpoint
@@ -97,6 +97,7 @@ class Work:
     pins: int | None = None
     prediction: Prediction | None = None
     origins: Mapping[str, str] = field(default_factory=dict)
+    conditions: Conditions | None = None
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,7 @@ class Plan:
     pins: int | None = None
     prediction: Prediction | None = None
     origins: Mapping[str, str] = field(default_factory=dict)
+    conditions: Conditions | None = None
 
     @property
     def max_replicas(self) -> int | None:
@@ -139,10 +141,12 @@ def look(reader: Reader, workload: Workload, options: Options, mode: Callable[[R
     hpas = reader.get(HPAS.path(workload.namespace)).get("items") or []
     hpa = next((each for each in hpas if workload.is_target_of(each["spec"]["scaleTargetRef"])), None)
     own = tuple(pods(reader, workload))
-    model = target.model(reader, sight.pod, sight.port, sight.container, wanted=options.model)
+    model = target.model(reader, sight.pod, sight.port, sight.container, wanted=options.model, own=own)
     scene = Scene(workload, sight, hpa, own, model, options)
     work = mode(reader, scene)
     chosen = work.load
+    if work.prediction is not None:
+        options = replace(options, duration_s=work.seconds)
     if hpa is not None:
         state = autoscaler.view(hpa, ready=len(ready_pods(own)))
         if not state.healthy:
@@ -150,7 +154,7 @@ def look(reader: Reader, workload: Workload, options: Options, mode: Callable[[R
     return Plan(
         workload, sight, hpa, work.endpoint, model, chosen, work.pins or scene.ready, options, _run(scene, work),
         traffic.look(reader, workload, sight), work.only, work.pins, work.prediction,
-        work.origins,
+        work.origins, work.conditions,
     )  # fmt: skip
 
 
@@ -190,7 +194,7 @@ def refuse_second_run(reader: Reader, workload: Workload) -> None:
 def _run(scene: Scene, work: Work) -> job.Run:
     options, workload, word = scene.options, scene.workload, secrets.token_hex(3)
     settings: dict[str, Any] = {
-        "base_url": work.endpoint.url, "model": scene.model.name, "seed": seed_of(options),
+        "base_url": work.endpoint.url, "host": work.endpoint.host, "model": scene.model.name, "seed": seed_of(options),
         "input_tokens": options.input_tokens, "output_tokens": options.output_tokens,
         "slo": slo_settings(options.slo), "request_timeout_s": 300, "drain_s": _DRAIN_S,
         **work.settings,

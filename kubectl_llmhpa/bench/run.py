@@ -13,7 +13,7 @@ from kubectl_llmhpa.api import CONFIG_MAPS, JOBS, PODS, Json, Writer
 from kubectl_llmhpa.bench import job, results, sampling, starts
 from kubectl_llmhpa.bench.following import Follower
 from kubectl_llmhpa.bench.interrupts import interruptible, uninterrupted
-from kubectl_llmhpa.bench.outcome import Moment, Outcome
+from kubectl_llmhpa.bench.outcome import Moment, Outcome, Sample
 from kubectl_llmhpa.bench.preparing import Plan, asks_of
 from kubectl_llmhpa.bench.results import Result
 from kubectl_llmhpa.bench.sampling import Sampler
@@ -30,7 +30,10 @@ _TOLERANCE = 0.1
 
 @dataclass(frozen=True)
 class Progress:
-    """How it goes, about once a second. Seconds count from the start of the load, or of a sweep's point."""
+    """How it goes, about once a second. Seconds count from the start of the load, or of a sweep's point.
+
+    `phase` is what is done after the load; `points` are a sweep's point lines so far.
+    """
 
     plan: Plan
     seconds: float
@@ -46,9 +49,10 @@ class Progress:
     started: float
     entries: tuple[Entry, ...]
     shares: tuple[PodShare, ...]
-    sample: sampling.Look | None = None
+    sample: Sample | None = None
     points: tuple[Json, ...] = ()
     rate: float | None = None
+    phase: str = ""
 
 
 class Observer(Protocol):
@@ -317,14 +321,15 @@ def _above(plan: Plan) -> Callable[[str, float], bool]:
     return lambda name, value: name in targets and value > (1 + _TOLERANCE) * targets[name]
 
 
-def progress(plan: Plan, recording: Recording, fact: Json) -> Progress:
+def progress(plan: Plan, recording: Recording, fact: Json, phase: str = "") -> Progress:
     """How it goes by a tick and all that is watched."""
     timeline, looks = recording.timeline, recording.sampler.looks
     return Progress(
-        plan=plan, seconds=float(fact["t"]), want=fact["want"], in_flight=int(fact["in_flight"]),
-        sent=int(fact["sent"]), done=int(fact["done"]), failed=dict(fact["failed"]), tokens=int(fact["tokens"]),
-        ttft_ms=fact["ttft_ms"], hpa=timeline.now, ready=timeline.ready, started=recording.started,
-        entries=tuple(timeline.entries), shares=tuple(recording.sampler.shares.shares()),
-        sample=looks[-1] if looks else None, points=tuple(point for _, point in recording.points),
-        rate=fact.get("rate"),
+        plan=plan, seconds=time.time() - recording.started if phase else float(fact["t"]), want=fact["want"],
+        in_flight=int(fact["in_flight"]), sent=int(fact["sent"]), done=int(fact["done"]), failed=dict(fact["failed"]),
+        tokens=int(fact["tokens"]), ttft_ms=fact["ttft_ms"], hpa=timeline.now, ready=timeline.ready,
+        started=recording.started, entries=tuple(timeline.entries),
+        shares=tuple(recording.sampler.shares.shares()),
+        sample=sampling.samples(looks[-1:], recording.started)[0] if looks else None,
+        points=tuple(point for _, point in recording.points), rate=fact.get("rate"), phase=phase,
     )  # fmt: skip

@@ -135,7 +135,8 @@ def cold_start(starts: Sequence[PodStart]) -> ColdStart | None:
         at = getattr(slowest, name)
         parts[name] = None if at is None else round(max(0.0, at - last), 2)
         last = last if at is None else max(last, at)
-    return ColdStart(**parts, total=round(last - slowest.created, 2), pods=len(ready))
+    total = None if slowest.first_token is None else round(slowest.first_token - slowest.created, 2)
+    return ColdStart(**parts, total=total, pods=len(ready))
 
 
 def lag(

@@ -6,12 +6,14 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TextIO
 
+from kubectl_llmhpa.bench import results
 from kubectl_llmhpa.bench.report import building, words
 from kubectl_llmhpa.output.terminal import escape, live
 
 if TYPE_CHECKING:
     from rich.live import Live
 
+    from kubectl_llmhpa.api import Json
     from kubectl_llmhpa.bench.preparing import Plan
     from kubectl_llmhpa.bench.run import Observer, Progress
 
@@ -27,10 +29,11 @@ def choose(stream: TextIO, env: Mapping[str, str]) -> Observer:
 def intro(plan: Plan) -> list[str]:
     """What is going to happen, before it does."""
     engine = words.engine_line(building.engine_of(plan), plan.model.name)
-    load = words.load_line(building.asked(plan), building.method_of(plan))
+    options = plan.options
     lines = [
         f"benchmark of {plan.workload.reference} in namespace {plan.workload.namespace}: {engine}",
-        f"through {plan.endpoint.url} ({plan.endpoint.what}): {load}",
+        f"through {plan.endpoint.url} ({plan.endpoint.what}): {plan.load.text} ({plan.load.reason}); "
+        f"{options.input_tokens} tokens in, {options.output_tokens} out",
     ]
     if plan.hpa is None:
         lines.append("no HPA scales it: throughput and latency are measured, no rescale will come")
@@ -41,10 +44,12 @@ def intro(plan: Plan) -> list[str]:
 def status_line(progress: Progress) -> str:
     """Everything on one line, the autoscaler first."""
     parts = [f"+{progress.seconds:.0f}s"]
-    if progress.hpa is not None:
+    if progress.phase:
+        parts.append(progress.phase)
+    if progress.hpa is not None and not progress.plan.only:
         parts += words.signals(progress.hpa.metrics)
         parts.append(f"replicas {words.replicas(progress.hpa, progress.ready)}")
-    parts.append(f"{progress.in_flight}/{progress.want} in flight, {progress.done} done, {_failed(progress)}")
+    parts += [_in_flight(progress), f"{progress.done} done", _failed(progress)]
     if progress.ttft_ms is not None:
         parts.append(f"TTFT {progress.ttft_ms:.0f} ms")
     return escape("  ".join(parts))
@@ -52,34 +57,69 @@ def status_line(progress: Progress) -> str:
 
 def block(progress: Progress) -> list[str]:
     """The lines of the live view."""
-    plan = progress.plan
-    total = plan.options.num_prompts
-    share = progress.done / total if total else progress.seconds / plan.options.duration_s
+    share, goal = how_far(progress)
     filled = int(_BAR * max(0.0, min(1.0, share)))
     bar = "█" * filled + "░" * (_BAR - filled)
-    goal = (
-        f"{progress.done} of {total}"
-        if total
-        else f"{progress.seconds:.0f} s of {plan.options.duration_s:.0f} s"
-    )
     ttft = "-" if progress.ttft_ms is None else f"{progress.ttft_ms:.0f} ms"
     lines = [
         f"load      {bar} {goal}",
-        f"requests  {progress.in_flight} of {progress.want} in flight, {progress.done} done, {_failed(progress)}, "
-        f"TTFT {ttft}",
+        f"requests  {_in_flight(progress)}, {progress.done} done, {_failed(progress)}, TTFT {ttft}",
     ]
+    if progress.sample is not None:
+        running, waiting = (
+            words.number(value, 1) for value in (progress.sample.running, progress.sample.waiting)
+        )
+        lines.append(f"engines   {running} running, {waiting} waiting on {progress.sample.pods} ready pods")
     if progress.hpa is not None:
         lines.append(f"signal    {', '.join(words.signals(progress.hpa.metrics))}")
         lines.append(
             f"replicas  {words.replicas(progress.hpa, progress.ready)}  {progress.hpa.state}: {progress.hpa.why}"
         )
-    if progress.shares:
+    if progress.shares and not progress.plan.only:
         shares = "  ".join(f"{each.pod} {each.share * 100:.0f}%" for each in progress.shares[:8])
         lines.append(
             f"pods      {shares}"
             + (f"  and {len(progress.shares) - 8} more" if len(progress.shares) > 8 else "")
         )
     return [escape(line) for line in lines]
+
+
+def how_far(progress: Progress) -> tuple[float, str]:
+    """The share of the run that is over, and the same in words."""
+    options, settings = progress.plan.options, progress.plan.run.settings
+    if progress.phase:
+        return 1.0, progress.phase
+    if options.num_prompts:
+        return progress.done / options.num_prompts, f"{progress.done} of {options.num_prompts}"
+    listed = settings.get("points")
+    if listed or settings.get("adaptive"):
+        number = len(progress.points)
+        least = options.duration_s
+        within = f"point {number + 1}" + (f" of {len(listed)}" if listed else "")
+        share = number / len(listed) if listed else min(1.0, progress.seconds / least)
+        return share, f"{within}: {progress.want:g} in flight, {progress.seconds:.0f} s"
+    seconds = sum(stage[0] for stage in settings.get("rates") or settings["stages"])
+    return progress.seconds / seconds, f"{progress.seconds:.0f} s of {seconds:.0f} s"
+
+
+def point_line(fact: Json) -> str:
+    """A point of a sweep when it is over."""
+    point = results.point("builtin", fact, 1) if "histograms" in fact else None
+    if point is None:
+        return escape(f"point {fact.get('asked_concurrency')} in flight is over")
+    kept = f", {words.percent(point.good / point.done)} kept the SLO" if point.done else ""
+    ttft = "-" if point.ttft.p95 is None else words.duration(point.ttft.p95)
+    return escape(
+        f"{point.concurrency} in flight: {point.throughput:.2f} requests/s, TTFT p95 {ttft}{kept}"
+        + (f" (not valid: {point.invalid})" if point.invalid else "")
+    )
+
+
+def _in_flight(progress: Progress) -> str:
+    """`12/16 in flight`; of an open loop the rate too."""
+    if progress.rate is not None:
+        return f"{progress.in_flight} in flight at {progress.rate:g}/s"
+    return f"{progress.in_flight}/{progress.want:g} in flight"
 
 
 def _failed(progress: Progress) -> str:
@@ -94,7 +134,7 @@ class LineView:
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
         self._told = ""
-        self._entries = 0
+        self._entries = self._points = 0
         self._next = 0.0
 
     def say(self, line: str) -> None:
@@ -111,15 +151,21 @@ class LineView:
             self.say(escape(text))
 
     def progress(self, progress: Progress) -> None:
-        for entry in progress.entries[self._entries :]:
-            self.say(f"{words.stamp(entry.at - progress.started):>7}  {escape(entry.text)}")
-        self._entries = len(progress.entries)
+        self._news(progress)
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + LINE_EVERY_S
             self.say(status_line(progress))
 
     def finishing(self, text: str) -> None:
         self.say(escape(text))
+
+    def _news(self, progress: Progress) -> None:
+        """What happened since the last time, each a line that stays."""
+        for entry in progress.entries[self._entries :]:
+            self.say(f"{words.stamp(entry.at - progress.started):>7}  {escape(entry.text)}")
+        for fact in progress.points[self._points :]:
+            self.say(point_line(fact))
+        self._entries, self._points = len(progress.entries), len(progress.points)
 
 
 class LiveView(LineView):
@@ -141,9 +187,7 @@ class LiveView(LineView):
         self._show([escape(text)])
 
     def progress(self, progress: Progress) -> None:
-        for entry in progress.entries[self._entries :]:
-            self.say(f"{words.stamp(entry.at - progress.started):>7}  {escape(entry.text)}")
-        self._entries = len(progress.entries)
+        self._news(progress)
         self._show(block(progress))
 
     def finishing(self, text: str) -> None:

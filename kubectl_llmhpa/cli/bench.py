@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kubectl_llmhpa.cli import bench_apply
 from kubectl_llmhpa.cli import bench_options as given
 from kubectl_llmhpa.cli.connection import connect, connection_options
 from kubectl_llmhpa.cli.workload_argument import workload_argument
@@ -80,6 +81,8 @@ def bench(connection: Connection, workload: tuple[str, ...], **flags: Any) -> in
         outcome: Outcome = chosen.execute(cluster, plan, view.choose(sys.stderr, os.environ))
         report = of_outcome(outcome)
         _tell(report, flags)
+        if flags["apply"]:
+            bench_apply.apply(cluster, target, report, yes=flags["yes"])
     return report.verdict.exit_code
 
 
@@ -165,6 +168,8 @@ def _tell(report: Report, flags: dict[str, Any]) -> None:
 
     if flags["save"]:
         _write(flags["save"], documents.dump(reports.document(report), "json"))
+    if flags["html"]:
+        _write(flags["html"], reports.page(report))
     if flags["markdown"]:
         _write(flags["markdown"], reports.markdown(report) + "\n")
     if flags["output"]:

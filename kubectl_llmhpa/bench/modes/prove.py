@@ -99,7 +99,7 @@ class _ScaleIn:
                 if fact["kind"] == "tick":
                     self.last = fact
             if self.last:
-                self.view.progress(run.progress(self.plan, recording, self.last))
+                self.view.progress(run.progress(self.plan, recording, self.last, "scale-in"))
             if (
                 timeline.desired is not None
                 and timeline.desired <= goal

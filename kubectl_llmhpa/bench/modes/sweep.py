@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from kubectl_llmhpa.api import Json, Reader, Writer
-from kubectl_llmhpa.bench import results, run, sampling, target
+from kubectl_llmhpa.bench import results, run, sampling, target, timing
 from kubectl_llmhpa.bench.load import Load
 from kubectl_llmhpa.bench.outcome import Outcome
 from kubectl_llmhpa.bench.pod import adaptive
@@ -20,10 +20,11 @@ from kubectl_llmhpa.bench.run import Recording
 from kubectl_llmhpa.bench.sampling import Look
 from kubectl_llmhpa.bench.sizing import validity
 from kubectl_llmhpa.bench.sizing.judge import judge
-from kubectl_llmhpa.bench.sizing.model import Conditions, Point, Slo, Sweep
+from kubectl_llmhpa.bench.sizing.model import ColdStart, Conditions, Point, Slo, Sweep
 from kubectl_llmhpa.engines import exposition, vllm
 from kubectl_llmhpa.errors import LlmHpaError
-from kubectl_llmhpa.workloads import is_ready, ready_pods
+from kubectl_llmhpa.workloads import is_ready, pods, ready_pods
+from kubectl_llmhpa.workloads.pods import start_times
 
 #: After so many points in a row that mostly miss the SLO, or one in which more than so many requests fail, it ends.
 _STOP = {"misses": 0.5, "points": 2, "failures": 0.05}
@@ -34,12 +35,12 @@ _EDGE_S = 1.0
 def work(reader: Reader, scene: Scene) -> Work:
     """See `Work`."""
     options = scene.options
-    pods = options.replicas or 1
+    count = options.replicas or 1
     endpoint, only = _endpoint(reader, scene)
-    listed = _points(scene, pods)
+    listed = _points(scene, count)
     settings: dict[str, Any] = {"stop": _STOP, "points": listed}
     if not options.points and options.tool == "builtin":
-        settings = {"adaptive": _plan(scene, pods)}
+        settings = {"adaptive": _plan(scene, count)}
     most = max(point["concurrency"] for point in listed)
     reason = f"points {', '.join(str(point['concurrency']) for point in listed)}" if options.points else (
         f"points chosen by what is measured, from {scene.seats or 'unknown'} seats"
@@ -49,33 +50,39 @@ def work(reader: Reader, scene: Scene) -> Work:
         f"the load goes to pod {only} alone; the HPA goes on, and may scale up by it",
     )  # fmt: skip
     pins = options.replicas if scene.hpa is not None else None
-    return Work(endpoint, Load(most, reason, False, notes), settings, seconds, only, pins)
+    chosen = Load(most, reason, False, notes, rising=True)
+    return Work(endpoint, chosen, settings, seconds, only, pins, conditions=_conditions(reader, scene))
 
 
 def execute(cluster: Writer, plan: Plan, view: run.Observer) -> Outcome:
     """Sweeps; what is said of the numbers follows from `sizing`."""
+    before = start_times(pods(cluster, plan.workload))
     recording = run.record(cluster, plan, view)
     told = run.outcome(plan, recording, mode="sweep")
     if not recording.points:
         return told
+    cold = told.cold_start
+    if cold is None and before:
+        cold = ColdStart(ready=before[-1], pods=len(before))
     rules = validity.Rules(seconds=min(validity.Rules.seconds, plan.options.duration_s))
-    sweep = validity.checked(sweep_of(plan, recording), rules)
-    return replace(told, sweep=sweep, sizing=judge(sweep, _conditions(plan)))
+    sweep = validity.checked(replace(sweep_of(plan, recording), cold_start=cold), rules)
+    return replace(told, sweep=sweep, sizing=judge(sweep, plan.conditions))
 
 
-def _conditions(plan: Plan) -> Conditions:
+def _conditions(reader: Reader, scene: Scene) -> Conditions:
     """The signals that the HPA uses come first: for them a target is to be found at any rate."""
-    usual = Conditions()
-    used = [ask.signal for ask in asks_of(plan.hpa) if ask.signal]
-    return replace(usual, signals=tuple(dict.fromkeys((*used, *usual.signals))))
+    usual, (times, _) = Conditions(), timing.of(reader, scene)
+    used = [ask.signal for ask in asks_of(scene.hpa) if ask.signal]
+    signals = tuple(dict.fromkeys((*used, *usual.signals)))
+    return replace(usual, signals=signals, scrape=times.scrape, sync=times.sync)
 
 
 def sweep_of(plan: Plan, recording: Recording) -> Sweep:
     """The points with what the engines said while each lasted."""
     facts, options = plan.sight.facts, plan.options
-    pods = options.replicas or 1
+    count = options.replicas or 1
     looks = recording.sampler.looks
-    points = [_point(plan, fact, pods, during(looks, at, fact)) for at, fact in recording.points]
+    points = [_point(plan, fact, count, during(looks, at, fact)) for at, fact in recording.points]
     stopped = str((recording.summary or {}).get("stopped", ""))
     if recording.fault is not None:
         stopped = recording.fault.problem
@@ -101,8 +108,8 @@ def during(looks: list[Look], came: float, fact: Json) -> list[Look]:
     return [look for look in looks if came - seconds + edge <= look.at <= came - edge]
 
 
-def _point(plan: Plan, fact: Json, pods: int, looks: list[Look]) -> Point:
-    point = results.point(plan.options.tool, fact, pods)
+def _point(plan: Plan, fact: Json, count: int, looks: list[Look]) -> Point:
+    point = results.point(plan.options.tool, fact, count)
     return replace(
         point,
         running=sampling.gauge(looks, "running"),
@@ -138,19 +145,19 @@ def _endpoint(reader: Reader, scene: Scene) -> tuple[target.Endpoint, str]:
     return target.Endpoint(f"{sight.scheme}://{host}:{sight.port}", f"pod/{name} alone"), name
 
 
-def _plan(scene: Scene, pods: int) -> dict[str, Any]:
+def _plan(scene: Scene, count: int) -> dict[str, Any]:
     """What the choice of points is made from, see `pod.adaptive`."""
     options = scene.options
     return {
-        "seats": scene.seats, "pods": pods, "share": options.slo.share if asks(options.slo) else None,
+        "seats": scene.seats, "pods": count, "share": options.slo.share if asks(options.slo) else None,
         "most": options.concurrency, "budget_s": adaptive.BUDGET_S, "min_seconds": options.duration_s,
         "seed": seed_of(options),
     }  # fmt: skip
 
 
-def _points(scene: Scene, pods: int) -> list[dict[str, Any]]:
+def _points(scene: Scene, count: int) -> list[dict[str, Any]]:
     """The points as listed, or what they are at most where they are chosen as it goes."""
-    plan = _plan(scene, pods)
+    plan = _plan(scene, count)
     if not scene.options.points:
         return adaptive.listed(plan)
     least = scene.options.duration_s
