@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from kubectl_llmhpa.bench.sizing.model import Slo
-from kubectl_llmhpa.cli.value_types import Duration, OutputFile, Url
+from kubectl_llmhpa.cli.value_types import Duration, OutputFile
 from kubectl_llmhpa.errors import LlmHpaError
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -123,7 +123,8 @@ def generator_options(command: _Command) -> _Command:
         ),
         click.option("--clients", type=click.IntRange(1, 64), default=1, show_default=True, help="Pods that make it"),
         click.option(
-            "--url", type=Url(), default="", help="Base URL to load, as pods reach it (default: the workload's Service)"
+            "--url", default="",
+            help="What to load: service/NAME, gateway/NAME or a base URL as pods reach it (default: its Service)",
         ),
         click.option("--model", default="", help="Model name to ask for (default: what the engine says)"),
         click.option("--image", default="", help="Image of the benchmark pod (default: the engine's own)"),
