@@ -76,6 +76,8 @@ def migrate(
       kubectl llm-hpa migrate sts/vllm-inference --to prometheus-adapter
     """
     from kubectl_llmhpa.plan import migrating
+    from kubectl_llmhpa.plan.once import Once
+    from kubectl_llmhpa.plan.permitted import Permitted
     from kubectl_llmhpa.plan.wishes import Wishes
     from kubectl_llmhpa.workloads import resolve
 
@@ -84,8 +86,9 @@ def migrate(
         edit_adapter={"auto": None, "yes": True, "no": False}[edit_adapter],
     )  # fmt: skip
     with connect(connection, read_only=dry_run == "client") as cluster:
-        target = resolve(cluster, workload, cluster.namespace)
-        prepared = migrating.prepare(cluster, target, to, wishes)
+        reader = Once(Permitted(cluster))
+        target = resolve(reader, workload, cluster.namespace)
+        prepared = migrating.prepare(reader, target, to, wishes)
         if migrating.arrived(prepared):
             click.echo(f"nothing to move: {target.reference} reads from {to} already", err=True)
         else:

@@ -1,7 +1,4 @@
-"""The reader of one diagnosis: nothing is asked twice, nothing without the right to, and what was refused is noted.
-
-A caller who may do everything is asked for that once; for others each right is asked for before its first request.
-"""
+"""The reader of one diagnosis: nothing is asked twice, nothing without the right to, and what was refused is noted."""
 
 from __future__ import annotations
 
@@ -20,8 +17,7 @@ class Seeing(Once):
     """Implements `api.Reader`."""
 
     def __init__(self, reader: Reader) -> None:
-        self._everything = _everything(reader)
-        super().__init__(reader if self._everything else Permitted(reader))
+        super().__init__(Permitted(reader))
         self._refused: dict[str, None] = {}
 
     @property
@@ -57,8 +53,6 @@ class Seeing(Once):
         self, verb: str, group: str, resource: str, subresource: str = "", namespace: str = "", name: str = ""
     ) -> bool:
         """See `api.Reader.may`."""
-        if self._everything:
-            return True
         allowed = super().may(verb, group, resource, subresource, namespace, name)
         if not allowed:
             self._refuse(Right(verb, group, resource, subresource, namespace))
@@ -94,13 +88,3 @@ def problem(error: LlmHpaError) -> Problem:
             error.problem, error.remedy, error.code, error.forbidden, error.reason == ApiError.BACKEND
         )
     return Problem(error.problem, error.remedy)
-
-
-def _everything(reader: Reader) -> bool:
-    """Whether the caller is an administrator (`kubectl auth can-i '*' '*'`)."""
-    try:
-        return reader.may("*", "*", "*")
-    except ApiError as error:
-        if error.unavailable:
-            raise
-        return False

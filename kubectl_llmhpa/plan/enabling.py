@@ -38,6 +38,7 @@ from kubectl_llmhpa.plan import (
 )
 from kubectl_llmhpa.plan.enable import Plan
 from kubectl_llmhpa.plan.look import Surroundings
+from kubectl_llmhpa.plan.permitted import Permitted
 from kubectl_llmhpa.plan.sight import EngineSight, engine_of
 from kubectl_llmhpa.plan.steps import Change, Step
 from kubectl_llmhpa.plan.targets import Target
@@ -131,6 +132,7 @@ class Enabling:
     ) -> None:
         """`timeout` in seconds, for all waits together; `helm` where the rules go into the values of a release."""
         self._writer = writer
+        self._reader = Permitted(writer)
         self._prepared = prepared
         self._wait = wait
         self._timeout = timeout
@@ -281,12 +283,12 @@ class Enabling:
         if one.sight.facts.armed:
             return "armed"
         if adapter is None:
-            self._hop(one, keda_hops.ready(self._writer, plan.workload, plan.scaler.name))
-            self._hop(one, keda_hops.scaling_active(self._writer, plan.workload, plan.scaler.name))
+            self._hop(one, keda_hops.ready(self._reader, plan.workload, plan.scaler.name))
+            self._hop(one, keda_hops.scaling_active(self._reader, plan.workload, plan.scaler.name))
             return "active"
-        self._hop(one, hops.metric_names(self._writer, adapter, plan.metrics))
-        self._hop(one, hops.value(self._writer, adapter, plan.workload, plan.metrics[0]))
-        self._hop(one, hops.scaling_active(self._writer, plan.workload, plan.scaler.hpa_name))
+        self._hop(one, hops.metric_names(self._reader, adapter, plan.metrics))
+        self._hop(one, hops.value(self._reader, adapter, plan.workload, plan.metrics[0]))
+        self._hop(one, hops.scaling_active(self._reader, plan.workload, plan.scaler.hpa_name))
         return "active"
 
     def _can_see(self, one: Prepared) -> bool:
@@ -304,10 +306,10 @@ class Enabling:
         every = plan.backend.backend == KEDA and plan.workload.counted_per_replica == 1
         self._hop(
             one,
-            hops.scrape_target(self._writer, plan.server, plan.workload, plan.scrape, every=every),
+            hops.scrape_target(self._reader, plan.server, plan.workload, plan.scrape, every=every),
         )
         metric = next(iter(one.sight.facts.signals.values())).metric
-        self._hop(one, hops.sample(self._writer, plan.server, plan.workload, plan.scrape, metric))
+        self._hop(one, hops.sample(self._reader, plan.server, plan.workload, plan.scrape, metric))
 
     def _hop(self, one: Prepared, hop: hops.Hop) -> None:
         hops.wait(hop, self._began, self._timeout, self._named(one))

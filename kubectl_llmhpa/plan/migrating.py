@@ -215,7 +215,7 @@ class Migrating(Enabling):
                     return HopState(False, f"Prometheus has no sample of pod {', '.join(missing[:3])}")
                 shown = []
                 for trigger in plan.scaler.object["spec"]["triggers"]:
-                    found = prometheus.query(self._writer, server, trigger["metadata"]["query"])
+                    found = prometheus.query(self._reader, server, trigger["metadata"]["query"])
                     if len(found) != 1 or not math.isfinite(found[0].value):
                         gave = f"{len(found)} elements" if len(found) != 1 else str(found[0].value)
                         need = f"the query for {trigger['name']} gives {gave}, where one number is needed"
@@ -239,9 +239,9 @@ class Migrating(Enabling):
         scrape, workload = one.plan.scrape, one.plan.workload
         metric = next(iter(one.sight.facts.signals.values())).metric
         selector = f'{{__name__="{metric}",{scrape.namespace_label}="{workload.namespace}"}}'
-        found = prometheus.query(self._writer, server, f"group by ({scrape.pod_label}) ({selector})")
+        found = prometheus.query(self._reader, server, f"group by ({scrape.pod_label}) ({selector})")
         have = {sample.labels.get(scrape.pod_label, "") for sample in found}
-        return sorted({pod["metadata"]["name"] for pod in ready_pods(pods(self._writer, workload))} - have)
+        return sorted({pod["metadata"]["name"] for pod in ready_pods(pods(self._reader, workload))} - have)
 
     def _soon(self, one: Prepared, hop: Hop) -> None:
         """For what the samples that are there have to answer."""
@@ -250,9 +250,9 @@ class Migrating(Enabling):
     def _values(self, one: Prepared) -> None:
         adapter, plan = one.around.adapter, one.plan
         assert adapter is not None, "chosen as the backend"
-        self._hop(one, hops.metric_names(self._writer, adapter, plan.metrics))
+        self._hop(one, hops.metric_names(self._reader, adapter, plan.metrics))
         for metric in plan.metrics:
-            self._hop(one, hops.value(self._writer, adapter, plan.workload, metric))
+            self._hop(one, hops.value(self._reader, adapter, plan.workload, metric))
 
     def _forget_keda(self, report: Callable[[Change], None]) -> None:
         """What KEDA needed, once the HPA reads from the adapter."""

@@ -1,7 +1,7 @@
 """A reader that makes no request which the caller may not make.
 
 A tool that is refused a thousand times fills the audit log and looks like an attack, so each right is asked for once
-(SelfSubjectAccessReview) before the first request that needs it.
+(SelfSubjectAccessReview) before the first request that needs it. Who may do everything is asked for that alone.
 """
 
 from __future__ import annotations
@@ -60,6 +60,10 @@ def needed(path: str) -> Right | None:
     )
 
 
+#: What an administrator may (`kubectl auth can-i '*' '*'`).
+EVERYTHING = Right("*", "*", "*", "", "")
+
+
 class Permitted:
     """A Reader in front of another; what is not permitted is an `ApiError` that says so, and no request."""
 
@@ -97,7 +101,10 @@ class Permitted:
         return self._has(Right(verb, group, resource, subresource, namespace, name))
 
     def account_may(self, account: str, verb: str, group: str, resource: str, namespace: str) -> bool:
-        """See `api.Reader.account_may`; the server answers for itself."""
+        """See `api.Reader.account_may`."""
+        asking = Right("create", "authorization.k8s.io", "localsubjectaccessreviews", "", namespace)
+        if not self._has(asking):
+            raise _refused(asking)
         return self._reader.account_may(account, verb, group, resource, namespace)
 
     def watch(
@@ -117,10 +124,7 @@ class Permitted:
     def refusal(self, path: str) -> ApiError | None:
         """Why a read is not permitted, None when it is."""
         right = needed(path)
-        if right is None or self._has(right):
-            return None
-        remedy = "ask an administrator for that verb on that resource"
-        return ApiError(str(replace(right, name="")), 403, "Forbidden", "not permitted to this user", remedy)
+        return None if right is None or self._has(right) else _refused(right)
 
     def _check(self, path: str) -> None:
         refusal = self.refusal(path)
@@ -130,7 +134,9 @@ class Permitted:
     def _has(self, right: Right) -> bool:
         """Whether it is given for any name, or else for this one (pods are not asked for: many, and in no role)."""
         anyone = replace(right, name="")
-        return self._known(anyone) or (bool(right.name) and right.resource != "pods" and self._known(right))
+        if self._known(EVERYTHING) or self._known(anyone):
+            return True
+        return bool(right.name) and right.resource != "pods" and self._known(right)
 
     def _known(self, right: Right) -> bool:
         with self._lock:
@@ -148,3 +154,8 @@ class Permitted:
         except ApiError:
             # a cluster that does not answer such questions refuses the read itself, if it has to
             return True
+
+
+def _refused(right: Right) -> ApiError:
+    remedy = "ask an administrator for that verb on that resource"
+    return ApiError(str(replace(right, name="")), 403, "Forbidden", "not permitted to this user", remedy)

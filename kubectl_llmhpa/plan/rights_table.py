@@ -191,8 +191,11 @@ ROWS = (
     Row(WORKLOAD, "events", "list", (STATUS, BENCH), "past rescales, and why", need=OPTIONAL),
     Row(WORKLOAD, "events", "watch", (BENCH,), "rescales as they happen", need=OPTIONAL),
     Row(WORKLOAD, TYPE, "list watch", (BENCH,), "ready replicas as they come", need=OPTIONAL),
+    Row(WORKLOAD, "pods", "watch", (BENCH,), "how long a new pod takes to start", need=OPTIONAL),
     # the benchmark's Job
     Row(WORKLOAD, "services", "list", (BENCH,), "where the load goes"),
+    Row(WORKLOAD, "gateways.gateway.networking.k8s.io", "get", (BENCH,), "where the load goes", need="--url gateway/"),
+    Row(WORKLOAD, "httproutes.gateway.networking.k8s.io", "list", (BENCH,), "where it goes on", need="--url gateway/"),
     Row(WORKLOAD, "jobs.batch", "get list create delete", (BENCH,), "the benchmark"),
     Row(WORKLOAD, "configmaps", "create delete", (BENCH,), "the benchmark's program"),
     Row(WORKLOAD, "pods/log", "get", (BENCH,), "the benchmark's figures"),

@@ -14,6 +14,7 @@ from kubectl_llmhpa.monitoring.prometheus import Server
 from kubectl_llmhpa.plan import rule_users
 from kubectl_llmhpa.plan.custom_metrics_api import CustomMetricsApi
 from kubectl_llmhpa.plan.helm_rules import HelmRules
+from kubectl_llmhpa.plan.permitted import Permitted
 from kubectl_llmhpa.plan.rule_users import Leaving
 from kubectl_llmhpa.plan.rules import AdapterRules
 from kubectl_llmhpa.plan.steps import Change, Report, Step
@@ -107,21 +108,22 @@ class Unused:
 
 def unused(writer: Writer, leaving: Leaving, say: Report, helm_release: Helm | None = None) -> Unused | None:
     """The rules of ours that may go; None, with the reason said, where no adapter can be found."""
+    reader = Permitted(writer)
     try:
-        adapter = prometheus_adapter.find(writer, even_down=True)
+        adapter = prometheus_adapter.find(reader, even_down=True)
     except ApiError:
         raise
     except LlmHpaError as error:
         say(f"the adapter's rules could not be looked at: {error}")
         return None
-    server = _server(writer, adapter)
+    server = _server(reader, adapter)
 
     def step_for(adapter: Adapter) -> AdapterRules | HelmRules:
         return _rules(
             writer, adapter, {}, expected=frozenset(), server=server, report=say, helm_release=helm_release
         )
 
-    return Unused(adapter, step_for, writer, leaving, say)
+    return Unused(adapter, step_for, reader, leaving, say)
 
 
 def _server(reader: Reader, adapter: Adapter) -> Server | None:

@@ -31,6 +31,7 @@ from kubectl_llmhpa.monitoring.prometheus_operator import ENDPOINT_KEYS, Selecti
 from kubectl_llmhpa.monitoring.scene import Scene
 from kubectl_llmhpa.plan import journal, targets
 from kubectl_llmhpa.plan.look import Surroundings
+from kubectl_llmhpa.plan.permitted import Permitted
 from kubectl_llmhpa.plan.sight import EngineSight
 from kubectl_llmhpa.plan.targets import Target
 from kubectl_llmhpa.workloads import Workload
@@ -134,7 +135,7 @@ def left_behind(reader: Reader, resource: Resource, namespace: str, name: str) -
     if resource != POD_MONITORS:
         return None
     try:
-        live = reader.get(VM_POD_SCRAPES.path(namespace, name))
+        live = Permitted(reader).get(VM_POD_SCRAPES.path(namespace, name))
     except ApiError as error:
         if error.not_found or error.forbidden:
             return None

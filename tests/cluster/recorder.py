@@ -12,7 +12,7 @@ import pytest
 from kubectl_llmhpa.api import Resource
 from kubectl_llmhpa.cli.main import cli
 from kubectl_llmhpa.errors import ApiError
-from kubectl_llmhpa.kube import Cluster
+from kubectl_llmhpa.kube import Cluster, request_log
 from kubectl_llmhpa.plan.permitted import Right, needed
 from tests.cluster.conftest import Json
 
@@ -20,6 +20,20 @@ from tests.cluster.conftest import Json
 def run(*arguments: str) -> int:
     """The exit code of a command. Raises LlmHpaError where the plugin would say one."""
     return int(cli.main(args=list(arguments), prog_name="kubectl llm-hpa", standalone_mode=False) or 0)
+
+
+@contextlib.contextmanager
+def refused() -> Iterator[list[str]]:
+    """The requests that the API server refuses for want of a right until the end of the block, a line each."""
+    lines: list[str] = []
+
+    def note(answer: request_log.Answered) -> None:
+        if answer.status in (401, 403):
+            lines.append(f"{answer.method} {answer.path}")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(request_log, "LISTENERS", [note])
+        yield lines
 
 
 @contextlib.contextmanager

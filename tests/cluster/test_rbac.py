@@ -10,13 +10,14 @@ import pytest
 
 from kubectl_llmhpa.api import (
     HPAS,
+    NODES,
     POD_MONITORS,
     SCALED_OBJECTS,
     TRIGGER_AUTHENTICATIONS,
 )
 from kubectl_llmhpa.backends.model import KEDA, PROMETHEUS_ADAPTER
 from kubectl_llmhpa.backends.prometheus_adapter import Adapter
-from kubectl_llmhpa.errors import LlmHpaError
+from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.kube import Cluster, Connection
 from kubectl_llmhpa.plan import rights, roles
 from kubectl_llmhpa.plan.permitted import Right
@@ -24,7 +25,7 @@ from kubectl_llmhpa.plan.rights_table import WORKLOAD
 from kubectl_llmhpa.plan.wishes import PARTS
 from tests.cluster import undone
 from tests.cluster.conftest import ADAPTER, Json, Kubectl, Plugin, fresh_namespace
-from tests.cluster.recorder import recording, run
+from tests.cluster.recorder import recording, refused, run
 from tests.cluster.robots import clear, robot
 from tests.cluster.stub_workload import Stub
 
@@ -305,6 +306,30 @@ def test_a_robot_moves_a_workload_there_and_back(kubectl: Kubectl, llm_hpa: Plug
             assert run("migrate", workload, *who, "--to", PROMETHEUS_ADAPTER, "--edit-adapter=yes") == 0
         assert run("disable", workload, *who) == 0
         check(namespace, used, ("migrate",), "prometheus-adapter", workload=workload)
+    finally:
+        clear(kubectl)
+
+
+@pytest.mark.cluster
+@pytest.mark.timeout(600)
+def test_nobody_asks_for_what_the_least_role_does_not_give(
+    kubectl: Kubectl, llm_hpa: Plugin, stub: Stub
+) -> None:
+    """Optional reads are left out, and not refused, from the first look to the last trace."""
+    namespace, workload = stub.namespace, stub.reference[0]
+    try:
+        user = robot(kubectl, llm_hpa, namespace, *fors(("enable", "migrate", "disable")), "--required")
+        who = ("--as", user, "-n", namespace)
+        with refused() as lines, Cluster(Connection({"as": user}, namespace), read_only=True) as cluster:
+            with pytest.raises(ApiError):
+                cluster.get(NODES.path())
+            assert lines == ["GET /api/v1/nodes"], "a request that is refused is seen"
+            lines.clear()
+            assert run("enable", workload, *ADAPTER, *who, "--max", "3") == 0
+            assert run("migrate", workload, *who, "--to", KEDA) == 0
+            assert run("migrate", workload, *who, "--to", PROMETHEUS_ADAPTER, "--edit-adapter=yes") == 0
+            assert run("disable", workload, *who) == 0
+        assert lines == []
     finally:
         clear(kubectl)
 
