@@ -36,13 +36,13 @@ class Timing(Protocol):
 @dataclass(frozen=True)
 class Corner:
     """`least`: the HPA sees the fewest requests that are possible, else plenty of them. `eager`: it looks a little more
-    often than its period. `early`: new pods take load at once, else as late as possible. `first_alone`: its first look
-    sees the load of one pod only, the others were sampled before."""
+    often than its period. `early`: new pods take load at once, else as late as possible. `first`: the share of the load
+    that its first look sees, as the samples of some pods may be from before."""
 
     least: bool
     eager: bool
     early: bool
-    first_alone: bool = False
+    first: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -68,20 +68,19 @@ def up(
     now = (timing.sample + timing.sync) if corner.least else 0.0
     window = 0 if spec.up is None else spec.up.window
     memory = arithmetic.Memory(_remembered(replicas, now, step, window))
-    ready, first = replicas, True
+    ready, share = replicas, corner.first
     waiting: list[float] = []  # when each new pod takes load
     rungs: list[Rung] = []
     patience = now + window + timing.ready + timing.sample + 4 * step + _period(spec.up)
     while now < min(_LONGEST_S, patience) and replicas < spec.max_replicas:
         fresh = [at for at in waiting if at <= now]
         ready, waiting = ready + len(fresh), [at for at in waiting if at > now]
-        seen = 1 if first and corner.first_alone else ready
         readings = [
-            _reading(metric, _total(signal, load, ready, seats, corner, seen=seen), ready)
+            _reading(metric, share * _total(signal, load, ready, seats, corner), ready)
             for metric, signal in zip(spec.metrics, signals, strict=True)
         ]
         outcome = arithmetic.sync(spec, memory, readings, _pods(ready, replicas), replicas=replicas, now=now)
-        memory, first = outcome.memory, False
+        memory, share = outcome.memory, 1.0
         if outcome.replicas > replicas:
             delay = 0.0 if corner.early else timing.ready + timing.sample
             rungs.append(Rung(now, outcome.replicas))
@@ -114,20 +113,20 @@ def down(spec: arithmetic.Spec, replicas: int, timing: Timing, *, eager: bool, l
     return rungs
 
 
-def _total(signal: str, load: int, pods: int, seats: int | None, corner: Corner, *, seen: int) -> float:
-    """What all pods together say of a signal, at least or at most, of which `seen` of `pods` have been sampled."""
+def _total(signal: str, load: int, pods: int, seats: int | None, corner: Corner) -> float:
+    """What all pods that take load together say of a signal, at least or at most."""
     if not corner.least:
         return float(_PLENTY)
     in_flight = _UNDER_WAY * load
     if signal == "in-flight":
-        return in_flight * seen / pods
+        return in_flight
     if seats is None:
         return 0.0
     if signal == "running":
         even = in_flight / pods
-        return seen * min(seats, even if pods == 1 else _EVEN * even)
+        return pods * min(seats, even if pods == 1 else _EVEN * even)
     if signal == "waiting":
-        return max(0.0, in_flight - pods * seats) * seen / pods
+        return max(0.0, in_flight - pods * seats)
     return 0.0
 
 

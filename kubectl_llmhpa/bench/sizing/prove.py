@@ -20,12 +20,8 @@ _ATTEMPTED = "prove that the HPA scales"
 #: An exact path is worth so many times the load.
 _WORTH = 2.0
 _MOST_LOAD = 100_000
-#: The least load that can be seen, in every order of events; and as much as one likes.
-_CORNERS = tuple(
-    Corner(least=least, eager=eager, early=early, first_alone=alone)
-    for least, eager, early, alone in product((True, False), (False, True), (False, True), (False, True))
-    if least or not alone
-)
+#: How much of the load a look may see that finds samples from before it, where there are several pods.
+_PARTS = tuple(part / 10 for part in range(1, 10))
 
 
 @dataclass(frozen=True)
@@ -104,17 +100,18 @@ def predict(
     """
     goal = spec.max_replicas if goal is None else goal
     _check(spec, signals, replicas=replicas, seats=seats, goal=goal)
+    corners = _corners(replicas)
     best: tuple[int, list[list[Rung]], bool] | None = None
     for load in _loads(replicas):
         if best is not None and load > _WORTH * best[0]:
             break
         paths = []
-        for corner in _CORNERS:
+        for corner in corners:
             path = up(spec, signals, corner, load=load, replicas=replicas, seats=seats, timing=timing)
             if not path or path[-1].replicas < goal:
                 break
             paths.append(_until(path, goal))
-        if len(paths) < len(_CORNERS):
+        if len(paths) < len(corners):
             continue
         exact = len({tuple(rung.replicas for rung in path) for path in paths}) == 1
         if best is None or exact:
@@ -128,7 +125,7 @@ def predict(
         )  # fmt: skip
     load, paths, exact = best
     without = up(
-        spec, signals, _CORNERS[0], load=load, replicas=replicas, seats=seats,
+        spec, signals, corners[0], load=load, replicas=replicas, seats=seats,
         timing=replace(timing, ready=math.inf),
     )  # fmt: skip
     steps = _up(paths, timing, without[-1].replicas)
@@ -175,6 +172,15 @@ def _loads(replicas: int) -> Iterator[int]:
     while load < _MOST_LOAD:
         yield load
         load += max(1, load // 50)
+
+
+def _corners(replicas: int) -> list[Corner]:
+    """The least load that can be seen, in every order of events; and as much as one likes."""
+    ways = list(product((False, True), (False, True)))
+    corners = [Corner(least, eager, early) for least in (True, False) for eager, early in ways]
+    if replicas > 1:
+        corners += [Corner(True, False, False, part) for part in _PARTS]
+    return corners
 
 
 def _until(path: Sequence[Rung], goal: int) -> list[Rung]:
