@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from kubectl_llmhpa.output import terminal
+
 #: Places of a line's colour, `c1` to `c6` in the style sheet.
 COLOURS = 6
 _FONT = 12
@@ -102,7 +104,7 @@ def svg(chart: Chart, width: int, height: int) -> str:
     """The chart, so many pixels wide and high at its natural size. All text in it is escaped."""
     frame = _frame(chart, width, height)
     parts = [
-        f'<svg class="chart" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(chart.title)}">',
+        f'<svg class="chart" viewBox="0 0 {width} {height}" role="img" aria-label="{_plain(chart.title)}">',
         *_band(chart, frame),
         *_axes(chart, frame, height),
         *(part for line in chart.lines for part in _line(line, frame)),
@@ -169,7 +171,7 @@ def _line(line: Line, frame: _Frame) -> Iterator[str]:
     if line.marks:
         for x, y in line.points:
             if y is not None:
-                hint = escape(f"{line.name}: {_text(y)} at {_text(x)}")
+                hint = _plain(f"{line.name}: {_text(y)} at {_text(x)}")
                 yield (
                     f'<circle class="dot {colour}" cx="{frame.x(x):.1f}" cy="{frame.y(y):.1f}" r="3.5">'
                     f"<title>{hint}</title></circle>"
@@ -237,13 +239,18 @@ def _ticks(chart: Chart, frame: _Frame) -> Iterator[str]:
 
 def _straight(kind: str, x1: float, x2: float, y1: float, y2: float, hint: str = "") -> str:
     ends = f'x1="{x1:.1f}" x2="{x2:.1f}" y1="{y1:.1f}" y2="{y2:.1f}"'
-    inner = f"<title>{escape(hint)}</title>" if hint else ""
+    inner = f"<title>{_plain(hint)}</title>" if hint else ""
     return f'<line class="{kind}" {ends}>{inner}</line>'
 
 
 def _words(x: float, y: float, text: str, kind: str = "", anchor: str = "start") -> str:
     named = f' class="{kind}"' if kind else ""
-    return f'<text{named} x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
+    return f'<text{named} x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{_plain(text)}</text>'
+
+
+def _plain(text: str) -> str:
+    """Text of others on the page: neither markup nor what hides or turns around."""
+    return escape(terminal.escape(text))
 
 
 def _text(value: float) -> str:

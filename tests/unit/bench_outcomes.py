@@ -6,7 +6,7 @@ small model of a closed loop, so that every figure of them fits the others.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -296,11 +296,13 @@ def rescale_event(
     }  # fmt: skip
 
 
-def without_seats(outcome: Outcome) -> Outcome:
-    """The same, of an engine that tells little."""
+def little() -> Outcome:
+    """A run of an engine that tells little, without an HPA."""
+    outcome = plain(first=None)
     sight = outcome.plan.sight
     facts = replace(sight.facts, seats=None, version=None)
-    return replace(outcome, plan=replace(outcome.plan, sight=replace(sight, facts=facts)))
+    bare = replace(outcome.plan, hpa=None, sight=replace(sight, facts=facts))
+    return replace(outcome, plan=bare, hpa=None, entries=[], shares=[])
 
 
 EVIL = "<script>alert(1)</script><img src=http://evil.example/x>&\x1b[31m|`*_"
@@ -317,6 +319,3 @@ def hostile() -> Outcome:
         outcome, plan=found, result=result, entries=entries, shares=shares, notes=[EVIL, "z" * 300],
         proof=replace(outcome.proof, problems=(EVIL,)) if outcome.proof else None,
     )  # fmt: skip
-
-
-ALL: Sequence[Outcome] = (plain(), swept(), proved(), without_seats(plain(first=None)), hostile())

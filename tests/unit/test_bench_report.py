@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from kubectl_llmhpa.bench import report
-from kubectl_llmhpa.bench.outcome import Outcome
+from kubectl_llmhpa.bench.outcome import Lag, Outcome
+from kubectl_llmhpa.bench.report import Report, building
+from kubectl_llmhpa.bench.report.model import Scaling, Usage
+from kubectl_llmhpa.bench.report.sections import lag_steps
 from kubectl_llmhpa.bench.timeline import Timeline
-from kubectl_llmhpa.errors import ExitCode
-from tests.unit.bench_outcomes import hpa, plain, rescale_event
+from kubectl_llmhpa.errors import ExitCode, LlmHpaError
+from kubectl_llmhpa.output.terminal import escape
+from tests.unit.bench_outcomes import SLO, hostile, hpa, little, plain, proved, rescale_event, swept
 
 
 def test_the_first_rescale_is_the_first_change_of_desired_and_events_add_the_reason() -> None:
@@ -67,3 +73,108 @@ def test_the_document_is_json_and_says_what_is_unknown() -> None:
     assert made["result"]["latencies"]["itl"]["p50"] is None
     assert made["timeline"] == [{"seconds": 14.2, "kind": "desired", "text": "desired replicas 1 -> 3"}]
     assert made["verdict"]["exitCode"] == 4
+
+
+OUTCOMES = {"plain": plain, "sweep": swept, "prove": proved, "little": little, "hostile": hostile}
+
+
+@pytest.fixture(params=OUTCOMES)
+def found(request: pytest.FixtureRequest) -> Report:
+    return report.of_outcome(OUTCOMES[request.param]())
+
+
+def test_a_report_read_back_is_the_same(found: Report) -> None:
+    assert report.read(json.loads(json.dumps(report.document(found))), "bench.json") == found
+
+
+def test_every_form_keeps_control_characters_out(found: Report) -> None:
+    for form in (report.text, report.markdown, report.page):
+        assert {char for char in form(found) if not char.isprintable()} <= {"\n"}
+
+
+def test_every_form_has_the_verdict_the_notes_and_the_events(found: Report) -> None:
+    for form in (report.text, report.markdown):
+        words = form(found).replace("\\", "")
+        for line in (found.verdict.text, *found.notes, *(event.text for event in found.timeline)):
+            assert escape(line).replace("\\", "") in words
+
+
+def test_markdown_of_the_cluster_stays_text() -> None:
+    made = report.markdown(report.of_outcome(hostile()))
+    assert "<script>" not in made.replace("\\<", "")
+    assert [line.count(" | ") for line in made.splitlines() if line.startswith("| \\<script")] == [3]
+
+
+@pytest.mark.parametrize(
+    ("document", "problem"),
+    [
+        ([], "it is no document of this plugin"),
+        ({"kind": "Status"}, "it is of kind Status"),
+        ({"kind": "Bench", "schemaVersion": "llm-hpa/v9"}, "its schemaVersion is llm-hpa/v9"),
+        ({"kind": "Bench", "schemaVersion": "llm-hpa/v1alpha1"}, "run is missing"),
+    ],
+)
+def test_what_is_no_report_is_told(document: Any, problem: str) -> None:
+    with pytest.raises(LlmHpaError, match=f"read x.json: {problem}"):
+        report.read(document, "x.json")
+
+
+def test_hours_count_replicas_that_are_made_and_turns_count_changes_of_direction() -> None:
+    path = (
+        (-5, 1, 1, 1),
+        (0, 1, 3, 1),
+        (10, 3, 3, 1),
+        (40, 3, 3, 3),
+        (100, 3, 2, 3),
+        (110, 2, 3, 2),
+        (3610, 3, 3, 3),
+    )
+    scaling = [Scaling(at, current, desired, ready, {}) for at, current, desired, ready in path]
+    made = building.usage(scaling, accelerators=2)
+    assert made == Usage(
+        seconds=3610, replica_hours=round((10 * 1 + 100 * 3 + 3500 * 2) / 3600, 4),
+        accelerator_hours=round((10 * 1 + 100 * 3 + 3500 * 2) * 2 / 3600, 4), most_ready=3, turns=2,
+    )  # fmt: skip
+    assert building.usage([], 1) is None
+
+
+def test_flags_without_what_is_secret() -> None:
+    container = {
+        "command": ["vllm", "serve", "m"],
+        "args": [
+            "--max-num-seqs",
+            "8",
+            "--api-key",
+            "s3",
+            "--max-model-len=4096",
+            "--enable-prefix-caching",
+            "--x",
+        ],
+    }
+    assert building.flags(container) == (
+        "--max-num-seqs 8",
+        "--max-model-len 4096",
+        "--enable-prefix-caching",
+    )
+
+
+def test_a_sweep_whose_slo_no_point_kept_has_an_exit_code_of_its_own() -> None:
+    outcome = swept()
+    assert outcome.sizing is not None
+    missed = replace(outcome.sizing, slo=replace(outcome.sizing.slo, value=None))
+    assert report.of_outcome(replace(outcome, sizing=missed)).verdict.exit_code == ExitCode.SLO_NOT_MET
+
+
+def test_a_run_that_missed_its_slo_has_an_exit_code_of_its_own() -> None:
+    made = report.of_outcome(proved())
+    assert made.attainment is not None
+    assert made.attainment < SLO.share
+    assert made.verdict.exit_code == ExitCode.SLO_NOT_MET
+    assert made.verdict.text == "SLO not met: 93.88 % of the requests kept it, 95 % should have"
+
+
+def test_steps_from_load_to_relief_leave_out_what_was_not_seen() -> None:
+    assert lag_steps(Lag(metric=9, decision=8.5, ready=40)) == (
+        ("metric above its target", 0.0, 9), ("more replicas wanted", 9, 9), ("pod ready", 9, 40),
+    )  # fmt: skip
+    assert lag_steps(Lag()) == ()

@@ -9,13 +9,17 @@ from kubectl_llmhpa.bench.report import figures, words
 from kubectl_llmhpa.bench.report.figures import Figure
 from kubectl_llmhpa.bench.report.model import Report
 from kubectl_llmhpa.bench.report.page_template import PAGE
-from kubectl_llmhpa.bench.report.section import Section
-from kubectl_llmhpa.bench.report.sections import head, lag_steps, sections
+from kubectl_llmhpa.bench.report.sections import ANSWERS, head, lag_steps, sections
 from kubectl_llmhpa.errors import ExitCode
 from kubectl_llmhpa.output import charts
+from kubectl_llmhpa.output.terminal import escape
 
 _HALF, _FULL, _NARROW = (540, 280), (1120, 210), (370, 240)
 _FIGURE = re.compile(r"[-+]?[\d.,]+( ?(%|s|ms))?|-|not seen")
+#: Sections that the page shows in a form of its own; the head has no title.
+_DRAWN = ("", "Autoscaler", "Timeline", "From load to relief")
+#: Letters from which a cell needs room to be read.
+_WORDY = 30
 #: A class of the style sheet and a word for each kind of verdict.
 _VERDICTS = {
     ExitCode.OK: ("good", "Result"),
@@ -30,8 +34,10 @@ def page(report: Report) -> str:
     from jinja2 import Environment
 
     tone, word = _VERDICTS.get(ExitCode(report.verdict.exit_code), ("unsure", "Result"))
-    template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(PAGE)
-    template.globals["figure"] = _is_figure
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=_printable)
+    template = environment.from_string(PAGE)
+    template.globals["kind"] = _kind
+    parts = list(sections(report))
     text: str = template.render(
         report=report,
         style=charts.STYLE,
@@ -44,7 +50,8 @@ def page(report: Report) -> str:
         timeline=[_drawn(figure, _FULL) for figure in figures.over_time(report)],
         lag=_lag(report),
         events=[event for event in report.timeline if event.seconds is not None],
-        sections=[one for one in sections(report) if _is_apart(one)],
+        answers=[one for one in parts if one.title in ANSWERS],
+        sections=[one for one in parts if one.title not in (*ANSWERS, *_DRAWN)],
         head=head(report),
         method=_method(report),
         stamp=words.stamp,
@@ -114,11 +121,6 @@ def _lag(report: Report) -> list[dict[str, object]]:
     ]  # fmt: skip
 
 
-def _is_apart(section: Section) -> bool:
-    """Whether a section is shown as it is: head, events and lag have a form of their own on the page."""
-    return bool(section.title) and section.title not in ("Autoscaler", "Timeline", "From load to relief")
-
-
 def _method(report: Report) -> Sequence[tuple[str, str]]:
     method, engine = report.method, report.engine
     seeds = ", ".join(map(str, method.seeds))
@@ -134,5 +136,13 @@ def _method(report: Report) -> Sequence[tuple[str, str]]:
     return [*pairs, ("Per pod", accelerators or "no accelerator")]
 
 
-def _is_figure(cell: str) -> bool:
-    return _FIGURE.fullmatch(cell.strip()) is not None
+def _printable(value: object) -> object:
+    """Text without characters that turn others around or hide them; what is markup by our own word stays as it is."""
+    return escape(value) if type(value) is str else value
+
+
+def _kind(cell: str) -> str:
+    """The class of a cell in the style sheet."""
+    if _FIGURE.fullmatch(cell.strip()):
+        return "figure"
+    return "wordy" if len(cell) > _WORDY else ""

@@ -51,9 +51,10 @@ figcaption p { font-size: .87rem; margin: 0 0 .2rem }
 .limit { --c: var(--limit) } .target { --c: var(--target) } .mark { --c: var(--mark) }
 .scroll { overflow-x: auto; overflow-wrap: normal }
 table { border-collapse: collapse; font-size: .87rem }
-th, td { text-align: left; vertical-align: top; padding: .38rem 1.2rem .38rem 0; border-bottom: 1px solid var(--line) }
+th, td { text-align: left; vertical-align: top; padding: .38rem 1rem .38rem 0; border-bottom: 1px solid var(--line) }
 th { color: var(--soft); font-weight: 600; vertical-align: bottom }
 td.figure, th.figure { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums }
+td.wordy { min-width: 15rem }
 table.facts { width: 100%; table-layout: fixed }
 table.facts th { width: 8.5rem; vertical-align: top }
 .parts { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 0 2.2rem; grid-auto-flow: dense }
@@ -69,7 +70,7 @@ ol.events b { display: inline-block; min-width: 4.6rem; font-weight: 600; font-v
 footer { margin-top: 2.6rem; padding-top: .8rem; border-top: 1px solid var(--line); color: var(--soft);
   font-size: .85rem }
 {{ style | safe }}
-@media (max-width: 760px) {
+@media screen and (max-width: 760px) {
   main { padding: 1.3rem 1rem 2rem }
   .pair { grid-template-columns: minmax(0, 1fr) }
   .wide { display: none } .narrow { display: block }
@@ -77,7 +78,7 @@ footer { margin-top: 2.6rem; padding-top: .8rem; border-top: 1px solid var(--lin
   .step { grid-template-columns: 1fr max-content }
   .step .bar { grid-column: 1 / -1; grid-row: 2 }
   .parts { grid-template-columns: minmax(0, 1fr) }
-  table.facts th { width: 6.5rem }
+  table.facts th { width: 7.2rem; padding-right: .6rem }
 }
 @media print {
   :root {
@@ -87,10 +88,10 @@ footer { margin-top: 2.6rem; padding-top: .8rem; border-top: 1px solid var(--lin
     --good: #17804a; --bad: #c22f2f; --unsure: #a15c00; --limit: #c22f2f; --target: #7a45c9; --mark: #4a535e;
     print-color-adjust: exact; -webkit-print-color-adjust: exact;
   }
-  body { font-size: 11px } main { max-width: none; padding: 0 }
+  html { font-size: 12px } body { font-size: 11px } main { max-width: none; padding: 0 }
+  .tiles { grid-template-columns: repeat(4, minmax(0, 1fr)) } .tile strong { font-size: 1.3rem }
   h2, h3 { break-after: avoid } tr, .tile, .verdict, li { break-inside: avoid }
   .scroll { overflow: visible } table { font-size: 9.5px }
-  .wide { display: block } .narrow { display: none }
 }
 </style>
 </head>
@@ -137,13 +138,13 @@ footer { margin-top: 2.6rem; padding-top: .8rem; border-top: 1px solid var(--lin
 {% if section.headers %}
 <thead><tr>
 {% for cell in section.headers %}
-<th scope="col"{% if figure(section.rows[0][loop.index0]) %} class="figure"{% endif %}>{{ cell }}</th>
+<th scope="col" class="{{ kind(section.rows[0][loop.index0]) }}">{{ cell }}</th>
 {% endfor %}
 </tr></thead>
 {% endif %}
 <tbody>
 {% for row in section.rows %}
-<tr>{% for cell in row %}<td{% if figure(cell) %} class="figure"{% endif %}>{{ cell }}</td>{% endfor %}</tr>
+<tr>{% for cell in row %}<td class="{{ kind(cell) }}">{{ cell }}</td>{% endfor %}</tr>
 {% endfor %}
 </tbody>
 </table>
@@ -158,6 +159,7 @@ footer { margin-top: 2.6rem; padding-top: .8rem; border-top: 1px solid var(--lin
 {% for one in sweep %}{{ drawn(one) }}{% endfor %}
 </div>
 {% endif %}
+{% for section in answers %}{{ told(section) }}{% endfor %}
 {% if timeline or lag or events %}
 <h2>How it scaled</h2>
 {% if lag %}

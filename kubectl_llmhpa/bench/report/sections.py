@@ -12,6 +12,8 @@ from kubectl_llmhpa.bench.results import LATENCIES
 
 _NAMES = {"ttft": "TTFT", "tpot": "TPOT", "itl": "ITL", "e2e": "latency"}
 _FIGURES = ("mean", "p50", "p90", "p95", "p99")
+#: Titles of the sections that say what a sweep means.
+ANSWERS = (sweep_sections.FINDINGS, sweep_sections.TARGETS)
 #: A ready pod with less than this share of an even split has been left out by the load balancing.
 _LEFT_OUT = 0.02
 
@@ -49,8 +51,9 @@ def head(report: Report) -> Section:
         ("Throughput", words.throughput_line(result)),
     ]
     if report.method.slo is not None and report.attainment is not None:
-        kept = f"{words.percent(report.attainment)} kept {words.slo_line(report.method.slo)}"
-        fields.append(("SLO", kept))
+        slo = report.method.slo
+        kept = f"{words.percent(report.attainment)} of the requests kept {words.limits(slo)}"
+        fields.append(("SLO", f"{kept}; wanted: {words.percent(slo.share)}"))
     lines = tuple(f"{reason}: {example}" for reason, example in result.examples.items())
     return Section(fields=tuple(fields), lines=lines)
 

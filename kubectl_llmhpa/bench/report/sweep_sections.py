@@ -17,17 +17,25 @@ from kubectl_llmhpa.bench.sizing.model import (
     Sweep,
 )
 
+#: Titles, for whoever shows them in a place of their own.
+FINDINGS, TARGETS = "What the sweep says", "Targets"
 _POINTS = (
-    "in flight per pod", "requests/s", "goodput/s", "SLO kept", "tokens/s", "TTFT p50", "TTFT p95", "TPOT p95",
-    "latency mean", "running", "waiting", "KV cache", "note",
+    "in flight", "requests/s", "goodput/s", "SLO kept", "tokens/s", "TTFT p50", "TTFT p95", "TPOT p95",
+    "latency", "running", "waiting", "KV cache",
 )  # fmt: skip
 
 
 def points(sweep: Sweep) -> Section:
-    """A row for each concurrency; latencies in ms, rates of all pods together."""
+    """A row for each concurrency; the mean latency, and what the engine says, per pod."""
     rows = tuple(_point(point) for point in sweep.points)
-    lines = tuple(filter(None, (sweep.stopped and f"stopped: {sweep.stopped}", *sweep.notes)))
-    return Section("Sweep (latencies in ms)", headers=_POINTS, rows=rows, lines=lines)
+    invalid = (
+        f"not used: {number(point.per_pod)} in flight: {point.invalid}"
+        for point in sweep.points
+        if point.invalid
+    )
+    stopped = (f"stopped: {sweep.stopped}",) if sweep.stopped else ()
+    title = "Sweep (in flight and gauges per pod, latencies in ms)"
+    return Section(title, headers=_POINTS, rows=rows, lines=(*invalid, *stopped, *sweep.notes))
 
 
 def _point(point: Point) -> tuple[str, ...]:
@@ -38,7 +46,6 @@ def _point(point: Point) -> tuple[str, ...]:
         milliseconds(point.ttft.p50), milliseconds(point.ttft.p95), milliseconds(point.tpot.p95),
         milliseconds(point.e2e.mean), _gauge(point.running, point.pods), _gauge(point.waiting, point.pods),
         percent(round(point.kv_cache.mean, 3)) if point.kv_cache else "-",
-        f"invalid: {point.invalid}" if point.invalid else "",
     )  # fmt: skip
 
 
@@ -59,13 +66,13 @@ def findings(sizing: Sizing, sweep: Sweep) -> Section:
     ]
     if sizing.start.impossible:
         fields.append(("Impossible", sizing.start.impossible))
-    return Section("What the sweep says", fields=tuple(fields), lines=sizing.notes)
+    return Section(FINDINGS, fields=tuple(fields), lines=sizing.notes)
 
 
 def targets(sizing: Sizing) -> Section:
     """What an HPA should compare each signal with, and how many replicas it needs."""
     return Section(
-        "Targets",
+        TARGETS,
         headers=("signal", "target", "role", "confidence", "formula", "inputs"),
         rows=(*map(_target, sizing.targets), *_replicas(sizing.replicas)),
     )

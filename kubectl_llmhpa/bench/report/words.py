@@ -64,9 +64,14 @@ def throughput_line(result: Result) -> str:
 
 def slo_line(slo: Slo) -> str:
     """`TTFT within 2 s and TPOT within 80 ms for 95 % of the requests`."""
-    limits = (("TTFT", slo.ttft), ("TPOT", slo.tpot), ("latency", slo.e2e))
-    asked = " and ".join(f"{name} within {duration(limit)}" for name, limit in limits if limit is not None)
-    return f"{asked or 'none'} for {percent(slo.share)} of the requests"
+    return f"{limits(slo)} for {percent(slo.share)} of the requests"
+
+
+def limits(slo: Slo) -> str:
+    """`TTFT within 2 s and TPOT within 80 ms`; `no limit` where there is none."""
+    named = (("TTFT", slo.ttft), ("TPOT", slo.tpot), ("latency", slo.e2e))
+    asked = [f"{name} within {duration(limit)}" for name, limit in named if limit is not None]
+    return " and ".join(asked) or "no limit"
 
 
 def signals(metrics: Iterable[MetricView]) -> list[str]:
