@@ -89,7 +89,8 @@ def _per_pod(facts: EngineFacts) -> None:
     if loads and not any(_PODS in source.forms for source in loads):
         raise LlmHpaError(
             f"choose targets for a {facts.form} of {facts.engine}",
-            "it counts the requests of all engines behind it, which do not become fewer per pod when it is scaled",
+            "it counts the requests of all engines behind it, which do not become fewer per pod when it is scaled; for "
+            "them its sum is no load either, since it does not tell workers of several roles or pools apart",
             "name the workload of the engines behind it",
         )
 

@@ -93,11 +93,14 @@ def test_an_engine_that_only_counts_requests_in_flight_is_scaled_by_those() -> N
         decide(replace(bare, signals=signals, seats=None))
 
 
-def test_a_frontend_is_refused_because_its_numbers_are_not_those_of_one_pod() -> None:
+@pytest.mark.parametrize("external", [False, True])
+def test_a_frontend_is_refused_because_its_numbers_are_not_those_of_one_pod(external: bool) -> None:
+    """Also where an External metric could carry them: its workers have their own."""
     plain = facts(Seats(10, "seen", True))
     outside = {name: replace(one, forms=("External AverageValue",)) for name, one in plain.signals.items()}
-    with pytest.raises(LlmHpaError, match="name the workload of the engines behind it"):
-        decide(replace(plain, signals=outside, form="frontend"))
+    with pytest.raises(LlmHpaError, match="name the workload of the engines behind it") as refused:
+        decide(replace(plain, signals=outside, form="frontend"), external=external)
+    assert "workers of several roles or pools" in str(refused.value)
 
 
 def with_in_flight(plain: EngineFacts, **changed: Any) -> EngineFacts:
