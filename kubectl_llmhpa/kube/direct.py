@@ -12,25 +12,42 @@ import ssl
 from pathlib import Path
 
 from kubectl_llmhpa import __version__
+from kubectl_llmhpa.errors import ApiError
+from kubectl_llmhpa.kube import failures
 from kubectl_llmhpa.kube.kubeconfig import Endpoint
 from kubectl_llmhpa.kube.transport import SocketTransport
 
+_REVIEWS = "/apis/authorization.k8s.io/"
 #: Of the first connection; after that it is kubectl's turn, which has more patience.
 _SECONDS = 5.0
 
 
-def transport(endpoint: Endpoint) -> SocketTransport:
+def transport(endpoint: Endpoint) -> ReadingTransport:
     """Requests to the endpoint, with one connection open. Raises OSError (also for TLS) and ValueError."""
-    connected = SocketTransport(TlsServer(endpoint), str)
+    connected = ReadingTransport(TlsServer(endpoint), str)
     connected.dial(_SECONDS)
     return connected
+
+
+class ReadingTransport(SocketTransport):
+    """Sends nothing but GET and access reviews, whatever it is asked to."""
+
+    def _request(
+        self, method: str, path: str, *, accept: str, content: bytes | None, timeout: float | None
+    ) -> bytes:
+        """See `Transport.request`."""
+        if method != "GET" and not (method == "POST" and path.startswith(_REVIEWS)):
+            raise ApiError(failures.describe(method, path), 405, "ReadOnly", "this command only reads")
+        return super()._request(method, path, accept=accept, content=content, timeout=timeout)
 
 
 class TlsServer:
     """A server behind TLS. Implements `http.Server`."""
 
+    far = True
+
     def __init__(self, endpoint: Endpoint) -> None:
-        """Raises OSError and ValueError for certificates that cannot be used."""
+        """Raises OSError and ValueError for certificates and a token's file that cannot be used."""
         self.prefix = endpoint.prefix
         self._endpoint = endpoint
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -40,6 +57,7 @@ class TlsServer:
             _present(self._context, endpoint.certificate + b"\n" + endpoint.key)
         host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
         self._headers = [f"Host: {host}:{endpoint.port}", f"User-Agent: kubectl-llm-hpa/{__version__}"]
+        self.headers()
 
     def dial(self, timeout: float | None) -> socket.socket:
         """See `http.Server.dial`."""
@@ -53,10 +71,15 @@ class TlsServer:
             raise
 
     def headers(self) -> list[str]:
-        """See `http.Server.headers`. A token's file is read each time, since tokens in files are replaced."""
+        """See `http.Server.headers`. A token's file is read each time, since tokens in files are replaced.
+
+        Raises OSError when there is none in it.
+        """
         token = self._endpoint.token
         if self._endpoint.token_file:
-            token = Path(self._endpoint.token_file).read_text(encoding="ascii").strip()
+            token = Path(self._endpoint.token_file).read_text(encoding="utf-8", errors="replace").strip()
+            if not token or not token.isprintable():
+                raise OSError(f"no token in {self._endpoint.token_file}")
         return [*self._headers, f"Authorization: Bearer {token}"] if token else self._headers
 
 

@@ -23,6 +23,8 @@ class Server(Protocol):
 
     #: The path in front of all others.
     prefix: str
+    #: Whether answers are better sent compressed.
+    far: bool
 
     def dial(self, timeout: float | None) -> socket.socket:
         """A new connection. Raises OSError."""
@@ -35,6 +37,7 @@ class UnixServer:
     """A server on a unix socket."""
 
     prefix = ""
+    far = False  # what comes over the network to `kubectl proxy` is
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -82,8 +85,13 @@ class HttpConnection:
                 one.close()
         self._socket = self._stream = None
 
-    def request(self, method: str, path: str, *, accept: str, content: bytes | None = None) -> Answer:
-        """The answer, its body still to be read. `path` is encoded already, `content` is JSON."""
+    def request(
+        self, method: str, path: str, *, accept: str, content: bytes | None = None, whole: bool = True
+    ) -> Answer:
+        """The answer, its body still to be read: `whole`, or in pieces as they come.
+
+        `path` is encoded already, `content` is JSON.
+        """
         if not path.isascii() or not path.isprintable() or " " in path:
             raise OSError("the path has characters that no path can have")
         lines = [
@@ -91,6 +99,8 @@ class HttpConnection:
             *self._server.headers(),
             f"Accept: {accept}",
         ]
+        if self._server.far and whole:
+            lines.append("Accept-Encoding: gzip")
         if content is not None:
             lines += ["Content-Type: application/json", f"Content-Length: {len(content)}"]
         if self._socket is None:
@@ -122,11 +132,19 @@ class Answer:
         return self._old or self._headers.get(b"connection", b"").lower() == b"close"
 
     def read(self) -> bytes:
-        """The whole body."""
-        return b"".join(self.pieces())
+        """The whole body, unpacked."""
+        body = b"".join(self.pieces())
+        if self._headers.get(b"content-encoding", b"").lower() != b"gzip":
+            return body
+        import zlib
+
+        try:
+            return zlib.decompress(body, wbits=31)
+        except zlib.error as error:
+            raise OSError(f"an answer that is not what it says: {error}") from error
 
     def lines(self) -> Iterator[bytes]:
-        """The lines of the body, without their ends, each as soon as it is whole."""
+        """The lines of a body that is not compressed, without their ends, each as soon as it is whole."""
         rest = b""
         for piece in self.pieces():
             *whole, rest = (rest + piece).split(b"\n")

@@ -127,7 +127,7 @@ class SocketTransport(Transport):
         try:
             began = time.monotonic()
             try:
-                answer = connection.request("GET", path, accept="application/json")
+                answer = connection.request("GET", path, accept="application/json", whole=False)
             except OSError as error:
                 raise failures.no_answer("GET", path, error) from error
             request_log.answered("GET", path, answer.status, 0, began)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import socket
 import threading
 from collections.abc import Sequence
@@ -45,8 +46,8 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "s"
 
 
-def bodied(body: bytes) -> bytes:
-    return OK + b"Content-Length: %d\r\n\r\n" % len(body) + body
+def bodied(body: bytes, more: bytes = b"") -> bytes:
+    return OK + more + b"Content-Length: %d\r\n\r\n" % len(body) + body
 
 
 def chunked(pieces: Sequence[bytes]) -> bytes:
@@ -91,6 +92,7 @@ def answer(sent: bytes) -> Answer:
         (OK + b"Connection: Close\r\nContent-Length: 1\r\n\r\nx", 200, b"x", True),
         (b"HTTP/1.0 200 OK\r\n\r\nto the end", 200, b"to the end", True),
         (OK + b"transfer-encoding: chunked\r\n\r\n1;a=b\r\nx\r\n0\r\nTrailer: y\r\n\r\n", 200, b"x", False),
+        (bodied(gzip.compress(b"x"), b"Content-Encoding: gzip\r\n"), 200, b"x", False),
         (b"HTTP/1.1 404\r\nContent-Length: 0\r\n\r\n", 404, b"", False),
     ],
 )
@@ -106,6 +108,7 @@ def test_answers(sent: bytes, status: int, body: bytes, last: bool) -> None:
         b"SSH-2.0\r\n",
         b"HTTP/1.1 2x0 OK\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-",
+        bodied(b"x", b"Content-Encoding: gzip\r\n"),
         OK + b"Content-Length: 5\r\n\r\nx",
         OK + b"Content-Length: -1\r\n\r\nx",
         OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nx",
