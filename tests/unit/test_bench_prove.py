@@ -105,7 +105,19 @@ def test_a_goal_below_the_maximum_takes_less() -> None:
     all_of_it, some = predicted({"in-flight": "5"}, most=8), predicted({"in-flight": "5"}, most=8, goal=2)
     assert some.concurrency < all_of_it.concurrency
     assert [step.replicas for step in some.up] == [3]
-    assert some.notes == ("it may go further before the last sample of the load is gone",)
+    assert (some.highest, some.notes) == (3, ())
+    slow = predicted({"in-flight": "5"}, most=8, goal=2, timing=Timing())
+    assert slow.highest == 6
+    assert slow.notes == ("it may go on to 6 replicas before the last sample of the load is gone",)
+    assert differences(slow, [(0.0, 1), (9.0, 3), (40.0, 6)]) == ()
+    assert differences(slow, [(0.0, 1), (9.0, 3), (40.0, 6), (50.0, 8)]) == (
+        "replicas went 1 -> 3 -> 6 -> 8: no more than 6 were expected",
+    )
+    further = [(0.0, 1), (9.0, 3), (40.0, 6)]
+    assert differences(slow, [*further, (60.0, 5)], ended=25.0) == ()
+    assert differences(slow, [*further, (99.0, 5)], ended=25.0) == (
+        "5 replicas were asked for 74 s after the load ended, 69 s allowed",
+    )
 
 
 @pytest.mark.parametrize(

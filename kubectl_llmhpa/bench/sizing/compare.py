@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from kubectl_llmhpa.bench.sizing.prove import Prediction, Step
@@ -22,24 +23,35 @@ def differences(
     found = _late(prediction.start, prediction.up, upwards, "the load began", rising=True)
     path = [prediction.start, *(step.replicas for step in prediction.up)]
     seen = _numbers(upwards, prediction.start)
-    if prediction.exact and not found and seen != path:
+    if prediction.exact and not found and seen[: len(path)] != path:
         found.append(f"replicas went {_arrows(seen)} and not {_arrows(path)}")
     elif any(after < before for before, after in pairwise(seen)):
         found.append(f"replicas went down under load: {_arrows(seen)}")
+    elif max(seen) > prediction.highest:
+        found.append(f"replicas went {_arrows(seen)}: no more than {prediction.highest} were expected")
     if ended is None or not prediction.down or found:
         return tuple(found)
     after = [(at - ended, replicas) for at, replicas in observed if at > ended]
-    top = prediction.up[-1].replicas
-    found = _late(top, prediction.down, after, "the load ended", rising=False)
+    return tuple(_scale_in(prediction, max(seen), after))
+
+
+def _scale_in(prediction: Prediction, top: int, after: Sequence[tuple[float, int]]) -> list[str]:
+    """Of `top` replicas, which are more than the last step where it went on; `after`: seconds from the load's end."""
+    place, highest = max(
+        enumerate((top, *(replicas for _, replicas in after))), key=lambda one: (one[1], -one[0])
+    )
+    top, after = highest, after[place:]  # it may have gone up until the last sample of the load was gone
+    as_predicted = top == prediction.up[-1].replicas
+    steps = prediction.down if as_predicted else (replace(prediction.down[0], replicas=top - 1),)
+    found = _late(top, steps, after, "the load ended", rising=False)
     early = next((at for at, replicas in after if replicas < top), math.inf)
-    if early < prediction.down[0].earliest:
-        found.append(
-            f"scale-in began {early:.0f} s after the load ended, before {prediction.down[0].earliest:.0f} s"
-        )
+    first = prediction.down[0].earliest
+    if early < first:
+        found.append(f"scale-in began {early:.0f} s after the load ended, before {first:.0f} s")
     path, seen = [top, *(step.replicas for step in prediction.down)], _numbers(after, top)
-    if not found and seen != path:
+    if not found and as_predicted and seen != path:
         found.append(f"scale-in went {_arrows(seen)} and not {_arrows(path)}")
-    return tuple(found)
+    return found
 
 
 def _late(

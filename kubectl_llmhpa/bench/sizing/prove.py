@@ -61,8 +61,9 @@ class Step:
 class Prediction:
     """The load, the steps up while it lasts and the steps down after it.
 
-    `exact`: no other numbers of replicas can come in between. `down` is empty where scale-in is switched off or there
-    is nothing to take away.
+    `exact`: no other numbers of replicas can come in between. `highest` is how far it can go besides, until the last
+    sample of a load of `hold` seconds is gone. The steps down are from the last step up, none where scale-in is
+    switched off or there is nothing to take away.
     """
 
     concurrency: int
@@ -71,6 +72,7 @@ class Prediction:
     up: tuple[Step, ...]
     down: tuple[Step, ...]
     exact: bool
+    highest: int
     notes: tuple[str, ...] = ()
 
     @property
@@ -101,7 +103,7 @@ def predict(
     goal = spec.max_replicas if goal is None else goal
     _check(spec, signals, replicas=replicas, seats=seats, goal=goal)
     corners = _corners(replicas)
-    best: tuple[int, list[list[Rung]], bool] | None = None
+    best: tuple[int, list[list[Rung]], bool] | None = None  # the load, the paths by it, whether they are one
     for load in _loads(replicas):
         if best is not None and load > _WORTH * best[0]:
             break
@@ -110,10 +112,10 @@ def predict(
             path = up(spec, signals, corner, load=load, replicas=replicas, seats=seats, timing=timing)
             if not path or path[-1].replicas < goal:
                 break
-            paths.append(_until(path, goal))
+            paths.append(path)
         if len(paths) < len(corners):
             continue
-        exact = len({tuple(rung.replicas for rung in path) for path in paths}) == 1
+        exact = len({tuple(rung.replicas for rung in _until(path, goal)) for path in paths}) == 1
         if best is None or exact:
             best = (load, paths, exact)
         if exact:
@@ -128,17 +130,22 @@ def predict(
         spec, signals, corners[0], load=load, replicas=replicas, seats=seats,
         timing=replace(timing, ready=math.inf),
     )  # fmt: skip
-    steps = _up(paths, timing, without[-1].replicas)
+    steps = _up([_until(path, goal) for path in paths], timing, without[-1].replicas)
+    last = steps[-1]
+    gone = last.deadline + timing.drain + timing.sample + timing.sync
+    highest = max(
+        rung.replicas for path in paths for rung in path if rung.at <= gone or rung.replicas <= last.replicas
+    )
     notes = []
     if not exact:
         notes.append(
             "it may stop at other numbers of replicas in between: samples of several pods differ in age"
         )
-    if steps[-1].replicas < spec.max_replicas:
-        notes.append("it may go further before the last sample of the load is gone")
+    if highest > last.replicas:
+        notes.append(f"it may go on to {highest} replicas before the last sample of the load is gone")
     return Prediction(
-        load, _reason(spec, signals, steps[-1].replicas), replicas, steps,
-        _down(spec, steps[-1].replicas, timing), exact, tuple(notes),
+        load, _reason(spec, signals, last.replicas), replicas, steps, _down(spec, last.replicas, timing), exact,
+        highest, tuple(notes),
     )  # fmt: skip
 
 
