@@ -71,7 +71,9 @@ def of_archives(folder: Path, at: str = "") -> str:
 def for_the_bot() -> str:
     """`.krew.yaml`: krew-release-bot renders it with the tag, and with the sums of what it downloads."""
     tag = "{{ .TagName }}"
-    return _manifest(tag, _GENERATED, lambda name: f'{{{{addURIAndSha "{_released(tag, name)}" .TagName }}}}')
+    return _manifest(
+        tag, _GENERATED, lambda name: f'{{{{addURIAndSha "{_released(tag, name)}" .TagName | indent 6}}}}'
+    )
 
 
 def _released(tag: str, name: str) -> str:

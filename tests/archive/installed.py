@@ -1,0 +1,77 @@
+"""The archive as users get it: unpacked by hand, or installed by the real Krew."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from release import manifest, pack
+
+ROOT = Path(__file__).resolve().parents[2]
+COMPLETION = "kubectl_complete-llm_hpa"
+
+
+@functools.cache
+def archive() -> Path:
+    """The archive that the environment names, as a release does, or that of this checkout for this machine."""
+    return Path(os.environ.get("LLM_HPA_ARCHIVE") or said(str(ROOT / "scripts" / "build"))).absolute()
+
+
+@functools.cache
+def program(name: str) -> str:
+    """A program of scripts/cluster, built from source: krew, kubectl, actionlint."""
+    return said(str(ROOT / "scripts" / "cluster"), "build", name)
+
+
+def said(*command: str, **variables: str) -> str:
+    """What a command printed; the test fails with its words where it does."""
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=500, env={**os.environ, **variables}
+    )
+    assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+    return done.stdout.strip()
+
+
+def archives_of_all_platforms(folder: Path) -> None:
+    """Ours, and for each other platform a stand-in with what Krew looks for."""
+    for system, machine in manifest.PLATFORMS:
+        name = manifest.archive_name(manifest.version(), system, machine)
+        if name == archive().name:
+            shutil.copy(archive(), folder)
+            continue
+        with tempfile.TemporaryDirectory() as scratch:
+            shutil.copy(ROOT / "LICENSE", scratch)
+            command = Path(scratch, manifest.PROGRAM + (".exe" if system == "windows" else ""))
+            command.write_text("#!/bin/sh\n")
+            command.chmod(0o755)
+            pack.pack(Path(scratch), folder / name)
+
+
+def variables(folder: Path) -> dict[str, str]:
+    """Where kubectl finds Krew, and what Krew installs below a folder, and no plugin of the tests' environment."""
+    root, programs = folder / "krew", folder / "programs"
+    programs.mkdir()
+    (programs / "kubectl").symlink_to(program("kubectl"))
+    (programs / "kubectl-krew").symlink_to(program("krew"))
+    others = [
+        place for place in os.environ["PATH"].split(os.pathsep) if not Path(place, manifest.PROGRAM).exists()
+    ]
+    path = os.pathsep.join([str(root / "bin"), str(programs), *others])
+    return {"PATH": path, "KREW_ROOT": str(root), "KREW_NO_UPGRADE_CHECK": "1"}
+
+
+def install_by_krew(folder: Path) -> dict[str, str]:
+    """`kubectl krew install` into a new KREW_ROOT; the variables with which kubectl finds the plugin."""
+    found = variables(folder)
+    archives = folder / "archives"
+    archives.mkdir()
+    archives_of_all_platforms(archives)
+    written = folder / "llm-hpa.yaml"
+    written.write_text(manifest.of_archives(archives))
+    ours = archives / archive().name
+    said("kubectl", "krew", "install", f"--manifest={written}", f"--archive={ours}", **found)
+    return found
