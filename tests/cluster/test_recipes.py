@@ -21,7 +21,7 @@ import yaml
 from kubectl_llmhpa.lint import documents, scalers
 from kubectl_llmhpa.lint.documents import Document
 from tests.cluster import oracles
-from tests.cluster.conftest import Json, Kubectl, fresh_namespace
+from tests.cluster.conftest import ADAPTER, Json, Kubectl, Plugin, fresh_namespace
 from tests.cluster.stub_workload import Stub
 from tests.cluster.workloads import MODEL
 
@@ -324,3 +324,35 @@ def test_the_hpa_says_that_it_cannot(
         status = kubectl.get("hpa", "chat", "-n", namespace).get("status") or {}
         found = next((one for one in status.get("conditions") or [] if one["type"] == condition), {})
     assert found["status"] == "False"
+
+
+#: The flags of the stub engine behind each corrected HPA, and how many requests its one pod holds: three are needed.
+CORRECTED: dict[int, tuple[tuple[str, ...], int]] = {
+    11: (("--body", "tgi-3.3.7"), 30), 12: ((), 24), 13: ((), 24),
+}  # fmt: skip
+
+
+@pytest.mark.cluster
+@pytest.mark.timeout(300)
+def test_the_corrected_hpa_scales(kubectl: Kubectl, llm_hpa: Plugin, namespace: str) -> None:
+    """By the rules and scrape objects that `enable` writes for the same engines: they serve the recipes' names."""
+    stubs = {number: Stub(kubectl, namespace, f"chat-{number}", kind="Deployment") for number in CORRECTED}
+    for number, stub in stubs.items():
+        stub.start(arguments=CORRECTED[number][0], wait=False)
+    for stub in stubs.values():
+        kubectl.run("rollout", "status", f"deploy/{stub.name}", "-n", namespace, "--timeout=120s")
+    every = f"app in ({', '.join(stub.name for stub in stubs.values())})"
+    written = llm_hpa("enable", "-l", every, "-n", namespace, *ADAPTER, "--max=3", "--only=scrape,rules")
+    assert written.code == 0, written.stderr
+    for number, stub in stubs.items():
+        held = CORRECTED[number][1]
+        stub.load(running=held, waiting=held)
+        corrected = hpa(number, "corrected", namespace)
+        corrected["metadata"]["name"] = corrected["spec"]["scaleTargetRef"]["name"] = stub.name
+        kubectl.apply(corrected)
+    limit = time.monotonic() + READY_S
+    while {stub.replicas() for stub in stubs.values()} != {3}:
+        assert time.monotonic() < limit, kubectl.run("describe", "hpa", "-n", namespace).stdout
+        time.sleep(2)
+    kubectl.run("delete", "hpa", "--all", "-n", namespace)
+    assert llm_hpa("disable", "-l", every, "-n", namespace).code == 0
