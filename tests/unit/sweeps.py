@@ -5,21 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kubectl_llmhpa.bench.sizing.model import ColdStart, Gauge, Latency, Point, Slo, Sweep
+from tests.unit.bench_outcomes import MEASURED, SLO
 
-#: vLLM 0.32 on CPU, 8 seats, 96 tokens in and 48 out, closed loop: requests in flight, requests per second, goodput
-#: (TTFT <= 600 ms, TPOT <= 40 ms), TTFT p50 and p95 in ms, TPOT p95 and mean latency in ms, waiting.
-MEASURED = (
-    (1, 2.30, 2.30, 48, 52, 9.3, 435, 0),
-    (2, 4.17, 4.17, 69, 91, 9.5, 479, 0),
-    (4, 6.71, 6.71, 152, 171, 11.8, 595, 0),
-    (6, 8.40, 8.40, 225, 244, 14.1, 713, 0),
-    (8, 9.52, 9.52, 292, 319, 16.5, 840, 0),
-    (10, 9.33, 7.23, 169, 823, 17.4, 1054, 2),
-    (12, 9.90, 5.36, 322, 941, 16.2, 1183, 4),
-    (16, 10.16, 0.63, 1020, 1103, 15.6, 1528, 8),
-    (24, 10.11, 0.42, 1817, 1866, 15.9, 2277, 16),
-)
-SLO = Slo(ttft=0.6, tpot=0.04)
 COLD = ColdStart(scheduled=1, pulled=0, started=1, ready=66, first_sample=2, first_token=0, total=70, pods=1)
 
 
@@ -51,7 +38,7 @@ def measured(highest: int = 24) -> Sweep:
     """The real sweep up to a concurrency, as if every point had taken a minute."""
     points = [
         point(n, rate, kept=good / rate, ttft=(p50 / 1000, p95 / 1000), latency=e2e / 1000, waiting=waiting)
-        for n, rate, good, p50, p95, _, e2e, waiting in MEASURED
+        for n, rate, good, _, p50, p95, _, e2e, waiting in MEASURED
         if n <= highest
     ]
     return sweep(points, seats=8)

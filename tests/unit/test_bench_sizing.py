@@ -29,7 +29,8 @@ from kubectl_llmhpa.bench.sizing.model import (
     Sweep,
 )
 from kubectl_llmhpa.output import documents
-from tests.unit.sweeps import SLO, measured, point, sweep
+from tests.unit.bench_outcomes import SLO
+from tests.unit.sweeps import measured, point, sweep
 
 SIGNALS = (
     "running",
