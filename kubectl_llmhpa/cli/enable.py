@@ -165,6 +165,8 @@ def enable(
       kubectl llm-hpa enable sts/vllm-inference --max 3 --dry-run=server -o yaml
       # One target of one's own, through KEDA
       kubectl llm-hpa enable deploy/vllm --max 8 --signal running=12 --backend keda
+      # The targets that a benchmark of it found
+      kubectl llm-hpa enable deploy/vllm --max 8 --from-bench bench.json
       # Every LLM workload of a team, with one change of the adapter
       kubectl llm-hpa enable -l team=search --max 4
       # Files for a GitOps repository
