@@ -32,7 +32,7 @@ def completion(shell: str) -> None:
       # PowerShell, in $PROFILE
       kubectl llm-hpa completion powershell | Out-String | Invoke-Expression
       # After `kubectl krew install llm-hpa`, so that kubectl completes it
-      ln -s ~/.krew/store/llm-hpa/*/kubectl_complete-llm_hpa ~/.krew/bin/
+      ln -s kubectl-llm_hpa ~/.krew/bin/kubectl_complete-llm_hpa
     """
     from click.shell_completion import get_completion_class
 
