@@ -44,7 +44,7 @@ def dump(obj: Any, form: str) -> str:
 def plain(value: Any) -> Any:
     """Dataclasses as objects with camelCase keys, enums as their value, decimals as numbers, the rest as it is."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {_camel(field.name): plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {camel(field.name): plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, enum.Enum):
         return value.value
     if isinstance(value, Decimal):
@@ -67,7 +67,7 @@ def read(wanted: type[T], value: Any, where: str = "") -> T:
     hints = typing.get_type_hints(wanted)
     found = {}
     for field in dataclasses.fields(wanted):  # type: ignore[arg-type]  # every caller hands in a dataclass
-        name = _camel(field.name)
+        name = camel(field.name)
         place = f"{where}.{name}" if where else name
         if name in value:
             found[field.name] = _read(hints[field.name], value[name], place)
@@ -131,6 +131,7 @@ def _misfit(where: str, wanted: str) -> ValueError:
     return ValueError(f"{where or 'the document'} is not {wanted}")
 
 
-def _camel(name: str) -> str:
+def camel(name: str) -> str:
+    """`duration_seconds` as documents spell it."""
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)
