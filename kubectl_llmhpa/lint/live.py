@@ -1,10 +1,11 @@
-"""The same objects, read from a cluster: one list a kind, all at once."""
+"""The same objects, read from a cluster: one list a kind, all at once, and the file of the metric adapter."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from kubectl_llmhpa.api import (
+    CONFIG_MAPS,
     DEPLOYMENTS,
     HPAS,
     POD_MONITORS,
@@ -18,10 +19,12 @@ from kubectl_llmhpa.api import (
     scaler_named,
     type_and_name,
 )
-from kubectl_llmhpa.errors import ApiError
+from kubectl_llmhpa.backends import prometheus_adapter
+from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.lint.documents import Document
 from kubectl_llmhpa.lint.model import Bundle, Located, made_by_keda
 from kubectl_llmhpa.monitoring import selectors
+from kubectl_llmhpa.plan.permitted import Permitted
 from kubectl_llmhpa.workloads import identify, missing
 from kubectl_llmhpa.workloads.discovery import Types
 
@@ -35,11 +38,12 @@ RESOURCES = (
 
 
 def read(reader: Reader, namespace: str | None) -> tuple[list[Document], list[str]]:
-    """The objects of a namespace (None: of all) and of every Prometheus, and what may not be read (sentences).
+    """The objects of a namespace (None: of all), every Prometheus, the adapter, and what may not be read (sentences).
 
     An HPA that KEDA made is left out: its ScaledObject is judged, which it is rewritten from.
     Raises ApiError where the autoscalers cannot be read, or the API server does not answer.
     """
+    reader = Permitted(reader)
     wanted = [(one, one.path(namespace)) for one in RESOURCES]
     wanted.append((PROMETHEUSES, PROMETHEUSES.path()))
     answers = reader.get_many([path for _, path in wanted])
@@ -53,7 +57,26 @@ def read(reader: Reader, namespace: str | None) -> tuple[list[Document], list[st
             notes.append(f"{resource.plural} may not be listed, so what depends on them was not judged")
         elif not answer.not_found:  # that kind is not installed
             raise answer
-    return documents, notes
+    adapter, unseen = _adapter(reader)
+    there = {(one.kind, one.namespace, one.name) for one in documents}
+    documents += [one for one in adapter if (one.kind, one.namespace, one.name) not in there]
+    return documents, [*notes, *unseen]
+
+
+def _adapter(reader: Reader) -> tuple[list[Document], list[str]]:
+    """The adapter's Deployment and its file, none where there is no adapter; and why they may not be read."""
+    try:
+        adapter = prometheus_adapter.find(reader, even_down=True)
+        file = reader.get(adapter.config_path)
+    except ApiError as error:
+        if error.unavailable:
+            raise
+        return [], [
+            "the metric adapter's file may not be read, so its rules were not judged"
+        ] * error.forbidden
+    except LlmHpaError:
+        return [], []
+    return [_document(DEPLOYMENTS, adapter.deployment), _document(CONFIG_MAPS, file)], []
 
 
 def meant(reader: Reader, words: tuple[str, ...]) -> tuple[str, str]:

@@ -151,7 +151,7 @@ ROWS = (
     # who serves the number
     Row(CLUSTER, "apiservices.apiregistration.k8s.io", "list", _UNDO, "who serves custom metrics"),
     Row(CLUSTER, "apiservices.apiregistration.k8s.io", "list", (DETECT, STATUS), "whom to ask besides", need=OPTIONAL),
-    Row(CLUSTER, "apiservices.apiregistration.k8s.io", "list", (DOCTOR,), "who serves metrics", need=OPTIONAL),
+    Row(CLUSTER, "apiservices.apiregistration.k8s.io", "list", (DOCTOR, LINT), "who serves metrics", need=OPTIONAL),
     Row(ADAPTER, "services", "get", _WRITE, "the adapter behind its APIService", backends=_ADAPTERS),
     Row(ADAPTER, "deployments.apps", "list", _WRITE, "the adapter behind its Service", backends=_ADAPTERS),
     # whatever serves the workload now, an earlier backend may have left something: disable looks
@@ -163,6 +163,9 @@ ROWS = (
         backends=_ADAPTERS, named="api"),
     Row(ADAPTER, "services", "get", (DETECT, STATUS, DOCTOR), "whom to ask besides", need=OPTIONAL),
     Row(ADAPTER, "deployments.apps", "list", (DETECT, STATUS, DOCTOR), "whom to ask besides", need=OPTIONAL),
+    Row(ADAPTER, "services", "get", (LINT,), "the adapter behind its APIService", need=OPTIONAL),
+    Row(ADAPTER, "deployments.apps", "list", (LINT,), "the adapter behind its Service", need=OPTIONAL),
+    Row(ADAPTER, "configmaps", "get", (LINT,), "the rules in its file", need=OPTIONAL),
     Row(ADAPTER, "configmaps", "get", (STATUS, DOCTOR), "rules that its file has lost", need=OPTIONAL),
     Row(ADAPTER, "configmaps", "get", _WRITE, "rules that are there", (SCRAPE, SCALER), _ADAPTERS, OPTIONAL),
     Row(ADAPTER, "configmaps", "get", _WRITE, "the adapter's file, and our record of it", (RULES,), _ADAPTERS),

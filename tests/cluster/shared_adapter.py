@@ -63,9 +63,13 @@ class SharedAdapter:
         answer = self._kubectl.run("get", "--raw", "/apis/custom.metrics.k8s.io/v1beta1", check=False)
         return f'"pods/{metric}"' in answer.stdout
 
+    def write_back(self) -> None:
+        """Bring back its file."""
+        self._write(self._file)
+
     def restore(self) -> None:
         """Bring back its file, its flags and its pod."""
-        self._write(self._file)
+        self.write_back()
         if self._kubectl.get("deploy", NAME, *_PLACE)["spec"]["replicas"] != 1:
             self.scale(1)
         self.restart()
