@@ -92,7 +92,7 @@ def answer(sent: bytes) -> Answer:
         (OK + b"Connection: Close\r\nContent-Length: 1\r\n\r\nx", 200, b"x", True),
         (b"HTTP/1.0 200 OK\r\n\r\nto the end", 200, b"to the end", True),
         (OK + b"transfer-encoding: chunked\r\n\r\n1;a=b\r\nx\r\n0\r\nTrailer: y\r\n\r\n", 200, b"x", False),
-        (bodied(gzip.compress(b"x"), b"Content-Encoding: gzip\r\n"), 200, b"x", False),
+        (bodied(gzip.compress(b"x", mtime=0), b"Content-Encoding: gzip\r\n"), 200, b"x", False),
         (b"HTTP/1.1 404\r\nContent-Length: 0\r\n\r\n", 404, b"", False),
     ],
 )
