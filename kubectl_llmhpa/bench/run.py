@@ -20,7 +20,7 @@ from kubectl_llmhpa.bench.sampling import Sampler
 from kubectl_llmhpa.bench.share import PodShare, Shares
 from kubectl_llmhpa.bench.starts import PodWatch
 from kubectl_llmhpa.bench.timeline import Entry, Timeline
-from kubectl_llmhpa.errors import ApiError, LlmHpaError
+from kubectl_llmhpa.errors import ApiError, ExitCode, LlmHpaError
 from kubectl_llmhpa.plan import pinning
 from kubectl_llmhpa.workloads import pods, ready_pods
 
@@ -257,9 +257,20 @@ def _follow(plan: Plan, follower: Follower, recording: Recording, view: Observer
         elif follower.summary is None:
             view.waiting("waiting for the first answer")
         if follower.summary is None:
+            _still_there(plan, recording, follower.attempted)
             time.sleep(1)
     recording.summary = follower.summary
     timeline.move("load", recording.started)
+
+
+def _still_there(plan: Plan, recording: Recording, attempted: str) -> None:
+    """Raises LlmHpaError when the one pod that is loaded is not the one that it was."""
+    ended = recording.pods.ended.get(plan.only)
+    if ended is not None:
+        raise LlmHpaError(
+            attempted, f"{ended} under the load", "see why: kubectl describe pod; then run it again",
+            exit_code=ExitCode.MEASUREMENT_INVALID,
+        )  # fmt: skip
 
 
 def _end(recording: Recording) -> float:
@@ -275,10 +286,11 @@ def _result(plan: Plan, recording: Recording) -> Result:
     """The load's own summary; where it left none, the last that it said."""
     if recording.summary is not None:
         return results.of(plan.options.tool, recording.summary)
-    last = recording.ticks[-1] if recording.ticks else {}
+    last: Json = recording.ticks[-1] if recording.ticks else {}
     seconds = float(last.get("t", 0))
-    facts = {
-        **last, "ended": "lost", "duration_s": seconds, "output_tokens": last.get("tokens", 0),
+    counts: Json = {name: last[name] for name in ("sent", "done", "failed") if name in last}
+    facts: Json = {
+        **counts, "ended": "lost", "duration_s": seconds, "output_tokens": last.get("tokens", 0),
         "request_rate": last.get("done", 0) / seconds if seconds else 0.0,
     }  # fmt: skip
     return results.of_builtin(facts)

@@ -26,13 +26,15 @@ _PULLED = "involvedObject.kind=Pod,reason=Pulled"
 class PodWatch:
     """Follows the workload's pods in the background until `stop`. Times are the wall clock.
 
-    `note` gets a kind and a sentence for what spoils a measurement: a pod that goes away or an engine that ends.
+    `note` gets a kind and a sentence for what happens to a pod; `ended` says by pod how the engine that was there at
+    first came to an end.
     """
 
     reader: Reader
     workload: Workload
     note: Callable[[str, str], None]
     clock: Callable[[], float] = time.time
+    ended: dict[str, str] = field(default_factory=dict)
     _known: set[str] = field(default_factory=set)
     _starts: dict[str, PodStart] = field(default_factory=dict)
     _restarts: dict[str, int] = field(default_factory=dict)
@@ -65,9 +67,11 @@ class PodWatch:
             if leaves and uid not in self._leaving:
                 self._leaving.add(uid)
                 self.note("pod", f"pod {name} goes away")
+                self.ended.setdefault(name, f"pod {name} went away")
             restarts = _restarts(pod)
             if restarts > self._restarts.get(uid, 0):
-                self.note("warning", f"the engine of pod {name} ended: {_why_ended(pod)}")
+                self.ended.setdefault(name, f"the engine of pod {name} ended ({_why_ended(pod)})")
+                self.note("warning", self.ended[name])
             self._restarts[uid] = restarts
             if uid in self._known or leaves:
                 return

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kubectl_llmhpa.errors import LlmHpaError
+from kubectl_llmhpa.errors import ExitCode, LlmHpaError
 
 if TYPE_CHECKING:
     from kubectl_llmhpa.bench.report import Report
@@ -27,6 +27,8 @@ def apply(cluster: Cluster, workload: Workload, report: Report, *, yes: bool) ->
     from kubectl_llmhpa.plan.wishes import Wishes
 
     attempted = f"write the measured targets of {workload.reference}"
+    if report.verdict.exit_code == ExitCode.MEASUREMENT_INVALID:
+        raise LlmHpaError(attempted, report.verdict.text, exit_code=ExitCode.MEASUREMENT_INVALID)
     said = advice(report.sizing, attempted)
     wishes = Wishes(
         targets=said.targets, origins=said.origins, min_replicas=said.min_replicas, max_replicas=said.max_replicas,

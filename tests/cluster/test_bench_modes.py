@@ -1,0 +1,173 @@
+"""The modes of `bench` on the whole stack: what they measure and refuse, and that all is as before afterwards."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.conftest import ADAPTER, Kubectl, Plugin, assert_one_sentence
+from tests.cluster.stub_workload import Stub
+from tests.cluster.test_bench import hand_made_hpa, interruptible, left_over
+
+pytestmark = pytest.mark.cluster
+
+SHORT = ("--input-len", "96", "--output-len", "12")
+
+
+@pytest.fixture
+def stub(kubectl: Kubectl, namespace: str, llm_hpa: Plugin) -> Iterator[Stub]:
+    """One stub pod with eight seats, and no trace of the plugin afterwards."""
+    workload = Stub(kubectl, namespace)
+    workload.start(seats=8)
+    yield workload
+    llm_hpa("disable", *workload.reference)
+
+
+def wait_until(good: Callable[[], bool], seconds: float, what: str) -> None:
+    until = time.monotonic() + seconds
+    while not good():
+        assert time.monotonic() < until, f"not within {seconds:g} s: {what}"
+        time.sleep(0.5)
+
+
+def begun(*command: str) -> subprocess.Popen[str]:
+    return interruptible(["kubectl", "llm-hpa", "bench", *command], subprocess.PIPE)
+
+
+@pytest.mark.timeout(240)
+def test_a_proof_then_a_sweep_whose_targets_are_written(
+    llm_hpa: Plugin, stub: Stub, kubectl: Kubectl, tmp_path: Path
+) -> None:
+    enabled = llm_hpa("enable", *ADAPTER, *stub.reference, "--max", "3", "--scale-down-window", "5s")
+    assert enabled.code == 0, enabled.stderr
+
+    outcome = llm_hpa("bench", *stub.reference, "--prove", "--sync-period", "2s", *SHORT, "-o", "json")
+    assert outcome.code == 0, outcome.stdout[-400:] + outcome.stderr
+    proof = json.loads(outcome.stdout)["proof"]
+    assert proof["problems"] == []
+    assert [rung["replicas"] for rung in proof["observed"]] == [1, 2, 1]
+    assert proof["rescaled"] <= proof["deadline"]
+    assert proof["scaledIn"] <= proof["scaleInDeadline"]
+
+    saved = tmp_path / "bench.json"
+    outcome = llm_hpa(
+        "bench", *stub.reference, "--sweep", "--slo", "ttft=300ms", "--points", "2,6,8,10,12", "--duration", "3s",
+        *SHORT, "--save", str(saved), "--apply", "--yes",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.stdout[-400:] + outcome.stderr
+    report = json.loads(saved.read_text())
+    points = report["sweep"]["points"]
+    assert [point["concurrency"] for point in points] == [2, 6, 8, 10, 12]
+    assert all(point["running"]["max"] <= 8 for point in points)
+    assert points[-1]["waiting"]["max"] >= 3
+    assert report["sizing"]["nMax"] in (6, 8)
+    running = next(one for one in report["sizing"]["targets"] if one["signal"] == "running")
+    written = stub.hpa()["spec"]["metrics"][0]["pods"]
+    assert written["metric"]["name"] == "vllm:num_requests_running"
+    assert float(written["target"]["averageValue"]) == running["value"]
+    assert left_over(kubectl, stub.namespace) == []
+
+
+def test_what_serves_is_not_loaded_without_a_word(llm_hpa: Plugin, stub: Stub, kubectl: Kubectl) -> None:
+    stub.load(running=3, waiting=0)
+    assert_one_sentence(llm_hpa("bench", *stub.reference), "may be in use: 1 pod runs 3 requests", "--yes")
+    assert left_over(kubectl, stub.namespace) == []
+
+
+def test_replicas_that_a_killed_sweep_held_are_given_back(
+    llm_hpa: Plugin, stub: Stub, kubectl: Kubectl
+) -> None:
+    kubectl.apply(hand_made_hpa(stub, "vllm:num_requests_running", "2"))
+    before = stub.hpa()
+    sweep = begun(*stub.reference, "--sweep", "--replicas", "2", "--points", "1,2", "--duration", "20s")
+    wait_until(lambda: bool(left_over(kubectl, stub.namespace)), 60, "the sweep makes its Job")
+    assert stub.hpa()["spec"]["minReplicas"] == stub.hpa()["spec"]["maxReplicas"] == 2
+    sweep.send_signal(signal.SIGKILL)
+    sweep.communicate(timeout=20)
+    outcome = llm_hpa("disable", *stub.reference)
+    assert "horizontalpodautoscaler.autoscaling/vllm-inference may go from 1 to 3 again" in outcome.stderr
+    assert stub.hpa()["spec"] == before["spec"]
+    wait_until(lambda: not left_over(kubectl, stub.namespace), 30, "the Job and its pod go")
+    found = kubectl.get("configmap", "-n", stub.namespace)["items"]
+    assert [one["metadata"]["name"] for one in found] == ["kube-root-ca.crt"]
+
+
+def test_ctrl_c_gives_held_replicas_back(stub: Stub, kubectl: Kubectl) -> None:
+    kubectl.apply(hand_made_hpa(stub, "vllm:num_requests_running", "2"))
+    before = stub.hpa()
+    sweep = begun(*stub.reference, "--sweep", "--replicas", "1", "--points", "1,2", "--duration", "20s")
+    wait_until(lambda: bool(left_over(kubectl, stub.namespace)), 60, "the sweep makes its Job")
+    sweep.send_signal(signal.SIGINT)
+    _, stderr = sweep.communicate(timeout=60)
+    assert sweep.returncode == 130, stderr
+    assert stub.hpa()["spec"] == before["spec"]
+    assert left_over(kubectl, stub.namespace) == []
+
+
+def test_an_engine_that_dies_in_a_sweep_leaves_what_was_measured(stub: Stub, kubectl: Kubectl) -> None:
+    sweep = begun(
+        *stub.reference,
+        "--sweep",
+        "--points",
+        "4,6,8",
+        "--duration",
+        "3s",
+        "--slo",
+        "ttft=300ms",
+        *SHORT,
+        "-o",
+        "json",
+    )
+    assert sweep.stderr is not None
+    while "4 in flight: " not in (line := sweep.stderr.readline()):
+        assert line, "the sweep ended before its first point"
+    kubectl.run("delete", "pod", stub.pod(0), "-n", stub.namespace, "--grace-period=0", "--force")
+    stdout, _ = sweep.communicate(timeout=60)
+    assert sweep.returncode == 5
+    report = json.loads(stdout)
+    assert report["sweep"]["points"][0]["concurrency"] == 4
+    assert report["sweep"]["points"][0]["invalid"] == ""
+    assert "went away under the load" in report["verdict"]["text"]
+    assert left_over(kubectl, stub.namespace) == []
+
+
+@pytest.mark.full
+def test_half_of_the_requests_fail(llm_hpa: Plugin, stub: Stub, kubectl: Kubectl) -> None:
+    running = begun(*stub.reference, "--duration", "20s", *SHORT)
+    assert running.stderr is not None
+    while "load starts" not in (line := running.stderr.readline()):
+        assert line, "the load did not start"
+    stub.fail(rate=0.5)
+    stdout, _ = running.communicate(timeout=60)
+    assert running.returncode == 5
+    assert "% of the requests failed (most: http 500)" in stdout
+    assert left_over(kubectl, stub.namespace) == []
+
+
+@pytest.mark.full
+def test_metrics_that_vanish_leave_the_clients_figures(stub: Stub, kubectl: Kubectl) -> None:
+    sweep = begun(*stub.reference, "--sweep", "--points", "4,6", "--duration", "3s", *SHORT, "-o", "json")
+    assert sweep.stderr is not None
+    while "load starts" not in (line := sweep.stderr.readline()):
+        assert line, "the load did not start"
+    stub.fail(target="metrics")
+    stdout, stderr = sweep.communicate(timeout=60)
+    assert sweep.returncode == 0, stderr
+    last = json.loads(stdout)["sweep"]["points"][-1]
+    assert (last["running"], last["invalid"]) == (None, "")
+
+
+@pytest.mark.full
+@pytest.mark.timeout(900)
+def test_a_proof_holds_ten_times_of_ten(llm_hpa: Plugin, stub: Stub, kubectl: Kubectl) -> None:
+    enabled = llm_hpa("enable", *ADAPTER, *stub.reference, "--max", "3", "--scale-down-window", "5s")
+    assert enabled.code == 0, enabled.stderr
+    for number in range(10):
+        outcome = llm_hpa("bench", *stub.reference, "--prove", "--sync-period", "2s", *SHORT)
+        assert outcome.code == 0, f"run {number}: {outcome.stdout[-400:]}"
