@@ -15,10 +15,17 @@ ROOT = Path(__file__).resolve().parents[2]
 COMPLETION = "kubectl_complete-llm_hpa"
 
 
+#: The folder with the archives of a release, which are then tested instead of that of the checkout.
+ARCHIVES = "LLM_HPA_ARCHIVES"
+
+
 @functools.cache
 def archive() -> Path:
-    """The archive that the environment names, as a release does, or that of this checkout for this machine."""
-    return Path(os.environ.get("LLM_HPA_ARCHIVE") or said(str(ROOT / "scripts" / "build"))).absolute()
+    """The archive for this machine."""
+    if ARCHIVES not in os.environ:
+        return Path(said(str(ROOT / "scripts" / "build")))
+    name = said(str(ROOT / "scripts" / "build"), "--name")
+    return Path(os.environ[ARCHIVES], name).absolute()
 
 
 @functools.cache
@@ -37,11 +44,11 @@ def said(*command: str, **variables: str) -> str:
 
 
 def archives_of_all_platforms(folder: Path) -> None:
-    """Ours, and for each other platform a stand-in with what Krew looks for."""
+    """Those that there are and, for each other platform, a stand-in with what Krew looks for."""
     for system, machine in manifest.PLATFORMS:
         name = manifest.archive_name(manifest.version(), system, machine)
-        if name == archive().name:
-            shutil.copy(archive(), folder)
+        if archive().with_name(name).exists():
+            shutil.copy(archive().with_name(name), folder)
             continue
         with tempfile.TemporaryDirectory() as scratch:
             shutil.copy(ROOT / "LICENSE", scratch)
