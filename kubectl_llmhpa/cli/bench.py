@@ -27,7 +27,7 @@ _POINT_S = 30.0
 
 
 @click.command("bench", short_help="Measure a workload under load, derive its targets, prove them")
-@workload_argument()
+@workload_argument(required=False)
 @given.mode_options
 @given.load_options
 @given.generator_options
@@ -57,11 +57,13 @@ def bench(connection: Connection, workload: tuple[str, ...], **flags: Any) -> in
       kubectl llm-hpa bench sts/vllm-inference --profile ramp --rate 12 --duration 10m --html report.html
       # The vendor guide's benchmark
       kubectl llm-hpa bench sts/vllm-inference --preset vendor
+      # A page of a run that was saved, without a cluster
+      kubectl llm-hpa bench --from bench.json --html report.html
       # A fixed load, as JSON
       kubectl llm-hpa bench deploy/llama --concurrency 16 --duration 60s -o json
     """  # fmt: skip
     from kubectl_llmhpa.bench import preparing, view
-    from kubectl_llmhpa.bench.report import of_outcome
+    from kubectl_llmhpa.bench.report import load, of_outcome
     from kubectl_llmhpa.cli.main import printable
     from kubectl_llmhpa.plan import pinning
     from kubectl_llmhpa.workloads import resolve
@@ -69,6 +71,13 @@ def bench(connection: Connection, workload: tuple[str, ...], **flags: Any) -> in
     def say(text: str) -> None:
         click.echo(printable(text), err=True)
 
+    if flags["saved"]:
+        if workload:
+            raise click.UsageError("TYPE/NAME and --from exclude each other")
+        _tell(load(flags["saved"]), flags)
+        return 0
+    if not workload:
+        raise click.UsageError("missing argument 'TYPE/NAME' (or --from FILE)")
     mode = _mode(flags)
     options = _options(mode, flags)
     with connect(connection, read_only=False) as cluster:
@@ -171,7 +180,7 @@ def _tell(report: Report, flags: dict[str, Any]) -> None:
     if flags["html"]:
         _write(flags["html"], reports.page(report))
     if flags["markdown"]:
-        _write(flags["markdown"], reports.markdown(report) + "\n")
+        _write(flags["markdown"], reports.markdown(report))
     if flags["output"]:
         click.echo(documents.dump(reports.document(report), flags["output"]), nl=False)
     else:

@@ -137,6 +137,10 @@ def generator_options(command: _Command) -> _Command:
 def result_options(command: _Command) -> _Command:
     """What becomes of the result."""
     return _with(command, (
+        click.option(
+            "--from", "saved", type=click.Path(path_type=Path), metavar="FILE",
+            help="Tell again what --save wrote, in any form; nothing is loaded and no cluster is asked",
+        ),
         click.option("--apply", is_flag=True, help="Write the measured targets, as enable does, after showing them"),
         click.option("-y", "--yes", is_flag=True, help="Load what serves already, and write, without asking"),
         click.option("--save", type=OutputFile(), metavar="FILE", help="Write the document (JSON)"),

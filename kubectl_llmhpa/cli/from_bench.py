@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,18 +39,12 @@ def measured(path: Path, wishes: Wishes) -> tuple[Wishes, Report]:
     from dataclasses import replace
 
     from kubectl_llmhpa.bench.advice import advice
-    from kubectl_llmhpa.bench.report import read
+    from kubectl_llmhpa.bench.report import load
 
     attempted = f"--from-bench {path}"
     if wishes.preset or wishes.targets:
         raise click.UsageError("--from-bench excludes --policy and --signal: it says what to ask for")
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise LlmHpaError(attempted, error.strerror or str(error)) from error
-    except ValueError as error:
-        raise LlmHpaError(attempted, "it is not JSON", "give it what bench --save wrote") from error
-    report = read(found, str(path))
+    report = load(path)
     if report.verdict.exit_code == ExitCode.MEASUREMENT_INVALID:
         raise LlmHpaError(attempted, report.verdict.text, "measure it again")
     said = advice(report.sizing, attempted)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from kubectl_llmhpa.bench.report.model import Report
@@ -10,6 +12,7 @@ from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.output import documents
 
 KIND = "Bench"
+_REMEDY = "give it what `bench --save` wrote"
 
 
 def document(report: Report) -> dict[str, Any]:
@@ -17,9 +20,20 @@ def document(report: Report) -> dict[str, Any]:
     return documents.document(KIND, documents.plain(report))
 
 
+def load(path: Path) -> Report:
+    """The report in a file. Raises LlmHpaError for a file that cannot be read or holds something else."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise LlmHpaError(f"read {path}", error.strerror or str(error)) from error
+    except ValueError as error:
+        raise LlmHpaError(f"read {path}", "it is not JSON", _REMEDY) from error
+    return read(found, str(path))
+
+
 def read(found: Any, origin: str) -> Report:
     """The report of a document; `origin` names the file. Raises LlmHpaError for anything else."""
-    attempted, remedy = f"read {origin}", "give it a file that `bench -o json` wrote"
+    attempted, remedy = f"read {origin}", _REMEDY
     kind = found.get("kind") if isinstance(found, Mapping) else None
     if kind != KIND:
         problem = f"it is of kind {kind}" if isinstance(kind, str) else "it is no document of this plugin"
