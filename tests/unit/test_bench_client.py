@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kubectl_llmhpa.bench.pod import client, meeting, request
+from kubectl_llmhpa.bench.pod import adaptive, client, meeting, request
 from kubectl_llmhpa.bench.pod.arrivals import arrivals
 from kubectl_llmhpa.bench.pod.measure import Histogram, Sample
 
@@ -360,6 +360,20 @@ def test_points_are_measured_one_after_the_other_without_their_warm_up() -> None
         assert one["concurrency"] == pytest.approx(one["asked_concurrency"], rel=0.2)
         assert one["rate_times_latency"] == pytest.approx(one["concurrency"], rel=0.25)
     assert sum(one["done"] for one in found) < len(engine.bodies)  # the warm-up is not among them
+
+
+def test_a_sweep_chooses_its_points(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adaptive, "FIRST_WARMUP_S", 0.05)
+    monkeypatch.setattr(adaptive, "WARMUP_S", (0.05, 0.1))
+    plan = {"seats": 2, "share": 0.95, "most": 4, "min_seconds": 0.2, "budget_s": 20}
+    facts, lines, _ = load(good, adaptive=plan, slo={"ttft_s": 5})
+    found = [line["asked_concurrency"] for line in lines if line["kind"] == "point"]
+    assert found[:3] == [1, 2, 4]
+    assert facts["ended"] == "points"
+    assert facts["stopped"] in (
+        "more requests in flight were not to be tried",
+        "the throughput grows no more",
+    )
 
 
 def test_a_hopeless_sweep_stops() -> None:

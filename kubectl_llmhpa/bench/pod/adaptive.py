@@ -27,7 +27,7 @@ FAILURES = 0.05
 Z = 1.645  # one-sided 95 %
 TIMES = 3  # that one concurrency is measured at most
 FINEST = 16  # of more seats, the answer is exact to this share
-FIRST_WARMUP_S = 5.0
+FIRST_WARMUP_S, WARMUP_S = 5.0, (3.0, 15.0)  # of the first point; of the others at least and at most
 
 
 class AdaptivePoints:
@@ -130,11 +130,12 @@ class AdaptivePoints:
         return (near + below) // 2 if near <= highest and near - below > max(1, near // 4) else None
 
     def _warmup(self, level: int) -> float:
-        """Twice what a request takes at most, by the level below: 3 to 15 seconds."""
+        """Twice what a request takes at most, by the level below, within bounds."""
         below = max((n for n in self.levels if n <= level), default=0)
         if not below:
             return FIRST_WARMUP_S
-        return min(15.0, max(3.0, 2 * self.levels[below].latency * level / below))
+        shortest, longest = WARMUP_S
+        return min(longest, max(shortest, 2 * self.levels[below].latency * level / below))
 
 
 class Level:
