@@ -48,7 +48,8 @@ class Scene:
         return None
 
     def detect(self, *arguments: str) -> Outcome:
-        outcome = self._llm_hpa("detect", "-n", self.namespace, *arguments)
+        where = () if "-A" in arguments else ("-n", self.namespace)
+        outcome = self._llm_hpa("detect", *where, *arguments)
         assert outcome.code == 0, outcome.stderr
         return outcome
 
