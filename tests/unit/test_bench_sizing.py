@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kubectl_llmhpa.bench.pod.adaptive import enough
 from kubectl_llmhpa.bench.sizing import slo as slos
 from kubectl_llmhpa.bench.sizing import validity
 from kubectl_llmhpa.bench.sizing.curve import curve
@@ -327,7 +328,15 @@ def test_the_lower_bound_is_below_the_share(good: int, asked: int) -> None:
     assert slos.lower_bound(10 * good, 10 * asked) >= low
 
 
-@pytest.mark.parametrize("share", [0.5, 0.9, 0.95, 0.99])
+@pytest.mark.parametrize("share", [0.9, 0.95, 0.99])
 def test_enough_requests_prove_the_share_when_none_misses(share: float) -> None:
-    needed = slos.enough(share)
+    needed = enough(1, share)
     assert slos.lower_bound(needed, needed) >= share > slos.lower_bound(needed - 1, needed - 1)
+
+
+def test_a_share_of_all_can_be_measured_and_not_proved() -> None:
+    assert enough(1, 1.0) == 539
+    sizing = judged(replace(measured(), slo=replace(SLO, share=1.0), points=tuple(
+        one if one.concurrency > 1 else replace(one, done=600, good=600, seconds=260) for one in measured().points
+    )))  # fmt: skip
+    assert (sizing.n_max, sizing.confidence) == (8, ESTIMATED)

@@ -21,11 +21,6 @@ def lower_bound(good: int, asked: int) -> float:
     return max(0.0, (middle - spread) / (1 + z2 / asked))
 
 
-def enough(share: float) -> int:
-    """The fewest requests that prove a share when none of them misses: 52 for 0.95, 268 for 0.99."""
-    return math.ceil(Z * Z * share / (1 - share)) if share < 1 else 10**6
-
-
 def kept(curve: Curve, slo: Slo) -> Kept:
     """The most requests in flight that kept the SLO, going up from the fewest without a gap."""
     if not asked_for(slo):

@@ -5,17 +5,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+from kubectl_llmhpa.bench.pod.adaptive import enough
 from kubectl_llmhpa.bench.sizing.model import Point, Sweep
-from kubectl_llmhpa.bench.sizing.slo import enough
 
 
 @dataclass(frozen=True)
 class Rules:
-    """The least of seconds and of requests for each in flight, the largest error of Little's law, the largest share of
-    failures, and how much of a core the client may use."""
+    """The least seconds, the largest error of Little's law, the largest share of failures, and how much of a core the
+    client may use."""
 
     seconds: float = 30.0
-    requests_each: int = 8
     little: float = 0.05
     failures: float = 0.05
     client_cpu: float = 0.9
@@ -51,7 +50,7 @@ def reason(point: Point, share: float, rules: Rules) -> str:
         return f"the client was the limit: it used {100 * point.client_cpu:.0f} % of a core"
     if point.seconds < rules.seconds:
         return f"{point.seconds:.0f} s is too short: at least {rules.seconds:g} s"
-    needed = max(enough(share), rules.requests_each * point.concurrency)
+    needed = enough(point.concurrency, share)
     if point.done < needed:
         return f"{point.done} requests are too few: at least {needed}"
     error = little(point)
