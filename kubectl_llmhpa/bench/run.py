@@ -13,7 +13,8 @@ from kubectl_llmhpa.api import CONFIG_MAPS, JOBS, PODS, Json, Writer
 from kubectl_llmhpa.bench import job, results, sampling, starts
 from kubectl_llmhpa.bench.following import Follower
 from kubectl_llmhpa.bench.interrupts import interruptible, uninterrupted
-from kubectl_llmhpa.bench.outcome import Moment, Outcome, Sample
+from kubectl_llmhpa.bench.observed import Moment, Sample
+from kubectl_llmhpa.bench.outcome import Outcome
 from kubectl_llmhpa.bench.preparing import Plan, asks_of
 from kubectl_llmhpa.bench.results import Result
 from kubectl_llmhpa.bench.sampling import Sampler

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from kubectl_llmhpa import engines
 from kubectl_llmhpa.api import Json, Reader
-from kubectl_llmhpa.bench.outcome import Sample
+from kubectl_llmhpa.bench.observed import Sample
 from kubectl_llmhpa.bench.share import Shares
 from kubectl_llmhpa.bench.sizing.model import Gauge
 from kubectl_llmhpa.engines import Endpoint, exposition, promql

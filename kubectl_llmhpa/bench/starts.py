@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kubectl_llmhpa.api import EVENTS, PODS, Json, Reader, Resource
-from kubectl_llmhpa.bench.outcome import Lag, PodStart
+from kubectl_llmhpa.bench.observed import Lag, PodStart
 from kubectl_llmhpa.bench.sizing.model import ColdStart
 from kubectl_llmhpa.bench.timeline import Scaling
 from kubectl_llmhpa.errors import ApiError

@@ -14,7 +14,8 @@ from kubectl_llmhpa.api import STATEFUL_SETS
 from kubectl_llmhpa.bench import results
 from kubectl_llmhpa.bench.job import Run
 from kubectl_llmhpa.bench.load import Load
-from kubectl_llmhpa.bench.outcome import Lag, Moment, Outcome, PodStart, Proof, Rung, Sample
+from kubectl_llmhpa.bench.observed import Lag, Moment, PodStart, Proof, Rung, Sample
+from kubectl_llmhpa.bench.outcome import Outcome
 from kubectl_llmhpa.bench.preparing import Options, Plan
 from kubectl_llmhpa.bench.share import PodShare
 from kubectl_llmhpa.bench.sizing.model import (

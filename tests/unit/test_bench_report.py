@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from kubectl_llmhpa.bench import report
-from kubectl_llmhpa.bench.outcome import Lag, Outcome
+from kubectl_llmhpa.bench.observed import Lag
+from kubectl_llmhpa.bench.outcome import Outcome
 from kubectl_llmhpa.bench.report import Report, building
 from kubectl_llmhpa.bench.report.model import Scaling, Usage
 from kubectl_llmhpa.bench.report.sections import lag_steps

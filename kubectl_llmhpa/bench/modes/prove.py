@@ -18,7 +18,8 @@ from kubectl_llmhpa.bench import job, run, target, timing
 from kubectl_llmhpa.bench.following import Follower
 from kubectl_llmhpa.bench.interrupts import uninterrupted
 from kubectl_llmhpa.bench.load import Load
-from kubectl_llmhpa.bench.outcome import Outcome, Proof, Rung
+from kubectl_llmhpa.bench.observed import Proof, Rung
+from kubectl_llmhpa.bench.outcome import Outcome
 from kubectl_llmhpa.bench.preparing import Plan, Scene, Work
 from kubectl_llmhpa.bench.run import Recording
 from kubectl_llmhpa.bench.sizing import compare, prove

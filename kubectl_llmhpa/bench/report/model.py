@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from kubectl_llmhpa.bench.outcome import Lag, Moment, PodStart, Proof, Sample
+from kubectl_llmhpa.bench.observed import Lag, Moment, PodStart, Proof, Sample
 from kubectl_llmhpa.bench.results import Result
 from kubectl_llmhpa.bench.share import PodShare
 from kubectl_llmhpa.bench.sizing.model import ColdStart, Sizing, Slo, Sweep

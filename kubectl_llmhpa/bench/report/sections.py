@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from kubectl_llmhpa.bench.outcome import Lag, Proof, Rung
+from kubectl_llmhpa.bench.observed import Lag, Proof, Rung
 from kubectl_llmhpa.bench.report import sweep_sections, words
 from kubectl_llmhpa.bench.report.model import Report, Scaler, Usage
 from kubectl_llmhpa.bench.report.section import Section
