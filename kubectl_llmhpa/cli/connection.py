@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from kubectl_llmhpa.cli import live
+from kubectl_llmhpa.cli.typed_connection import PREFIX, connection_of
 
 if TYPE_CHECKING:
     from kubectl_llmhpa.kube import Cluster, Connection
@@ -46,17 +47,6 @@ _SHORT = {"server": "-s"}
 _REQUESTS = 6
 
 
-def connection_of(parameters: Mapping[str, Any]) -> Connection:
-    """What the user said of the connection, among the parameters of a command."""
-    from kubectl_llmhpa.kube import Connection
-
-    flags: dict[str, str | tuple[str, ...]] = {}
-    for name, kind, _ in FLAGS:
-        if value := parameters["connection_" + name.replace("-", "_")]:
-            flags[name] = "" if kind == "switch" else value
-    return Connection(flags, parameters["connection_namespace"])
-
-
 def connection_options(command: F) -> F:
     """Add kubectl's connection flags to a command; it receives them as `connection`."""
 
@@ -65,7 +55,7 @@ def connection_options(command: F) -> F:
         connection = connection_of(kwargs)
         if connection.namespace and kwargs.get("all_namespaces"):
             raise click.UsageError("-A and -n exclude each other")
-        for name in [name for name in kwargs if name.startswith("connection_")]:
+        for name in [name for name in kwargs if name.startswith(PREFIX)]:
             del kwargs[name]
         if (kwargs.pop("verbosity") or 0) >= _REQUESTS:  # of 8 and more cli.main reads the rest
             from kubectl_llmhpa.kube import request_log
@@ -75,7 +65,7 @@ def connection_options(command: F) -> F:
 
     decorated: Any = collect
     for name, kind, text in reversed(FLAGS):
-        names = [f"--{name}", "connection_" + name.replace("-", "_")]
+        names = [f"--{name}", PREFIX + name.replace("-", "_")]
         if name in _SHORT:
             names.insert(0, _SHORT[name])
         if kind == "switch":
@@ -89,7 +79,7 @@ def connection_options(command: F) -> F:
         decorated
     )
     decorated = click.option(
-        "-n", "--namespace", "connection_namespace", help="Namespace of the workload",
+        "-n", "--namespace", f"{PREFIX}namespace", help="Namespace of the workload",
         shell_complete=live.namespaces,
     )(decorated)  # fmt: skip
     result: F = decorated

@@ -76,7 +76,7 @@ def _kubectl(ctx: click.Context, *words: str) -> list[str]:
     import signal
     import subprocess
 
-    from kubectl_llmhpa.cli.connection import connection_of
+    from kubectl_llmhpa.cli.typed_connection import connection_of
     from kubectl_llmhpa.errors import LlmHpaError
     from kubectl_llmhpa.kube.proxy import kubectl
 

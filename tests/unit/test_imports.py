@@ -129,6 +129,7 @@ def test_the_proxy_of_status_starts_before_anything_of_status_is_loaded() -> Non
             "cli.connection",
             "cli.live",
             "cli.status",
+            "cli.typed_connection",
             "cli.value_types",
             "kube",
             "kube.cluster",
