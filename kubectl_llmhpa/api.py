@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import Any, Protocol
 
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
@@ -98,6 +99,21 @@ def scaler_named(word: str) -> Resource | None:
     if name in ("hpa", "hpas", "horizontalpodautoscaler", HPAS.plural):
         return HPAS
     return SCALED_OBJECTS if name in ("so", "scaledobject", SCALED_OBJECTS.plural) else None
+
+
+def place(obj: Mapping[str, Any]) -> tuple[str, str]:
+    """Namespace and name of an object, empty where it has none."""
+    metadata = obj.get("metadata") or {}
+    return str(metadata.get("namespace", "")), str(metadata.get("name", ""))
+
+
+def moment(text: object) -> datetime | None:
+    """An RFC 3339 time of the API, with its time zone; None for anything else."""
+    try:
+        found = datetime.fromisoformat(str(text).replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
 
 
 @dataclass(frozen=True)

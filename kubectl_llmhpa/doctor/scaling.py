@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timezone
 
 from kubectl_llmhpa import engines, explain, hpa, quantities
-from kubectl_llmhpa.api import HPAS, SCALED_OBJECTS, Json
+from kubectl_llmhpa.api import HPAS, SCALED_OBJECTS, Json, moment
 from kubectl_llmhpa.doctor import asks, keda, trimmed, values
 from kubectl_llmhpa.doctor.facts import Facts, PodFacts, Writer
 from kubectl_llmhpa.doctor.model import Verdict, broken, ok, skipped, told, unknown
@@ -40,7 +39,7 @@ def look_arithmetic(seeing: Seeing, found_hpa: Json | None, at: str) -> Json | N
     """What the controller reads for the HPA, for its calculation to be done again."""
     if found_hpa is None:
         return None
-    seen = explain.look(seeing, found_hpa, now=_moment(at)).as_json()
+    seen = explain.look(seeing, found_hpa, now=moment(at)).as_json()
     seen["hpa"] = trimmed.hpa(seen["hpa"])
     seen["events"] = [trimmed.event(one) for one in seen["events"]]
     if seen["scaledObject"]:
@@ -154,7 +153,8 @@ def _stuck_at_zero(facts: Facts, view: HpaView) -> Finding | None:
     limited = any(one.reason == "ScaleUpLimit" and one.status == "True" for one in view.conditions)
     if limited:
         name = f"hpa/{view.name}" if facts.scaler.scaled_object is None else "the ScaledObject"
-        seen = "at 0 replicas with scale-up policies in percent only, and a percentage of 0 is 0"
+        up = ((facts.scaler.hpa or {}).get("spec", {}).get("behavior") or {}).get("scaleUp") or {}
+        seen = f"at 0 replicas, and {at_zero.no_way_up(up) or view.why}"
         return told("stuck-at-zero", about, seen, f"add a policy of type Pods to behavior.scaleUp of {name}")
     names = [one.name for one in asks.of(facts.scaler.hpa)]
     if facts.scaler.scaled_object is not None:
@@ -179,7 +179,7 @@ def _of_pods(metric: str) -> bool:
 
 def _view(facts: Facts, found_hpa: Json) -> HpaView:
     ready = None if facts.pods is None else sum(one.ready for one in facts.pods)
-    return hpa.view(found_hpa, ready=ready, now=_moment(facts.at))
+    return hpa.view(found_hpa, ready=ready, now=moment(facts.at))
 
 
 def judge_arithmetic(facts: Facts) -> Verdict:
@@ -332,10 +332,3 @@ def _templates(pods: Sequence[PodFacts]) -> dict[str, int]:
 def _typed(reference: str) -> str:
     kind, _, name = reference.partition("/")
     return f"{kind.lower()}/{name}"
-
-
-def _moment(text: str) -> datetime:
-    try:
-        return datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
-        return datetime.now(timezone.utc)

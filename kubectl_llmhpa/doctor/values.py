@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from kubectl_llmhpa import engines, quantities
+from kubectl_llmhpa.api import moment
 from kubectl_llmhpa.backends import prometheus_adapter
 from kubectl_llmhpa.doctor import asks, keda
 from kubectl_llmhpa.doctor.asks import Ask
@@ -162,10 +163,7 @@ def _silent(facts: Facts, one: ValueFacts) -> list[str]:
 
 def young(pod: PodFacts, at: str) -> bool:
     """Whether a pod may lack its first sample yet; one that is not ready counts as young for ten times as long."""
-    try:
-        age = datetime.fromisoformat(at.replace("Z", "+00:00")) - datetime.fromisoformat(
-            pod.created.replace("Z", "+00:00")
-        )
-    except ValueError:
+    now, created = moment(at), moment(pod.created)
+    if now is None or created is None:
         return False
-    return age < (_YOUNG if pod.ready else 10 * _YOUNG)
+    return now - created < (_YOUNG if pod.ready else 10 * _YOUNG)

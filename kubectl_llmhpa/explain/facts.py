@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from typing import Literal, TypeAlias
 
-from kubectl_llmhpa.api import Json
+from kubectl_llmhpa.api import Json, moment
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.hpa import arithmetic
 from kubectl_llmhpa.hpa.arithmetic import Pod
@@ -141,8 +140,5 @@ def reading(answer: Answer) -> arithmetic.Reading:
 
 def seconds(text: object) -> float:
     """An RFC 3339 time in seconds since 1970; 0 for what is none."""
-    try:
-        moment = datetime.fromisoformat(str(text).replace("Z", "+00:00"))
-    except ValueError:
-        return 0.0
-    return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
+    when = moment(text)
+    return when.timestamp() if when else 0.0

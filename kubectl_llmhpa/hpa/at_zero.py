@@ -25,7 +25,7 @@ def traps(hpa: Json) -> tuple[Finding, ...]:
         result.append(
             found("nobody-counts-at-zero", about, "its metrics are all of pods, and its minimum is 0")
         )
-    if stuck := _stuck((spec.get("behavior") or {}).get("scaleUp") or {}):
+    if stuck := no_way_up((spec.get("behavior") or {}).get("scaleUp") or {}):
         fix = "add a Pods policy to scaleUp, with selectPolicy Max"
         result.append(found("stuck-policy", about, f"its minimum is 0, and {stuck}", fix=fix))
     conditions = {one.get("type"): one for one in status.get("conditions") or ()}
@@ -37,7 +37,7 @@ def traps(hpa: Json) -> tuple[Finding, ...]:
     return tuple(result)
 
 
-def _stuck(up: Json) -> str:
+def no_way_up(up: Json) -> str:
     """Why scale-up allows nothing from 0, empty where it does. Left out, policies are a number and a percentage."""
     kinds = {one.get("type") for one in up.get("policies") or ()} or {"Pods", "Percent"}
     chosen = up.get("selectPolicy") or "Max"

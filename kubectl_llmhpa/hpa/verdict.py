@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from kubectl_llmhpa import quantities
-from kubectl_llmhpa.api import Json
+from kubectl_llmhpa.api import Json, moment
 from kubectl_llmhpa.hpa import failures
 from kubectl_llmhpa.hpa.model import Condition, MetricView
 
@@ -138,7 +138,7 @@ def _not_ready(
         return None
     missing = current - ready
     pods = "pod is" if missing == 1 else "pods are"
-    last = _time(status.get("lastScaleTime"))
+    last = moment(status.get("lastScaleTime"))
     if now is None or (last is not None and now - last <= STARTING):
         return ("ScalingUp", f"{missing} of {current} {pods} not ready yet") if desired >= current else None
     return "NoCapacity", (
@@ -198,12 +198,3 @@ def _inner(message: str) -> str:
     ):
         message = message.removeprefix(preamble)
     return message
-
-
-def _time(text: object) -> datetime | None:
-    if not isinstance(text, str):
-        return None
-    try:
-        return datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
-        return None

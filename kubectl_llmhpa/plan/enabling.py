@@ -203,6 +203,8 @@ class Enabling:
 
     def _permitted(self, one: Prepared) -> None:
         """Ask for every right that the writes need, before the first of them. Raises LlmHpaError."""
+        if self._reader.unlimited:
+            return
         plan, parts = one.plan, set(one.wishes.parts)
         if plan.scrape.object is None:
             parts.discard(SCRAPE)

@@ -77,6 +77,11 @@ class Permitted:
         """See `api.Reader.namespace`."""
         return self._reader.namespace
 
+    @property
+    def unlimited(self) -> bool:
+        """Whether the caller may do everything."""
+        return self._known(EVERYTHING)
+
     def get(self, path: str, *, accept: str = "application/json") -> Json:
         """See `api.Reader.get`."""
         self._check(path)
@@ -134,7 +139,7 @@ class Permitted:
     def _has(self, right: Right) -> bool:
         """Whether it is given for any name, or else for this one (pods are not asked for: many, and in no role)."""
         anyone = replace(right, name="")
-        if self._known(EVERYTHING) or self._known(anyone):
+        if self.unlimited or self._known(anyone):
             return True
         return bool(right.name) and right.resource != "pods" and self._known(right)
 

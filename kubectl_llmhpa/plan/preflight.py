@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from kubectl_llmhpa import quantities
-from kubectl_llmhpa.api import NODES, PODS, RESOURCE_QUOTAS, Json, Reader
+from kubectl_llmhpa.api import NODES, PODS, RESOURCE_QUOTAS, Json, Reader, moment
 from kubectl_llmhpa.errors import ApiError
 from kubectl_llmhpa.findings import Finding
 from kubectl_llmhpa.findings import found as finding
@@ -56,8 +55,9 @@ def start_seconds(found: Sequence[Json]) -> list[float]:
             if one["status"] == "True"
         }
         statuses = pod.get("status", {}).get("containerStatuses") or []
-        if "Ready" in times and "PodScheduled" in times and not any(one["restartCount"] for one in statuses):
-            seconds.append((_time(times["Ready"]) - _time(times["PodScheduled"])).total_seconds())
+        ready, scheduled = moment(times.get("Ready")), moment(times.get("PodScheduled"))
+        if ready and scheduled and not any(one["restartCount"] for one in statuses):
+            seconds.append((ready - scheduled).total_seconds())
     return seconds
 
 
@@ -170,7 +170,3 @@ def _grace(workload: Workload, pod: Json, longest: float | None) -> list[Finding
 def _unseen(code: str, workload: Workload, what: str) -> Finding:
     seen = f"{what} may not be read with these permissions"
     return finding("not-checked", workload.reference, seen, what=f"{code}: whether --max fits")
-
-
-def _time(text: str) -> datetime.datetime:
-    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))

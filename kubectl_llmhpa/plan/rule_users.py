@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from kubectl_llmhpa.api import CONFIG_MAPS, HPAS, MANAGED_BY, MANAGER, Json, Reader
+from kubectl_llmhpa.api import CONFIG_MAPS, HPAS, MANAGED_BY, MANAGER, Json, Reader, place
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.plan import journal
 from kubectl_llmhpa.workloads import Workload
@@ -51,14 +51,14 @@ def judge(
     users: dict[str, frozenset[str]] = {}
     for one in hpas:
         used = metrics(one) & frozenset(names)
-        if used and _place(one) not in leaving.scalers:
-            users["/".join(_place(one))] = used
+        if used and place(one) not in leaving.scalers:
+            users["/".join(place(one))] = used
     read = {name for used in users.values() for name in used}
     for one in journals:
-        if journal.is_journal(one) and _place(one) != leaving.journal:
+        if journal.is_journal(one) and place(one) != leaving.journal:
             used = _planned(one, names) - read
             if used:
-                users["configmap " + "/".join(_place(one))] = used
+                users["configmap " + "/".join(place(one))] = used
     return users
 
 
@@ -78,7 +78,3 @@ def _planned(config_map: Json, names: Collection[str]) -> frozenset[str]:
         return frozenset() if book.leaving else frozenset(book.metrics) & frozenset(names)
     except LlmHpaError:
         return frozenset(names)
-
-
-def _place(obj: Json) -> tuple[str, str]:
-    return str(obj["metadata"]["namespace"]), str(obj["metadata"]["name"])

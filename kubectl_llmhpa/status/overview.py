@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from kubectl_llmhpa.api import HPAS, Json
+from kubectl_llmhpa.api import HPAS, Json, moment, place
 from kubectl_llmhpa.engines import engine_of, signal_of
 from kubectl_llmhpa.hpa import HpaView, Rescale, is_ours, of_hpa, rescales, view
 from kubectl_llmhpa.hpa import scaled_objects as keda
@@ -69,7 +69,7 @@ class Autoscaler:
         is that of the HPA's own `lastScaleTime`.
         """
         last = self.rescales[-1] if self.rescales else None
-        when, scaled_at = _moment(last.time if last else None), _moment(self.view.last_scale)
+        when, scaled_at = moment(last.time if last else None), moment(self.view.last_scale)
         if last is None or when is None or scaled_at is None or abs(when - scaled_at) > _TOGETHER:
             return ""
         reason = re.sub(r"^(pods|external|\w+) metric ", "", last.reason)
@@ -95,11 +95,11 @@ def overview(
     that holds for its ScaledObject. ScaledObjects that have no HPA are autoscalers too. `events` are core/v1 events of
     HPAs and of ScaledObjects; `lost` maps metrics to the sentence about a rule that the adapter's restart loses.
     """
-    waiting = {_place(one): one for one in scaled_objects}
+    waiting = {place(one): one for one in scaled_objects}
     told = _by_place(events)
     found = []
     for hpa in hpas:
-        one = waiting.pop((_place(hpa)[0], keda.of_hpa(hpa)), None)
+        one = waiting.pop((place(hpa)[0], keda.of_hpa(hpa)), None)
         found.append(_autoscaler(hpa, one, workloads, told, now, every, lost or {}))
     found += [_without_hpa(one, workloads, told, now) for one in waiting.values()]
     chosen = [one for one in found if every or one.ours or one.engine is not None]
@@ -124,7 +124,7 @@ def cut_off(one: Autoscaler, problem: str) -> Autoscaler:
 
 def by_name(kind: str, workloads: Iterable[Json]) -> dict[tuple[str, str, str], Json]:
     """The objects of one kind by what an HPA calls them: `Workloads`."""
-    return {(_place(one)[0], kind, _place(one)[1]): one for one in workloads}
+    return {(place(one)[0], kind, place(one)[1]): one for one in workloads}
 
 
 #: Events by the kind, namespace and name of what they are about.
@@ -184,7 +184,7 @@ def _without_hpa(scaled_object: Json, workloads: Workloads, told: _Told, now: da
     """A ScaledObject of which KEDA has made no HPA, or has taken it away."""
     target = keda.scale_target(scaled_object)
     kind = str(target["kind"])
-    workload = workloads.get((_place(scaled_object)[0], kind, str(target["name"])))
+    workload = workloads.get((place(scaled_object)[0], kind, str(target["name"])))
     hpa = keda.as_hpa(scaled_object, scaled.ready(workload, kind))
     one = _autoscaler(hpa, scaled_object, workloads, told, now, False, {})
     state = keda.state(scaled_object)
@@ -194,7 +194,7 @@ def _without_hpa(scaled_object: Json, workloads: Workloads, told: _Told, now: da
     return replace(
         one,
         view=replace(one.view, state=word, why=why, last_scale=None),
-        scaled_object=_place(scaled_object)[1],
+        scaled_object=place(scaled_object)[1],
         exists=False,
     )
 
@@ -236,21 +236,9 @@ def _with_cause(text: str, scaled_object: Json, events: Sequence[Json]) -> str:
 
 
 def _about(told: _Told, kind: str, obj: Json) -> list[Json]:
-    return told.get((kind, *_place(obj)), [])
-
-
-def _moment(text: str | None) -> datetime | None:
-    try:
-        return datetime.fromisoformat(text.replace("Z", "+00:00")) if text else None
-    except ValueError:
-        return None
-
-
-def _place(obj: Json) -> tuple[str, str]:
-    metadata = obj.get("metadata") or {}
-    return str(metadata.get("namespace", "")), str(metadata.get("name", ""))
+    return told.get((kind, *place(obj)), [])
 
 
 def _workload(hpa: Json) -> tuple[str, str, str]:
     reference = (hpa.get("spec") or {}).get("scaleTargetRef") or {}
-    return _place(hpa)[0], reference.get("kind", ""), reference.get("name", "")
+    return place(hpa)[0], reference.get("kind", ""), reference.get("name", "")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from decimal import Decimal
 from urllib.parse import quote
 
 from kubectl_llmhpa import quantities
-from kubectl_llmhpa.api import PODS, Json, Reader
+from kubectl_llmhpa.api import PODS, Json, Reader, moment
 from kubectl_llmhpa.workloads.model import Workload
 
 #: A pod that took longer has been unready for another reason than its start.
@@ -82,16 +81,12 @@ def start_times(found: Sequence[Json]) -> tuple[float, ...]:
         if any(one.get("restartCount") for one in status.get("containerStatuses") or ()):
             continue
         ready: Json = next((one for one in status.get("conditions") or () if one.get("type") == "Ready"), {})
-        begun, done = _time(pod["metadata"].get("creationTimestamp")), _time(ready.get("lastTransitionTime"))
+        begun, done = (
+            moment(pod["metadata"].get("creationTimestamp")),
+            moment(ready.get("lastTransitionTime")),
+        )
         if ready.get("status") != "True" or begun is None or done is None:
             continue
         if 0 < (took := (done - begun).total_seconds()) <= LONGEST_START_S:
             times.append(took)
     return tuple(sorted(times))
-
-
-def _time(text: object) -> datetime | None:
-    try:
-        return datetime.fromisoformat(str(text).replace("Z", "+00:00"))
-    except ValueError:
-        return None
