@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from kubectl_llmhpa.kube.writing import Writing
 
 _SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-#: Requests that run at once; fewer where few are asked for, since a new connection takes as long as two of them.
 _AT_ONCE = 8
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _REVIEW_KIND = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview"}
@@ -75,9 +74,7 @@ class Cluster:
         self.close()
 
     def close(self) -> None:
-        """End the connection."""
-        if self._dialling is not None:
-            self._dialling.join()
+        """End the connection. One that is still being made, since nothing was asked yet, ends with the process."""
         if self._view is not None and self._view.poll() is None:
             self._view.kill()
         if self._view is not None:
@@ -155,7 +152,7 @@ class Cluster:
             except ApiError as error:
                 return error
 
-        return at_once(one, paths, min(_AT_ONCE, max(2, len(paths) // 2)))
+        return at_once(one, paths, _AT_ONCE)
 
     def watch(
         self,
