@@ -5,6 +5,7 @@ That is how engines are benchmarked, so it is what a service curve is held again
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kubectl_llmhpa.simulate.pod import Pod
@@ -38,7 +39,7 @@ class Answer:
 
 def point(service: Service, clients: int, prompt: int, output: int, *, count: int) -> Point:
     """`count` requests of one length by so many clients that all begin at once."""
-    found = answers(service, clients, prompt, output, count=count)
+    found = answers(service, clients, prompt, [output] * count)
     ttft = sorted(one.ttft for one in found)
     return Point(
         clients,
@@ -51,8 +52,9 @@ def point(service: Service, clients: int, prompt: int, output: int, *, count: in
     )
 
 
-def answers(service: Service, clients: int, prompt: int, output: int, *, count: int) -> list[Answer]:
-    """The requests of `point`, in the order in which they were asked."""
+def answers(service: Service, clients: int, prompt: int, outputs: Sequence[int]) -> list[Answer]:
+    """A request for each of the outputs, in the order in which they were asked."""
+    count = len(outputs)
     requests, served = Requests(), Served.of(0)
     pod = Pod(0, service, requests, served, 0.0)
     begun: list[float] = []
@@ -61,7 +63,7 @@ def answers(service: Service, clients: int, prompt: int, output: int, *, count: 
         # A client's own share of the latency lies before the engine's.
         requests.at.append(now)
         requests.prompt.append(prompt)
-        requests.output.append(output)
+        requests.output.append(outputs[len(begun)])
         served.first.append(float("nan"))
         served.last.append(float("nan"))
         begun.append(now)
@@ -79,5 +81,5 @@ def answers(service: Service, clients: int, prompt: int, output: int, *, count: 
     spent = service.overhead
     return [
         Answer(at, first - at + spent, (last - first) / max(1, output - 1), last - at + spent)
-        for at, first, last in zip(requests.at, served.first, served.last, strict=True)
+        for at, output, first, last in zip(requests.at, outputs, served.first, served.last, strict=True)
     ]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubectl_llmhpa.bench.pod.adaptive import AdaptivePoints, enough, listed
+from kubectl_llmhpa.bench.pod.adaptive import OUTPUT_SPREAD, AdaptivePoints, enough, listed
 from kubectl_llmhpa.simulate.closed import Answer, answers
 from kubectl_llmhpa.simulate.sweep import CURVE, OUTPUT, PROMPT
 
@@ -72,7 +72,9 @@ class Engine:
 @cache
 def answered(n: int) -> list[Answer]:
     """More requests of `n` clients than a point can take."""
-    return answers(CURVE, n, PROMPT, OUTPUT, count=2000)
+    dice = random.Random(n)
+    lengths = [round(OUTPUT * (1 + dice.uniform(-OUTPUT_SPREAD, OUTPUT_SPREAD))) for _ in range(3000)]
+    return answers(CURVE, n, PROMPT, lengths)
 
 
 def swept(engine: Engine, **plan: Any) -> tuple[AdaptivePoints, list[dict[str, Any]]]:
@@ -94,7 +96,9 @@ def n_slo(points: AdaptivePoints) -> int:
     return best
 
 
-@pytest.mark.parametrize(("ttft", "seats"), [(0.6, SEATS), (0.6, None), (0.225, SEATS), (0.115, SEATS)])
+@pytest.mark.parametrize(
+    ("ttft", "seats"), [(0.6, SEATS), (0.6, None), (0.4, SEATS), (0.225, SEATS), (0.115, SEATS)]
+)
 def test_the_last_good_point_is_found_in_six_minutes(ttft: float, seats: int | None) -> None:
     truth = Engine(ttft, 0).exhaustive()
     found = []

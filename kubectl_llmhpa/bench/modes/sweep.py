@@ -38,9 +38,9 @@ def work(reader: Reader, scene: Scene) -> Work:
     count = options.replicas or 1
     endpoint, only = _endpoint(reader, scene)
     listed = _points(scene, count)
-    settings: dict[str, Any] = {"stop": _STOP, "points": listed}
+    settings: dict[str, Any] = {"stop": _STOP, "points": listed, "output_spread": adaptive.OUTPUT_SPREAD}
     if not options.points and options.tool == "builtin":
-        settings = {"adaptive": _plan(scene, count)}
+        settings = {"adaptive": _plan(scene, count), "output_spread": adaptive.OUTPUT_SPREAD}
     most = max(point["concurrency"] for point in listed)
     reason = f"points {', '.join(str(point['concurrency']) for point in listed)}" if options.points else (
         f"points chosen by what is measured, from {scene.seats or 'unknown'} seats"

@@ -16,8 +16,9 @@ Settings (JSON), one of these loads:
     rates        open loop: [[seconds, first, last], ...] requests a second, Poisson; burstiness; in_flight_limit
 
 and for all: base_url, host (name for the Host header where the URL has an address), model or models ([[name, weight],
-...]: one of them a request), input_tokens, output_tokens, seed, slo ({ttft_s, tpot_s, e2e_s}), request_timeout_s,
-drain_s, insecure, clients (how many share the load: JOB_COMPLETION_INDEX says which one this is).
+...]: one of them a request), input_tokens, output_tokens, output_spread (by up to this share an answer is longer or
+shorter), seed, slo ({ttft_s, tpot_s, e2e_s}), request_timeout_s, drain_s, insecure, clients (how many share the load:
+JOB_COMPLETION_INDEX says which one this is).
 """
 
 from __future__ import annotations

@@ -118,13 +118,19 @@ class Endpoint:
             self.looked_up = time.monotonic()
         return self.random.choice(self.addresses)
 
+    def length(self) -> int:
+        """Tokens of the next answer: as many as asked for, give or take the spread."""
+        spread = self.settings.get("output_spread") or 0.0
+        mean: int = self.settings["output_tokens"]
+        return max(1, round(mean * (1 + self.random.uniform(-spread, spread)))) if spread else mean
+
     def body(self) -> bytes:
         path, ids, extras = self.mode
         length = self.settings["input_tokens"]
         low, high = TOKEN_IDS
         asked: dict[str, Any] = {
             "model": self.random.choices(self.models, self.weights)[0],
-            "max_tokens": self.settings["output_tokens"],
+            "max_tokens": self.length(),
             "stream": True,
             "temperature": 0,
         }
