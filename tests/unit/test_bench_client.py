@@ -376,6 +376,17 @@ def test_a_sweep_chooses_its_points(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
+def test_answers_of_a_sweep_differ_in_length_around_what_was_asked() -> None:
+    settings = {"base_url": "http://engine", "input_tokens": 1, "output_tokens": 48, "seed": 1}
+    found = [request.Endpoint({**settings, "output_spread": 0.5}).length() for _ in range(3)]
+    assert len(set(found)) == 1  # by the seed
+    endpoint = request.Endpoint({**settings, "output_spread": 0.5})
+    lengths = [endpoint.length() for _ in range(2000)]
+    assert (min(lengths), max(lengths)) == (24, 72)
+    assert sum(lengths) / len(lengths) == pytest.approx(48, rel=0.03)
+    assert {request.Endpoint(settings).length() for _ in range(9)} == {48}
+
+
 def test_a_hopeless_sweep_stops() -> None:
     point = {"seed": 1, "min_seconds": 0.1, "max_seconds": 5}
     points = [{"concurrency": number, **point} for number in (1, 2, 3, 4)]
