@@ -34,14 +34,14 @@ VLLM = {
     "--result-filename", "--result-dir", "--ignore-eos", "--save-result", "--goodput",
 }  # fmt: skip
 SGLANG_WITHOUT = {
-    "0.4.9.post6": {"--ready-check-timeout-sec", "--goodput"},
+    "0.4.9.post6": {"--ready-check-timeout-sec", "--goodput", "--served-model-name"},
     "0.5.14": {"--goodput"},
     "0.5.23": set(),
 }
 SGLANG = {
     "--backend", "--base-url", "--model", "--tokenizer", "--dataset-name", "--random-input-len",
     "--random-output-len", "--random-range-ratio", "--num-prompts", "--max-concurrency", "--seed",
-    "--ready-check-timeout-sec", "--output-file", "--goodput",
+    "--ready-check-timeout-sec", "--output-file", "--goodput", "--served-model-name",
 }  # fmt: skip
 
 
@@ -69,7 +69,8 @@ def test_sglang_is_asked_for_what_its_version_has(version: str) -> None:
     words = sglang_serve.arguments(SETTINGS, known)
     assert {word for word in words if word.startswith("--")} == set(known)
     assert (value(words, "--dataset-name"), value(words, "--random-range-ratio")) == ("random-ids", "1.0")
-    assert (value(words, "--model"), value(words, "--tokenizer")) == ("tiny", "/models/Q")
+    named = "--served-model-name" if "--served-model-name" in known else "--model"
+    assert (value(words, named), value(words, "--tokenizer")) == ("tiny", "/models/Q")
 
 
 def test_options_are_read_from_a_help_text() -> None:
@@ -138,7 +139,9 @@ def drive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> l
 
     out = io.StringIO()
     tool = generator.Tool("X", lambda: forms, arguments)
-    generator.Driver(tool, {"num_prompts": 2, "concurrency": 1, "seed": 5, **settings}, out).run()
+    generator.Driver(
+        tool, {"tokenizer": "t", "num_prompts": 2, "concurrency": 1, "seed": 5, **settings}, out
+    ).run()
     facts = following.parse(out.getvalue())
     assert [fact["n"] for fact in facts] == list(range(1, len(facts) + 1))
     return facts

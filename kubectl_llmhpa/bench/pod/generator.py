@@ -87,6 +87,12 @@ def prompts(point: Settings, rate: float) -> int:
     return max(1, int(min(wanted, most)))
 
 
+def environment(settings: Settings) -> dict[str, str]:
+    """Ours; with a tokenizer in a folder nothing is asked of a hub, which may not answer for minutes."""
+    local = os.path.isdir(settings["tokenizer"])
+    return dict(os.environ, **({"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"} if local else {}))
+
+
 def result(path: str) -> dict[str, Any] | None:
     """The last line of a result file that is JSON, without lists and dicts (one entry for each request).
 
@@ -212,6 +218,7 @@ class Driver:
         child = subprocess.Popen(
             [*words, *self.tool.arguments(settings, known)],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", bufsize=1,
+            env=environment(settings),
         )  # fmt: skip
         self.child = child
         limit, concurrency = settings["num_prompts"], settings["concurrency"]

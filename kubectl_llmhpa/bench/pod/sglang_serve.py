@@ -23,13 +23,14 @@ MODULES = ("sglang.benchmark.serving", "sglang.bench_serving")
 def arguments(settings: Settings, known: Options) -> list[str]:
     """The generator's arguments, of those that it has.
 
-    Requests carry `--model`, and the tokenizer has an option of its own, in every version; `--served-model-name` is
-    in newer ones only.
+    `--model` is looked for on the hub when it is no folder; newer versions have another option for what requests carry.
     """
+    model = settings["tokenizer"] if "--served-model-name" in known else settings["model"]
     wanted: list[tuple[str, str | None]] = [
         ("--backend", "sglang-oai"),
         ("--base-url", settings["base_url"]),
-        ("--model", settings["model"]),
+        ("--model", model),
+        ("--served-model-name", settings["model"]),
         ("--tokenizer", settings["tokenizer"]),
         ("--dataset-name", "random-ids"),
         ("--random-input-len", str(settings["input_tokens"])),
