@@ -76,10 +76,10 @@ def around(
             events += items
         else:
             workloads |= by_name(resource.kind, items)
-    keda = _keda_problem(reader) if any(scaled_objects.of_hpa(one) for one in asked) else ""
-    if rules and not isinstance(answers[CUSTOM_METRICS], ApiError):
-        lost = _lost_rules(reader)
-    return asked, Around(kedas, workloads, events, keda, lost or {}, tuple(unread.items()))
+    by_keda = any(scaled_objects.of_hpa(one) for one in asked)
+    by_rules = rules and not isinstance(answers[CUSTOM_METRICS], ApiError)
+    keda, found = _servers(reader, keda=by_keda, rules=by_rules) if by_keda or by_rules else ("", {})
+    return asked, Around(kedas, workloads, events, keda, lost or found, tuple(unread.items()))
 
 
 def judged(question: Question, hpas: Sequence[Json], seen: Around, now: datetime) -> list[Autoscaler]:
@@ -91,26 +91,33 @@ def judged(question: Question, hpas: Sequence[Json], seen: Around, now: datetime
     return [cut_off(one, seen.keda) if one.scaled_object and seen.keda else one for one in found]
 
 
-def _keda_problem(reader: Reader) -> str:
-    """Why KEDA's numbers do not reach its HPAs, empty while they do or nothing is known: the HPAs do not tell."""
-    from kubectl_llmhpa.backends import keda
+def _servers(reader: Reader, *, keda: bool, rules: bool) -> tuple[str, dict[str, str]]:
+    """What the HPAs do not tell of those who serve their numbers, in one look at what may be read.
+
+    Why KEDA's numbers do not reach its HPAs, empty while they do or nothing is known; and the metrics of rules that the
+    adapter's next restart would lose, with the sentence about each.
+    """
+    from kubectl_llmhpa.plan.once import Once
     from kubectl_llmhpa.plan.permitted import Permitted
 
-    permitted = Permitted(reader)
-    (answer,) = permitted.get_many([API_SERVICES.path()])
+    looking = Once(Permitted(reader))
+    lost: dict[str, str] = {}
+    if rules:
+        from kubectl_llmhpa.plan import lost_rules
+
+        lost = {metric: str(finding) for metric, finding in lost_rules.findings(looking).items()}
+    return _keda_problem(looking) if keda else "", lost
+
+
+def _keda_problem(reader: Reader) -> str:
+    from kubectl_llmhpa.backends import keda
+
+    (answer,) = reader.get_many([API_SERVICES.path()])
     try:
-        here = keda.find(permitted, [] if isinstance(answer, ApiError) else answer.get("items") or [])
+        here = keda.find(reader, [] if isinstance(answer, ApiError) else answer.get("items") or [])
     except ApiError:
         return ""
     return here.problem if here is not None else ""
-
-
-def _lost_rules(reader: Reader) -> dict[str, str]:
-    """Metrics of rules that the adapter's next restart would lose, and the sentence about each."""
-    from kubectl_llmhpa.plan import lost_rules
-    from kubectl_llmhpa.plan.permitted import Permitted
-
-    return {metric: str(finding) for metric, finding in lost_rules.findings(Permitted(reader)).items()}
 
 
 def _scaled_objects(
