@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -34,8 +35,20 @@ class Timing(Protocol):
 
 
 @dataclass(frozen=True)
+class Case:
+    """An HPA with the engine's signal behind each of its metrics ("" for unknown), the replicas before the load, the
+    seats of a pod (None: not known), and the times."""
+
+    spec: arithmetic.Spec
+    signals: Sequence[str]
+    replicas: int
+    seats: int | None
+    timing: Timing
+
+
+@dataclass(frozen=True)
 class Corner:
-    """`least`: the HPA sees the fewest requests that are possible, else plenty of them. `eager`: it looks a little more
+    """`least`: the HPA sees the fewest requests that are possible, else the most. `eager`: it looks a little more
     often than its period. `early`: new pods take load at once, else as late as possible. `first`: the share of the load
     that its first look sees, as the samples of some pods may be from before."""
 
@@ -53,17 +66,9 @@ class Rung:
     replicas: int
 
 
-def up(
-    spec: arithmetic.Spec,
-    signals: Sequence[str],
-    corner: Corner,
-    *,
-    load: int,
-    replicas: int,
-    seats: int | None,
-    timing: Timing,
-) -> list[Rung]:
-    """The rescales while `load` requests are in flight, from the start of the load."""
+def up(case: Case, corner: Corner, load: int, *, stuck: bool = False) -> list[Rung]:
+    """The rescales while `load` requests are in flight, from its start. `stuck`: new pods never take any of it."""
+    spec, timing, replicas = case.spec, case.timing, case.replicas
     step = timing.sync * (_EAGER if corner.eager else _LAZY)
     now = (timing.sample + timing.sync) if corner.least else 0.0
     window = 0 if spec.up is None else spec.up.window
@@ -75,18 +80,21 @@ def up(
     while now < min(_LONGEST_S, patience) and replicas < spec.max_replicas:
         fresh = [at for at in waiting if at <= now]
         ready, waiting = ready + len(fresh), [at for at in waiting if at > now]
+        total = _least if corner.least else _most
+        totals = [total(case, signal, load, ready) for signal in case.signals]
         readings = [
-            _reading(metric, share * _total(signal, load, ready, seats, corner), ready)
-            for metric, signal in zip(spec.metrics, signals, strict=True)
+            _reading(metric, share * total, ready) for metric, total in zip(spec.metrics, totals, strict=True)
         ]
         outcome = arithmetic.sync(spec, memory, readings, _pods(ready, replicas), replicas=replicas, now=now)
         memory, share = outcome.memory, 1.0
         if outcome.replicas > replicas:
             delay = 0.0 if corner.early else timing.ready + timing.sample
+            if stuck:
+                delay = math.inf
             rungs.append(Rung(now, outcome.replicas))
             waiting += [now + delay] * (outcome.replicas - replicas)
             patience = now + timing.ready + timing.sample + 4 * step + _period(spec.up)
-        replicas = outcome.replicas
+            replicas = outcome.replicas
         now += step
     return rungs
 
@@ -113,10 +121,9 @@ def down(spec: arithmetic.Spec, replicas: int, timing: Timing, *, eager: bool, l
     return rungs
 
 
-def _total(signal: str, load: int, pods: int, seats: int | None, corner: Corner) -> float:
-    """What all pods that take load together say of a signal, at least or at most."""
-    if not corner.least:
-        return float(_PLENTY)
+def _least(case: Case, signal: str, load: int, pods: int) -> float:
+    """What all pods that take load together say of a signal, at least."""
+    seats = case.seats
     in_flight = _UNDER_WAY * load
     if signal == "in-flight":
         return in_flight
@@ -128,6 +135,26 @@ def _total(signal: str, load: int, pods: int, seats: int | None, corner: Corner)
     if signal == "waiting":
         return max(0.0, in_flight - pods * seats)
     return 0.0
+
+
+def _most(case: Case, signal: str, load: int, pods: int) -> float:
+    """What they say at most.
+
+    While load moves to new pods, the last samples of the old ones may still have it, so it counts twice. All requests
+    may be on one pod. A pod whose cache is full runs as many requests as it has seats, for that is what seats are.
+    """
+    seats = case.seats
+    in_flight = load * (1 + (pods - case.replicas) / pods)
+    running = in_flight if seats is None else min(in_flight, pods * seats)
+    if signal == "in-flight":
+        return in_flight
+    if signal == "running":
+        return running
+    if signal == "waiting":
+        return in_flight if seats is None else max(0.0, in_flight - seats)
+    if signal == "kv-cache":
+        return float(pods) if seats is None else running / seats
+    return float(_PLENTY)
 
 
 def _reading(metric: arithmetic.Metric, total: float, pods: int) -> arithmetic.Reading:

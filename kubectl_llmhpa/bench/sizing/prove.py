@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import product
+from dataclasses import dataclass
+from itertools import pairwise, product
 
-from kubectl_llmhpa.bench.sizing.played import DRIVEN, Corner, Rung, down, up
+from kubectl_llmhpa.bench.sizing.played import DRIVEN, Case, Corner, Rung, down, up
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.hpa import arithmetic
 
@@ -102,51 +102,63 @@ def predict(
     """
     goal = spec.max_replicas if goal is None else goal
     _check(spec, signals, replicas=replicas, seats=seats, goal=goal)
-    corners = _corners(replicas)
-    best: tuple[int, list[list[Rung]], bool] | None = None  # the load, the paths by it, whether they are one
+    case = Case(spec, signals, replicas, seats, timing)
+    best: _Played | None = None
     for load in _loads(replicas):
-        if best is not None and load > _WORTH * best[0]:
+        if best is not None and load > _WORTH * best.load:
             break
-        paths = []
-        for corner in corners:
-            path = up(spec, signals, corner, load=load, replicas=replicas, seats=seats, timing=timing)
-            if not path or path[-1].replicas < goal:
+        played = _played(case, load, goal)
+        if played is not None and (best is None or played.exact):
+            best = played
+            if played.exact:
                 break
-            paths.append(path)
-        if len(paths) < len(corners):
-            continue
-        exact = len({tuple(rung.replicas for rung in _until(path, goal)) for path in paths}) == 1
-        if best is None or exact:
-            best = (load, paths, exact)
-        if exact:
-            break
     if best is None:
         raise LlmHpaError(
             _ATTEMPTED, f"no load must take it from {replicas} to {goal} replicas",
             "see kubectl llm-hpa explain; a target within 10 % of what a full pod has never scales up",
         )  # fmt: skip
-    load, paths, exact = best
-    without = up(
-        spec, signals, corners[0], load=load, replicas=replicas, seats=seats,
-        timing=replace(timing, ready=math.inf),
-    )  # fmt: skip
-    steps = _up([_until(path, goal) for path in paths], timing, without[-1].replicas)
+    steps = _up([_until(path, goal) for path in best.paths], timing, best.alone)
     last = steps[-1]
     gone = last.deadline + timing.drain + timing.sample + timing.sync
-    highest = max(
-        rung.replicas for path in paths for rung in path if rung.at <= gone or rung.replicas <= last.replicas
-    )
+    within = [rung.replicas for path in best.paths for rung in path if rung.at <= gone]
+    highest = max(last.replicas, *within)
     notes = []
-    if not exact:
+    if not best.exact:
         notes.append(
-            "it may stop at other numbers of replicas in between: samples of several pods differ in age"
+            "it may stop at other numbers of replicas in between: samples differ in age, and new pods fill up"
         )
     if highest > last.replicas:
         notes.append(f"it may go on to {highest} replicas before the last sample of the load is gone")
     return Prediction(
-        load, _reason(spec, signals, last.replicas), replicas, steps, _down(spec, last.replicas, timing), exact,
-        highest, tuple(notes),
+        best.load, _reason(spec, signals, last.replicas), replicas, steps, _down(spec, last.replicas, timing),
+        best.exact, highest, tuple(notes),
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Played:
+    """A load that reaches the goal in every corner, the paths by it, how far it goes with the pods that are there, and
+    whether all paths are one."""
+
+    load: int
+    paths: list[list[Rung]]
+    alone: int
+    exact: bool
+
+
+def _played(case: Case, load: int, goal: int) -> _Played | None:
+    paths = []
+    for corner in _corners(case.replicas):
+        path = up(case, corner, load)
+        if not path or path[-1].replicas < goal:
+            return None
+        paths.append(path)
+    alone = up(case, _corners(case.replicas)[0], load, stuck=True)[-1].replicas
+    numbers = {tuple(rung.replicas for rung in _until(path, goal)) for path in paths}
+    # A new pod fills up over several looks: a jump by it may stop anywhere in between.
+    first = [case.replicas, *next(iter(numbers))]
+    jumps = any(after > alone and after > before + 1 for before, after in pairwise(first))
+    return _Played(load, paths, alone, len(numbers) == 1 and not jumps)
 
 
 def _check(
@@ -182,7 +194,7 @@ def _loads(replicas: int) -> Iterator[int]:
 
 
 def _corners(replicas: int) -> list[Corner]:
-    """The least load that can be seen, in every order of events; and as much as one likes."""
+    """The least load that can be seen and the most, in every order of events."""
     ways = list(product((False, True), (False, True)))
     corners = [Corner(least, eager, early) for least in (True, False) for eager, early in ways]
     if replicas > 1:
