@@ -103,14 +103,17 @@ def _mode(flags: dict[str, Any]) -> str:
     mode = asked[0] if asked else "plain"
     only = {
         "points": ("sweep",), "replicas": ("sweep", "prove"), "apply": ("sweep",), "rate": ("profile",),
-        "no_scale_in": ("prove",), "preset": ("plain",),
+        "no_scale_in": ("prove",), "preset": ("plain",), "duration": ("plain", "sweep", "profile"),
+        "concurrency": ("plain", "sweep"), "num_prompts": ("plain",),
     }  # fmt: skip
     for flag, modes in only.items():
         if flags[flag] and mode not in modes:
-            wants = "a plain run" if modes == ("plain",) else f"--{modes[0]}"
-            raise click.UsageError(f"--{flag.replace('_', '-')} goes with {wants}")
-    if flags["num_prompts"] is not None and mode != "plain":
-        raise click.UsageError(f"--num-prompts does not go with --{mode}")
+            name = flag.replace("_", "-")
+            if "plain" in modes:
+                raise click.UsageError(f"--{name} does not go with --{mode}")
+            raise click.UsageError(f"--{name} goes with --{modes[0]}")
+    if flags["clients"] > 1 and mode == "sweep":
+        raise click.UsageError("--clients does not go with --sweep: one client goes from point to point")
     if flags["duration"] is not None and flags["num_prompts"] is not None:
         raise click.UsageError("--duration and --num-prompts exclude each other")
     if flags["duration"] is not None and flags["duration"] < 1:

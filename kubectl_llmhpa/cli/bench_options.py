@@ -184,21 +184,28 @@ def _of_file(path: Path) -> Stages:
     attempted = f"--profile {path}"
     try:
         with path.open(encoding="utf-8-sig") as file:
-            lines = [line.strip() for line in file.readlines(64_000) if line.strip()]
+            first = file.readline(1000).strip()
+            titled = first.replace(" ", "").lower() == "seconds,rate"
+            if titled or _pair(first):
+                return _stages([*([] if titled else [first]), *file], attempted)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
         raise LlmHpaError(attempted, str(reason), "name step, ramp or a file") from error
-    if lines and lines[0].replace(" ", "").lower() == "seconds,rate":
-        lines = lines[1:]
-    numbers = [_pair(line) for line in lines]
-    if numbers and all(pair is not None for pair in numbers):
-        return tuple((pair[0], pair[1], pair[1]) for pair in numbers if pair is not None)
     requests = traces.read(path).requests
     width = max(_BIN_S, requests.length / _BINS)
     counts = [0] * math.ceil(requests.length / width + 1e-9)
     for at in requests.at:
         counts[min(len(counts) - 1, int(at / width))] += 1
     return tuple((width, count / width, count / width) for count in counts)
+
+
+def _stages(lines: list[str], attempted: str) -> Stages:
+    """The lines `seconds,rate` as stages."""
+    pairs = [(line.strip(), _pair(line)) for line in lines if line.strip()]
+    bad = next((line for line, pair in pairs if pair is None), None)
+    if bad is not None or not pairs:
+        raise LlmHpaError(attempted, f"{bad!r} is not of the form seconds,rate" if bad else "it is empty")
+    return tuple((pair[0], pair[1], pair[1]) for _, pair in pairs if pair is not None)
 
 
 def _pair(line: str) -> tuple[float, float] | None:

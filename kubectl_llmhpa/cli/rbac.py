@@ -26,7 +26,10 @@ _COMMANDS = (
     "migrate",
     "disable",
 )
-_FLAGS = ("selector", "watch", "warm", "prometheus-token-secret", "helm", "install-custom-metrics-api")
+_FLAGS = (
+    "selector", "watch", "warm", "prometheus-token-secret", "helm", "install-custom-metrics-api", "url", "replicas",
+    "prove",
+)  # fmt: skip
 
 
 @click.command("rbac", short_help="Print the least roles that a command needs")
