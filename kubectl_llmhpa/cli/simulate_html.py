@@ -1,66 +1,56 @@
-"""A page of a simulation: one file, no script, nothing loaded from anywhere."""
+"""A page of a simulation: the comparison, the arrivals, and what each row did with its replicas."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from kubectl_llmhpa.cli import simulate_text
+from kubectl_llmhpa.output import pages
+from kubectl_llmhpa.output.charts import COLOURS, Chart, Line
 from kubectl_llmhpa.simulate import Comparison, Question, Row
 
-_WIDTH, _HEIGHT, _TALL = 1000, 260, 360
-_COLOURS = ("#1f6feb", "#d1242f", "#2da44e", "#bf8700", "#8250df", "#57606a")
 #: Points of a line: more would not show on the page.
 _POINTS = 400
 
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Simulation: {{ title }}</title>
-<style>
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 1040px; margin: 2em auto; padding: 0 1em; color: #1f2328 }
-svg { width: 100%; height: auto } svg text { font-family: system-ui, sans-serif; font-size: 13px }
-table { border-collapse: collapse; font-size: 13px; display: block; overflow-x: auto }
-th, td { text-align: left; padding: .35em .7em; border-bottom: 1px solid #d1d9e0; white-space: nowrap }
-th { font-weight: 600; color: #59636e } tr.best td { background: #dafbe1 } tr.fixed td { color: #59636e }
-dt { font-weight: 600; float: left; clear: left; width: 7em } dd { margin: 0 0 .3em 7em }
-.note { color: #59636e; margin: .2em 0 }
-</style>
-</head>
-<body>
+_STYLE = """
+tr.best td { background: color-mix(in srgb, var(--good) 16%, var(--paper)) } tr.fixed td { color: var(--soft) }
+"""
+_BODY = """
 <h1>Simulation</h1>
-<dl>{% for name, value in given %}<dt>{{ name }}</dt><dd>{{ value }}</dd>{% endfor %}</dl>
-<table>
-<tr>{% for header in headers %}<th>{{ header }}</th>{% endfor %}</tr>
-{% for row in rows -%}
-<tr class="{{ row.style }}">{% for cell in row.cells %}<td>{{ cell }}</td>{% endfor %}</tr>
-{% endfor -%}
+<table class="facts">
+{% for name, value in given %}<tr><th scope="row">{{ name }}</th><td>{{ value }}</td></tr>
+{% endfor %}
 </table>
+<h2>Comparison</h2>
+<div class="scroll" tabindex="0" role="region" aria-label="Comparison">
+<table>
+<thead><tr>{% for header in headers %}<th scope="col">{{ header }}</th>{% endfor %}</tr></thead>
+<tbody>
+{% for row in rows %}
+<tr class="{{ row.style }}">{% for cell in row.cells %}<td>{{ cell }}</td>{% endfor %}</tr>
+{% endfor %}
+</tbody>
+</table>
+</div>
 {% for line in conclusion %}<p>{{ line }}</p>
-{% endfor -%}
-{% for chart in charts %}{{ chart | safe }}
-{% endfor -%}
-{% for note in notes %}<p class="note">{{ note }}</p>
-{% endfor -%}
-</body>
-</html>
+{% endfor %}
+{% for one in figures %}{{ one | safe }}{% endfor %}
+{% for note in notes %}<p class="soft">{{ note }}</p>
+{% endfor %}
 """
 
 
 def page(found: Comparison, notes: Sequence[str]) -> str:
-    """The whole page. What comes from files and clusters is escaped, by jinja2 and by leather for its charts."""
-    from jinja2 import Environment
-
-    template = Environment(autoescape=True).from_string(_PAGE)
-    return template.render(
-        title=found.question.requests.origin,
+    """The whole page. What comes from files and clusters is escaped."""
+    return pages.render(
+        _BODY,
+        title=f"Simulation: {found.question.requests.origin}",
+        style=_STYLE,
         given=simulate_text.given(found.question),
         headers=simulate_text.headers(found),
         rows=[{"cells": simulate_text.cells(one, found), "style": _style(one, found)} for one in found.rows],
         conclusion=simulate_text.conclusion(found),
-        charts=[
+        figures=[
             _arrivals(found.question),
             _frontier(found),
             *(_timeline(one, found.question) for one in found.rows),
@@ -82,49 +72,46 @@ def _arrivals(question: Question) -> str:
         counts[int(at / width)] += 1
     # The last part of the load is shorter than the others.
     points = [(place * width / 60, count / width) for place, count in enumerate(counts[:-1])] or [(0.0, 0.0)]
-    chart = _chart("Requests per second")
-    chart.add_line([*points, (requests.length / 60, points[-1][1])], stroke_color=_COLOURS[0], width=1)
-    return _svg(chart)
+    line = Line("arrivals", (*points, (requests.length / 60, points[-1][1])), 1, area=True)
+    return _over_time(Chart("Load", "minutes", "requests/s", (line,)), f"{requests.origin}.")
 
 
 def _timeline(one: Row, question: Question) -> str:
     """Asked-for and ready replicas of a row, in steps."""
     end = question.requests.length
-    asked, ready = ([(0.0, one.run.ready[0][which])] for which in (1, 2))
-    for at, replicas, pods in one.run.ready:
-        if at <= end:
-            for line, number in ((asked, replicas), (ready, pods)):
-                line += [(at / 60, line[-1][1]), (at / 60, number)]
-    for line in (asked, ready):
-        line.append((end / 60, line[-1][1]))
-    chart = _chart(f"{one.name}: replicas")
-    chart.add_line(asked, name="asked for", stroke_color=_COLOURS[1], width=1)
-    chart.add_line(ready, name="ready", stroke_color=_COLOURS[0], width=2)
-    chart.add_y_scale(0, max(number for _, number in asked) + 1)
-    return _svg(chart)
+    seen = [
+        (at, replicas, pods) for at, replicas, pods in one.run.ready if at <= end or at == one.run.ready[0][0]
+    ]
+    seen.append((end, *seen[-1][1:]))
+    asked = Line(
+        "asked for", tuple((at / 60, replicas) for at, replicas, _ in seen), 2, step=True, dashed=True
+    )
+    ready = Line("ready", tuple((at / 60, pods) for at, _, pods in seen), 1, step=True, area=True)
+    most = max(replicas for _, replicas, _ in seen)
+    chart = Chart(one.name, "minutes", "replicas", (ready, asked), x_range=(0, end / 60), top=most + 1)
+    return _over_time(chart, "What was asked for, and what was ready.")
 
 
 def _frontier(found: Comparison) -> str:
     """Share of requests that met the SLO against GPU-hours, a dot each."""
-    chart = _chart("SLO met (%) by GPU-hours", minutes=False)
     rows = [one for one in found.rows if one.figures.gpu_hours]
-    for place, one in enumerate(rows):
-        point = (one.figures.gpu_hours, one.figures.attainment * 100)
-        chart.add_dots([point], name=one.name, fill_color=_COLOURS[place % len(_COLOURS)], radius=5)
-    low = min(one.figures.attainment for one in rows) * 100
-    chart.add_x_scale(0, max(one.figures.gpu_hours for one in rows) * 1.05)
-    chart.add_y_scale(min(low - 1, 99), 100.5)
-    return _svg(chart, _TALL)
+    dots = tuple(
+        Line(
+            one.name,
+            ((one.figures.gpu_hours, one.figures.attainment * 100),),
+            place % COLOURS + 1,
+            marks=True,
+        )
+        for place, one in enumerate(rows)
+    )
+    lowest = min(one.figures.attainment for one in rows) * 100
+    most = max(one.figures.gpu_hours for one in rows) * 1.05
+    chart = Chart(
+        "SLO met by GPU-hours", "GPU-hours", "% of requests", dots,
+        x_range=(0, most), bottom=float(min(int(lowest - 1), 99)), top=100,
+    )  # fmt: skip
+    return pages.figure(chart, "Higher is better, further to the left is cheaper.", (1120, 320))
 
 
-def _chart(title: str, *, minutes: bool = True) -> Any:
-    import leather
-
-    chart = leather.Chart(title)
-    chart.add_x_axis(name="minutes" if minutes else "GPU-hours")
-    return chart
-
-
-def _svg(chart: Any, height: int = _HEIGHT) -> str:
-    drawn = str(chart.to_svg(width=_WIDTH, height=height))
-    return drawn.replace("<svg ", f'<svg viewBox="0 0 {_WIDTH} {height}" ', 1)
+def _over_time(chart: Chart, caption: str) -> str:
+    return pages.figure(chart, caption, pages.FULL)

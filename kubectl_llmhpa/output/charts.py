@@ -67,7 +67,8 @@ class Rule:
 class Chart:
     """`x` and `y` name the axes. `band` shades a span of x, `ticks` are things that happened at x, numbered from 1.
 
-    `x_range` and `top` make charts comparable; without them they follow from the data.
+    `x_range` and `top` make charts comparable; without them they follow from the data. `bottom` is the least y, 0 as a
+    rule: a chart that starts elsewhere makes little look like much.
     """
 
     title: str
@@ -79,6 +80,7 @@ class Chart:
     band: tuple[float, float] | None = None
     x_range: tuple[float, float] | None = None
     top: float | None = None
+    bottom: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -91,13 +93,14 @@ class _Frame:
     bottom: float
     x0: float
     x1: float
+    y0: float
     y1: float
 
     def x(self, value: float) -> float:
         return self.left + (value - self.x0) / (self.x1 - self.x0) * (self.right - self.left)
 
     def y(self, value: float) -> float:
-        return self.bottom - value / self.y1 * (self.bottom - self.top)
+        return self.bottom - (value - self.y0) / (self.y1 - self.y0) * (self.bottom - self.top)
 
 
 def svg(chart: Chart, width: int, height: int) -> str:
@@ -129,14 +132,15 @@ def _frame(chart: Chart, width: int, height: int) -> _Frame:
     rows = _rows(height)
     values = [value for line in chart.lines for _, value in line.points if value is not None]
     values += [rule.at for rule in chart.rules if not rule.vertical]
-    steps = nice_steps(chart.top or max(values, default=1.0) * 1.05, rows)
+    highest = chart.top or max(values, default=1.0) * 1.05
+    steps = [chart.bottom + step for step in nice_steps(highest - chart.bottom, rows)]
     places = [place for line in chart.lines for place, _ in line.points]
     places += [rule.at for rule in chart.rules if rule.vertical]
     x0, x1 = chart.x_range or (min(0.0, *places, 0.0), max([*places, 1.0]))
     left = max(_LEFT, max(len(_text(step)) for step in steps) * _CHAR + 10)
     top = _TOP + _ROW * sum(1 for rule in chart.rules if rule.vertical)
     below = _BOTTOM + (_TICKS if chart.ticks else 0)
-    return _Frame(left, width - _RIGHT, top, height - below, x0, max(x1, x0 + 1e-9), steps[-1])
+    return _Frame(left, width - _RIGHT, top, height - below, x0, max(x1, x0 + 1e-9), steps[0], steps[-1])
 
 
 def _rows(height: int) -> int:
@@ -144,10 +148,10 @@ def _rows(height: int) -> int:
 
 
 def _axes(chart: Chart, frame: _Frame, height: int) -> Iterator[str]:
-    for value in nice_steps(frame.y1, _rows(height)):
-        y = frame.y(value)
+    for step in nice_steps(frame.y1 - frame.y0, _rows(height)):
+        y = frame.y(frame.y0 + step)
         yield _straight("grid", frame.left, frame.right, y, y)
-        yield _words(frame.left - 6, y + 4, _text(value), anchor="end")
+        yield _words(frame.left - 6, y + 4, _text(frame.y0 + step), anchor="end")
     floor = frame.bottom
     yield _straight("axis", frame.left, frame.right, floor, floor)
     for value in nice_steps(frame.x1, int((frame.right - frame.left) // 70)):

@@ -17,7 +17,7 @@ from tests.archive.conftest import Run
 
 MB = 1_000_000
 #: What `--help`, `--version` and completion of a command's name do without.
-NOT_FOR_HELP = ("jinja2", "kubernetes", "leather", "prometheus_client", "promql_parser", "pydantic", "requests",
+NOT_FOR_HELP = ("jinja2", "kubernetes", "prometheus_client", "promql_parser", "pydantic", "requests",
                 "rich", "urllib3", "yaml")  # fmt: skip
 HPA = """
 apiVersion: autoscaling/v2

@@ -5,16 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from kubectl_llmhpa.bench.report import figures, words
-from kubectl_llmhpa.bench.report.figures import Figure
+from kubectl_llmhpa.bench.report import figures, page_template, words
 from kubectl_llmhpa.bench.report.model import Report
-from kubectl_llmhpa.bench.report.page_template import PAGE
 from kubectl_llmhpa.bench.report.sections import ANSWERS, head, lag_steps, sections
 from kubectl_llmhpa.errors import ExitCode
-from kubectl_llmhpa.output import charts
-from kubectl_llmhpa.output.terminal import escape
+from kubectl_llmhpa.output import pages
 
-_HALF, _FULL, _NARROW = (540, 280), (1120, 210), (370, 240)
 _FIGURE = re.compile(r"[-+]?[\d.,]+( ?(%|s|ms))?|-|not seen")
 #: Sections that the page shows in a form of its own; the head has no title.
 _DRAWN = ("", "Autoscaler", "Timeline", "From load to relief")
@@ -30,33 +26,30 @@ _VERDICTS = {
 
 
 def page(report: Report) -> str:
-    """The whole page. What comes from the cluster is escaped, by jinja2 and in the charts."""
-    from jinja2 import Environment
-
+    """The whole page. What comes from the cluster is escaped."""
     tone, word = _VERDICTS.get(ExitCode(report.verdict.exit_code), ("unsure", "Result"))
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=_printable)
-    template = environment.from_string(PAGE)
-    template.globals["kind"] = _kind
     parts = list(sections(report))
-    text: str = template.render(
+    return pages.render(
+        page_template.BODY,
+        title=f"Benchmark of {report.workload}",
+        style=page_template.STYLE,
         report=report,
-        style=charts.STYLE,
         tone=tone,
         word=word,
         date=(report.started_at or "")[:16].replace("T", " "),
         engine=f"{report.engine.name} {report.engine.version or ''}".rstrip(),
         tiles=list(tiles(report)),
-        sweep=[_drawn(figure, _HALF) for figure in figures.of_sweep(report)],
-        timeline=[_drawn(figure, _FULL) for figure in figures.over_time(report)],
+        sweep=[pages.figure(each.chart, each.caption, pages.HALF) for each in figures.of_sweep(report)],
+        timeline=[pages.figure(each.chart, each.caption, pages.FULL) for each in figures.over_time(report)],
         lag=_lag(report),
         events=[event for event in report.timeline if event.seconds is not None],
         answers=[one for one in parts if one.title in ANSWERS],
         sections=[one for one in parts if one.title not in (*ANSWERS, *_DRAWN)],
         head=head(report),
         method=_method(report),
+        kind=_kind,
         stamp=words.stamp,
     )
-    return text
 
 
 def tiles(report: Report) -> Iterator[tuple[str, str, str]]:
@@ -95,19 +88,6 @@ def tiles(report: Report) -> Iterator[tuple[str, str, str]]:
         yield "Lost in scale-in", str(lost), f"{report.proof.cut} requests cut, {report.proof.failed} failed"
 
 
-def _drawn(figure: Figure, wide: tuple[int, int]) -> dict[str, object]:
-    """A figure for wide screens and for narrow ones."""
-    chart = figure.chart
-    extra = 30 if chart.ticks else 0
-    return {
-        "title": chart.title,
-        "caption": figure.caption,
-        "lines": chart.lines,
-        "wide": charts.svg(chart, wide[0], wide[1] + extra),
-        "narrow": charts.svg(chart, _NARROW[0], _NARROW[1] + extra),
-    }
-
-
 def _lag(report: Report) -> list[dict[str, object]]:
     """The steps from load to relief as bars, in percent of the whole."""
     steps = lag_steps(report.lag)
@@ -134,11 +114,6 @@ def _method(report: Report) -> Sequence[tuple[str, str]]:
     ]
     accelerators = ", ".join(f"{count} {name}" for name, count in engine.accelerators.items())
     return [*pairs, ("Per pod", accelerators or "no accelerator")]
-
-
-def _printable(value: object) -> object:
-    """Text without characters that turn others around or hide them; what is markup by our own word stays as it is."""
-    return escape(value) if type(value) is str else value
 
 
 def _kind(cell: str) -> str:

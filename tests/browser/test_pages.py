@@ -1,4 +1,4 @@
-"""The page of a benchmark as a person sees it: on a phone and on a desk, in the dark, on paper, without a network."""
+"""The pages of `--html` as a person sees them: on a phone and on a desk, in the dark, on paper, without a network."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from kubectl_llmhpa.bench import report
+from kubectl_llmhpa.cli.main import main
 from tests.browser.chromium import Browser, program
 from tests.unit.bench_outcomes import hostile, plain, proved, swept
 
@@ -16,6 +17,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 OUTCOMES = {"plain": plain, "sweep": swept, "prove": proved, "hostile": hostile}
+SIMULATION = "simulation"
 WIDTHS = (420, 1280)
 
 
@@ -25,10 +27,14 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         yield found
 
 
-@pytest.fixture(params=OUTCOMES)
-def page(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    file = tmp_path / f"{request.param}.html"
-    file.write_text(report.page(report.of_outcome(OUTCOMES[request.param]())))
+@pytest.fixture(scope="module", params=[*OUTCOMES, SIMULATION])
+def page(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("page") / f"{request.param}.html"
+    if request.param == SIMULATION:
+        with pytest.raises(SystemExit):
+            main(["simulate", "--load=step:low=1,high=10,at=2m,for=4m,duration=10m", "--html", str(file)])
+    else:
+        file.write_text(report.page(report.of_outcome(OUTCOMES[request.param]())))
     return file
 
 
@@ -93,4 +99,4 @@ def test_no_script_is_needed_and_nothing_of_the_cluster_becomes_markup(browser: 
     browser.open(page, 1280)
     assert browser.evaluate("document.scripts.length") == 0
     assert browser.evaluate("[...document.querySelectorAll('img, iframe, link, object')].length") == 0
-    assert browser.evaluate("document.title").startswith("Benchmark of ")
+    assert browser.evaluate("document.title").startswith(("Benchmark of ", "Simulation: "))
