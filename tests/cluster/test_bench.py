@@ -49,12 +49,12 @@ def left_over(kubectl: Kubectl, namespace: str) -> list[str]:
 
 def test_the_load_makes_the_hpa_rescale(llm_hpa: Plugin, stub: Stub, kubectl: Kubectl) -> None:
     assert llm_hpa("enable", *ADAPTER, *stub.reference, "--max", "3").code == 0
-    outcome = llm_hpa("bench", *stub.reference, "--duration", "60s", "-o", "json")
+    outcome = llm_hpa("bench", *stub.reference, "--duration", "40s", "-o", "json")
     assert outcome.code == 0, outcome.stderr
     report = json.loads(outcome.stdout)
     assert report["kind"] == "Bench"
     assert report["load"]["mustRescale"] is True
-    assert 0 < report["firstRescaleSeconds"] < 60
+    assert 0 < report["firstRescaleSeconds"] < 40
     assert report["result"]["failed"] == {}
     assert report["result"]["done"] > 20
     assert report["result"]["latencies"]["ttft"]["p99"] > 0
