@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.conftest import ADAPTER, Kubectl, Plugin, assert_one_sentence
+from tests.cluster.conftest import ADAPTER, Json, Kubectl, Plugin, assert_one_sentence
 from tests.cluster.stub_workload import Stub
 from tests.cluster.test_bench import hand_made_hpa, interruptible, left_over
 
@@ -171,3 +171,29 @@ def test_a_proof_holds_ten_times_of_ten(llm_hpa: Plugin, stub: Stub, kubectl: Ku
     for number in range(10):
         outcome = llm_hpa("bench", *stub.reference, "--prove", "--sync-period", "2s", *SHORT)
         assert outcome.code == 0, f"run {number}: {outcome.stdout[-400:]}"
+
+
+@pytest.mark.full
+@pytest.mark.timeout(7200)
+def test_sweeps_find_the_last_concurrency_that_keeps_the_slo(
+    stub: Stub, llm_hpa: Plugin, tmp_path: Path
+) -> None:
+    """What is right is measured: every concurrency up to twice the seats. Nine of ten sweeps are to find it."""
+
+    def swept(name: str, *flags: str) -> Json:
+        saved, began = tmp_path / name, time.monotonic()
+        lengths = ("--input-len", "96", "--output-len", "48")
+        outcome = llm_hpa(
+            "bench", *stub.reference, "--sweep", "--slo", "ttft=600ms", *lengths, *flags, "--save", str(saved)
+        )
+        assert outcome.code == 0, outcome.stderr
+        found: Json = json.loads(saved.read_text())
+        return {**found, "took": time.monotonic() - began}
+
+    exact = swept("all.json", "--points", ",".join(str(number) for number in range(1, 17)))
+    right = exact["sizing"]["slo"]["value"]
+    sweeps = [swept(f"{number}.json") for number in range(10)]
+    assert all(one["took"] <= 6 * 60 + 30 for one in sweeps)  # the pod's start and end besides
+    found = [one["sizing"]["slo"]["value"] for one in sweeps]
+    assert sum(value == right for value in found) >= 9, (right, found)
+    assert all(abs(value - right) <= 1 for value in found), (right, found)
