@@ -464,7 +464,10 @@ def test_clients_wait_for_the_one_who_starts_them(monkeypatch: pytest.MonkeyPatc
         while "ready" not in out.getvalue():
             await asyncio.sleep(0.01)
         port = json.loads(out.getvalue().partition(" ")[2].splitlines()[0])["port"]
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        except ConnectionRefusedError:  # any free port is another one for each family, and it told that of IPv6
+            reader, writer = await asyncio.open_connection("::1", port)
         writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         answer = await reader.read()
         writer.close()
