@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from kubectl_llmhpa.bench import results
 from kubectl_llmhpa.bench.report import building, words
+from kubectl_llmhpa.bench.report.verdict import asked_slo
 from kubectl_llmhpa.output.terminal import escape, live
 
 if TYPE_CHECKING:
@@ -102,12 +103,12 @@ def how_far(progress: Progress) -> tuple[float, str]:
     return progress.seconds / seconds, f"{progress.seconds:.0f} s of {seconds:.0f} s"
 
 
-def point_line(fact: Json) -> str:
+def point_line(plan: Plan, fact: Json) -> str:
     """A point of a sweep when it is over."""
-    point = results.point("builtin", fact, 1) if "histograms" in fact else None
-    if point is None:
-        return escape(f"point {fact.get('asked_concurrency')} in flight is over")
-    kept = f", {words.percent(point.good / point.done)} kept the SLO" if point.done else ""
+    point = results.point(plan.options.tool, fact, 1)
+    kept = (
+        f", {words.percent(point.good / point.done)} kept the SLO" if asked_slo(plan) and point.done else ""
+    )
     ttft = "-" if point.ttft.p95 is None else words.duration(point.ttft.p95)
     return escape(
         f"{point.concurrency} in flight: {point.throughput:.2f} requests/s, TTFT p95 {ttft}{kept}"
@@ -164,7 +165,7 @@ class LineView:
         for entry in progress.entries[self._entries :]:
             self.say(f"{words.stamp(entry.at - progress.started):>7}  {escape(entry.text)}")
         for fact in progress.points[self._points :]:
-            self.say(point_line(fact))
+            self.say(point_line(progress.plan, fact))
         self._entries, self._points = len(progress.entries), len(progress.points)
 
 
