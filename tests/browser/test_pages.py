@@ -10,13 +10,13 @@ import pytest
 from kubectl_llmhpa.bench import report
 from kubectl_llmhpa.cli.main import main
 from tests.browser.chromium import Browser, program
-from tests.unit.bench_outcomes import hostile, plain, proved, swept
+from tests.unit.bench_outcomes import hostile, plain, profiled, proved, swept
 
 pytestmark = pytest.mark.skipif(
     program() is None, reason="no Chromium here (Debian: apt-get install chromium)"
 )
 
-OUTCOMES = {"plain": plain, "sweep": swept, "prove": proved, "hostile": hostile}
+OUTCOMES = {"plain": plain, "sweep": swept, "profile": profiled, "prove": proved, "hostile": hostile}
 SIMULATION = "simulation"
 WIDTHS = (420, 1280)
 

@@ -227,6 +227,22 @@ def proved() -> Outcome:
     )  # fmt: skip
 
 
+def profiled() -> Outcome:
+    """An open loop that climbs to 12 requests a second and falls again, beside the same HPA."""
+    outcome = proved()
+    stages = ((120.0, 0.0, 12.0), (120.0, 12.0, 0.0))
+    moments = []
+    for one in outcome.moments:
+        rate = 12 * (1 - abs(one.seconds - 120) / 120)
+        moments.append(
+            replace(one, want=rate, arrivals=rate, finished=rate * 0.97, in_flight=round(rate * 1.6))
+        )
+    options = replace(outcome.plan.options, stages=stages)
+    found = replace(outcome.plan, load=Load(0, "2 stages", False, rate=12.0), options=options)
+    result = replace(outcome.result, arrivals=1440, late=3, shed=1, good=5900, goodput=24.6)
+    return replace(outcome, plan=found, result=result, mode="profile", moments=tuple(moments), proof=None)
+
+
 class Loop:
     """Pods with 8 seats under a closed loop, and an HPA that looks every 15 s and has a window of 300 s."""
 

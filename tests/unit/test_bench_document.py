@@ -10,11 +10,18 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from kubectl_llmhpa.bench import report
-from tests.unit.bench_outcomes import hostile, little, plain, proved, swept
+from tests.unit.bench_outcomes import hostile, little, plain, profiled, proved, swept
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA: dict[str, Any] = json.loads((ROOT / "docs" / "bench.schema.json").read_text())
-OUTCOMES = {"plain": plain, "sweep": swept, "prove": proved, "little": little, "hostile": hostile}
+OUTCOMES = {
+    "plain": plain,
+    "sweep": swept,
+    "profile": profiled,
+    "prove": proved,
+    "little": little,
+    "hostile": hostile,
+}
 
 
 def written(name: str) -> dict[str, Any]:

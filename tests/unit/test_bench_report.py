@@ -17,7 +17,7 @@ from kubectl_llmhpa.bench.report.sections import lag_steps
 from kubectl_llmhpa.bench.timeline import Timeline
 from kubectl_llmhpa.errors import ExitCode, LlmHpaError
 from kubectl_llmhpa.output.terminal import escape
-from tests.unit.bench_outcomes import SLO, hostile, hpa, little, plain, proved, rescale_event, swept
+from tests.unit.bench_outcomes import SLO, hostile, hpa, little, plain, profiled, proved, rescale_event, swept
 
 
 def test_the_first_rescale_is_the_first_change_of_desired_and_events_add_the_reason() -> None:
@@ -76,7 +76,14 @@ def test_the_document_is_json_and_says_what_is_unknown() -> None:
     assert made["verdict"]["exitCode"] == 4
 
 
-OUTCOMES = {"plain": plain, "sweep": swept, "prove": proved, "little": little, "hostile": hostile}
+OUTCOMES = {
+    "plain": plain,
+    "sweep": swept,
+    "profile": profiled,
+    "prove": proved,
+    "little": little,
+    "hostile": hostile,
+}
 
 
 @pytest.fixture(params=OUTCOMES)
@@ -179,3 +186,24 @@ def test_steps_from_load_to_relief_leave_out_what_was_not_seen() -> None:
         ("metric above its target", 0.0, 9), ("more replicas wanted", 9, 9), ("pod ready", 9, 40),
     )  # fmt: skip
     assert lag_steps(Lag()) == ()
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"done": 0}, "no request succeeded (http 500: bad"),
+        ({"failed": {"http 500": 50}}, "33 % of the requests failed (most: http 500) (bad"),
+        ({"done": 0, "failed": {}}, "no request succeeded"),
+    ],
+)
+def test_the_engines_own_words_are_in_the_verdict(facts: dict[str, Any], said: str) -> None:
+    assert report.of_outcome(plain(**facts)).verdict.text.startswith(f"measurement invalid: {said}")
+
+
+def test_an_open_loop_tells_what_was_due_and_what_kept_the_slo() -> None:
+    text = report.text(report.of_outcome(profiled()))
+    assert "at most 12 requests/s for 240 s (2 stages)" in text
+    assert "; 1440 were due, 3 sent late, 1 not sent" in text
+    assert (
+        "97.04 % of the requests kept TTFT within 600 ms and TPOT within 40 ms, 24.6/s; wanted: 95 %" in text
+    )

@@ -53,7 +53,8 @@ def head(report: Report) -> Section:
     if report.method.slo is not None and report.attainment is not None:
         slo = report.method.slo
         kept = f"{words.percent(report.attainment)} of the requests kept {words.limits(slo)}"
-        fields.append(("SLO", f"{kept}; wanted: {words.percent(slo.share)}"))
+        goodput = "" if result.goodput is None else f", {words.number(result.goodput)}/s"
+        fields.append(("SLO", f"{kept}{goodput}; wanted: {words.percent(slo.share)}"))
     lines = tuple(f"{reason}: {example}" for reason, example in result.examples.items())
     return Section(fields=tuple(fields), lines=lines)
 

@@ -20,7 +20,7 @@ def verdict(outcome: Outcome) -> Verdict:
         return _of_sweep(outcome)
     if result.invalid:
         return _said(
-            ExitCode.MEASUREMENT_INVALID, f"measurement invalid: {result.invalid}{engine_words(result)}"
+            ExitCode.MEASUREMENT_INVALID, f"measurement invalid: {result.invalid}{_engine_words(result)}"
         )
     if outcome.proof is not None and outcome.proof.problems:
         return _said(ExitCode.NO_RESCALE, f"not proved: {'; '.join(outcome.proof.problems)}")
@@ -84,10 +84,11 @@ def _reason(outcome: Outcome) -> str:
     return ""
 
 
-def engine_words(result: Result) -> str:
-    """The engine's own words for the most frequent failure."""
+def _engine_words(result: Result) -> str:
+    """The engine's own words for the most frequent failure, with its reason where that is not said yet."""
     if not result.failed:
         return f" ({result.tail.splitlines()[-1]})" if result.tail else ""
     reason = max(result.failed, key=lambda name: result.failed[name])
-    example = result.examples.get(reason)
-    return f" ({reason}: {example})" if example else f" ({reason})"
+    said = [reason] if reason not in result.invalid else []
+    said += [result.examples[reason]] if reason in result.examples else []
+    return f" ({': '.join(said)})" if said else ""

@@ -53,7 +53,9 @@ def requests_line(result: Result) -> str:
     line = f"{result.sent} sent, {result.done} succeeded, {result.failures} failed"
     if result.failed:
         line += f" ({', '.join(f'{reason}: {count}' for reason, count in result.failed.items())})"
-    return line + (f", {result.cut} cut off at the end" if result.cut else "")
+    line += f", {result.cut} cut off at the end" if result.cut else ""
+    due = f"; {result.arrivals} were due, {result.late} sent late, {result.shed} not sent"
+    return line + (due if result.arrivals else "")
 
 
 def throughput_line(result: Result) -> str:
