@@ -139,9 +139,8 @@ class Driver:
     def run(self) -> None:
         words, known = self._form()
         if not words:
-            self.say(
-                "summary", ended="missing", missing=not self.stopped, done=0, result=None, tail=self._said()
-            )
+            ended = "signal" if self.stopped else "missing"
+            self.say("summary", ended=ended, missing=not self.stopped, done=0, result=None, tail=self._said())
             return
         why = ""
         if self.settings.get("points"):
