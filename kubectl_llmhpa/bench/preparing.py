@@ -11,7 +11,7 @@ from kubectl_llmhpa import engines, quantities
 from kubectl_llmhpa import hpa as autoscaler
 from kubectl_llmhpa.api import HPAS, Json, Reader
 from kubectl_llmhpa.bench import job, load, target, traffic
-from kubectl_llmhpa.bench.sizing.model import Conditions, Slo
+from kubectl_llmhpa.bench.sizing.model import Arrivals, Conditions, Slo
 from kubectl_llmhpa.bench.sizing.prove import Prediction
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.plan import pinning
@@ -30,8 +30,8 @@ class Options:
 
     `tool` is builtin, vllm or sglang. `duration_s` is not used when `num_prompts` is given; of a sweep it is the least
     time of a point. `points` and `replicas` are of a sweep, `stages` (`seconds, first, last` requests per second) of a
-    profile, `scale_in` and `sync_s` (the HPA
-    controller's period) of a proof, as `replicas` is: those to reach.
+    profile, `scale_in` and `sync_s` (the HPA controller's period) of a proof, as `replicas` is: those to reach.
+    `arrivals` are what a sweep's replicas are for.
     """
 
     tool: str = "builtin"
@@ -53,6 +53,7 @@ class Options:
     stages: tuple[tuple[float, float, float], ...] = ()
     scale_in: bool = True
     sync_s: float = 15.0
+    arrivals: Arrivals = field(default_factory=Arrivals)
 
 
 @dataclass(frozen=True)

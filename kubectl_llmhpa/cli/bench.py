@@ -102,9 +102,9 @@ def _mode(flags: dict[str, Any]) -> str:
         raise click.UsageError(f"--{asked[0]} and --{asked[1]} exclude each other")
     mode = asked[0] if asked else "plain"
     only = {
-        "points": ("sweep",), "replicas": ("sweep", "prove"), "apply": ("sweep",), "rate": ("profile",),
-        "no_scale_in": ("prove",), "preset": ("plain",), "duration": ("plain", "sweep", "profile"),
-        "concurrency": ("plain", "sweep"), "num_prompts": ("plain",),
+        "points": ("sweep",), "replicas": ("sweep", "prove"), "apply": ("sweep",), "arrivals": ("sweep",),
+        "rate": ("profile",), "no_scale_in": ("prove",), "preset": ("plain",), "num_prompts": ("plain",),
+        "duration": ("plain", "sweep", "profile"), "concurrency": ("plain", "sweep"),
     }  # fmt: skip
     for flag, modes in only.items():
         if flags[flag] and mode not in modes:
@@ -123,7 +123,7 @@ def _mode(flags: dict[str, Any]) -> str:
 
 def _options(mode: str, flags: dict[str, Any]) -> Options:
     from kubectl_llmhpa.bench.preparing import Options
-    from kubectl_llmhpa.bench.sizing.model import Slo
+    from kubectl_llmhpa.bench.sizing.model import Arrivals, Slo
 
     preset: dict[str, int] = _VENDOR if flags["preset"] else {}
     tool, duration, prompts = flags["tool"], flags["duration"], flags["num_prompts"]
@@ -144,7 +144,7 @@ def _options(mode: str, flags: dict[str, Any]) -> Options:
         url=flags["url"], model=flags["model"], image=flags["image"], keep=flags["keep"],
         start_timeout_s=float(flags["timeout"]), clients=flags["clients"], slo=flags["slo"] or Slo(),
         points=flags["points"] or (), replicas=flags["replicas"], scale_in=not flags["no_scale_in"],
-        sync_s=float(flags["sync_period"]),
+        sync_s=float(flags["sync_period"]), arrivals=flags["arrivals"] or Arrivals(),
         stages=given.profile(flags["profile"], flags["rate"], duration) if mode == "profile" else (),
     )  # fmt: skip
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from kubectl_llmhpa.bench.sizing.model import Slo
+from kubectl_llmhpa.bench.sizing.model import Arrivals, Slo
 from kubectl_llmhpa.cli.value_types import Duration, OutputFile
 from kubectl_llmhpa.errors import LlmHpaError
 
@@ -18,6 +18,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 Stages = tuple[tuple[float, float, float], ...]
 
 _LIMIT = re.compile(r"(ttft|tpot|e2e)=(\d+(?:\.\d+)?)(ms|s)")
+_ARRIVAL = re.compile(r"(rate|peak|growth)=(\d+(?:\.\d+)?)(%?)")
 _SHARE = re.compile(r"share=(0?\.\d+|1|\d{1,2}(?:\.\d+)?%)")
 #: A trace becomes stages of this many seconds, or so many stages where it is longer.
 _BIN_S, _BINS = 5.0, 240
@@ -46,6 +47,24 @@ class SloType(click.ParamType[Slo]):
                     f"{value!r} is not of the form ttft=2s,tpot=80ms (or e2e=10s, share=99%)", param, ctx
                 )
         return Slo(**found)
+
+
+class ArrivalsType(click.ParamType[Arrivals]):
+    """`rate=3,peak=40,growth=50%`."""
+
+    name = "arrivals"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Arrivals:
+        """Rates in requests per second, growth per second; fails with a sentence that shows the form."""
+        found: dict[str, float] = {}
+        for part in str(value).split(","):
+            match = _ARRIVAL.fullmatch(part.strip())
+            if not match or (match[1] == "growth") != bool(match[3]):
+                self.fail(f"{value!r} is not of the form rate=3,peak=40,growth=50%", param, ctx)
+            found[match[1]] = float(match[2]) / (6000 if match[3] else 1)
+        if found.get("peak", math.inf) < found.get("rate", 0.0):
+            self.fail(f"{value!r} has a peak below the rate that is always there", param, ctx)
+        return Arrivals(**found)
 
 
 class Points(click.ParamType[tuple[int, ...]]):
@@ -82,6 +101,11 @@ def mode_options(command: _Command) -> _Command:
         click.option(
             "--replicas", type=click.IntRange(1),
             help="Sweep at so many replicas, held (default: on one pod alone); prove that so many are reached",
+        ),
+        click.option(
+            "--arrivals", type=ArrivalsType(), metavar="WHAT",
+            help="What a sweep's targets and replicas are for, for example rate=3,peak=40,growth=50%: requests per "
+            "second always and at most, and how much they may grow in a minute (default growth=25%)",
         ),
         click.option("--no-scale-in", is_flag=True, help="End a proof without waiting for the scale-in"),
         click.option(

@@ -20,6 +20,7 @@ from kubectl_llmhpa.bench.sizing.model import (
     ESTIMATED,
     PROVED,
     SWEEP_FURTHER,
+    Arrivals,
     ColdStart,
     Conditions,
     Gauge,
@@ -29,6 +30,7 @@ from kubectl_llmhpa.bench.sizing.model import (
     Slo,
     Sweep,
 )
+from kubectl_llmhpa.cli.bench_options import ArrivalsType
 from kubectl_llmhpa.output import documents
 from tests.unit.bench_outcomes import SLO
 from tests.unit.sweeps import measured, point, sweep
@@ -272,6 +274,16 @@ def test_warm_replicas_serve_what_comes_while_a_pod_starts() -> None:
     found = judged(measured(), rate=60.0, lag=300.0).replicas
     assert (found.least, found.warm, found.most) == (15, 2, None)
     assert judged(measured(), rate=60.0, lag=30.0).replicas.warm == 0
+
+
+def test_what_is_to_come_goes_into_the_targets() -> None:
+    given = ArrivalsType().convert("rate=10,peak=40,growth=50%", None, None)
+    assert given == Arrivals(10, 40, 0.5 / 60)
+    found = judge(measured(), Conditions(signals=SIGNALS).expecting(given))
+    assert values(found)["running"] == 4  # 8 / (1.1 x 1.75)
+    assert found.targets[0].inputs[2].origin == "a second; given: 50 % a minute"
+    assert (found.replicas.least, found.replicas.most) == (2, 8)
+    assert Conditions().expecting(Arrivals()) == Conditions()
 
 
 def test_it_survives_a_document() -> None:

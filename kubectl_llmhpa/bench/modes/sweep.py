@@ -74,7 +74,8 @@ def _conditions(reader: Reader, scene: Scene) -> Conditions:
     usual, (times, _) = Conditions(), timing.of(reader, scene)
     used = [ask.signal for ask in asks_of(scene.hpa) if ask.signal]
     signals = tuple(dict.fromkeys((*used, *usual.signals)))
-    return replace(usual, signals=signals, scrape=times.scrape, sync=times.sync)
+    found = replace(usual, signals=signals, scrape=times.scrape, sync=times.sync)
+    return found.expecting(scene.options.arrivals)
 
 
 def sweep_of(plan: Plan, recording: Recording) -> Sweep:

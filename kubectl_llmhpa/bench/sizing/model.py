@@ -7,7 +7,7 @@ measure, what the judgement reads, what the report shows and what `bench.json` k
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True)
@@ -128,6 +128,16 @@ PROVED, ESTIMATED, SWEEP_FURTHER = "proved", "estimated", "sweep further"
 
 
 @dataclass(frozen=True)
+class Arrivals:
+    """What is to come, None where it was not said: requests per second of the whole workload that are there always and
+    at most, and by which share the load may grow in a second."""
+
+    rate: float | None = None
+    peak: float | None = None
+    growth: float | None = None
+
+
+@dataclass(frozen=True)
 class Conditions:
     """What a sweep cannot know, with where each number comes from.
 
@@ -150,6 +160,15 @@ class Conditions:
     rate: float | None = None
     peak: float | None = None
     headroom: float = 0.9
+
+    def expecting(self, arrivals: Arrivals) -> Conditions:
+        """The same with what the user expects."""
+        found = replace(self, rate=arrivals.rate, peak=arrivals.peak)
+        if arrivals.growth is None:
+            return found
+        return replace(
+            found, growth=arrivals.growth, growth_origin=f"given: {6000 * arrivals.growth:.3g} % a minute"
+        )
 
 
 @dataclass(frozen=True)
