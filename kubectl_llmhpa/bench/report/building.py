@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from datetime import datetime, timezone
@@ -171,6 +172,7 @@ def method_of(plan: Plan, outcome: Outcome | None = None) -> Method:
         replicas=_replicas(plan),
         ready=plan.replicas,
         how=outcome.result.mode if outcome else "",
+        settings=json.dumps(plan.run.settings, sort_keys=True),
     )
 
 

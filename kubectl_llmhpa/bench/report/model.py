@@ -39,7 +39,8 @@ class Method:
     """How it was measured.
 
     `loop` is closed (so many requests in flight) or open (so many a second). `replicas` says what was done about the
-    replicas, `ready` how many pods were ready at the start. `how` is what the generator did in detail, in its words.
+    replicas, `ready` how many pods were ready at the start. `how` is what the generator did in detail, in its words,
+    `settings` what it was given, as JSON: with the same the run can be made again.
     """
 
     tool: str
@@ -52,6 +53,7 @@ class Method:
     replicas: str
     ready: int
     how: str
+    settings: str
 
 
 @dataclass(frozen=True)

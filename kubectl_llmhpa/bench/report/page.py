@@ -113,7 +113,7 @@ def _method(report: Report) -> Sequence[tuple[str, str]]:
         ("Engine's flags", ", ".join(engine.flags) or "none that matter"),
     ]
     accelerators = ", ".join(f"{count} {name}" for name, count in engine.accelerators.items())
-    return [*pairs, ("Per pod", accelerators or "no accelerator")]
+    return [*pairs, ("Per pod", accelerators or "no accelerator"), ("Settings", method.settings)]
 
 
 def _kind(cell: str) -> str:
