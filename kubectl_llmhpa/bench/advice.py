@@ -58,18 +58,21 @@ def origin(target: SignalTarget) -> str:
 
 
 def check(report: Report, workload: Workload, facts: EngineFacts, attempted: str) -> None:
-    """Raise LlmHpaError where the benchmark was of something else than what is there now."""
-    seats = None if report.engine.seats is None else report.engine.seats.value
+    """Raise LlmHpaError where the benchmark was of something else than what is there now.
+
+    Of the seats only what a flag admits is compared: what follows from the load changes with it.
+    """
+    then, now = report.engine.seats, facts.seats
     pairs = [
         ("workload", f"{report.workload} in {report.namespace}", f"{workload.reference} in {workload.namespace}"),
         ("engine", report.engine.name, facts.engine),
         ("engine version", report.engine.version, facts.version),
-        ("seats of a pod", seats, facts.seats.value if facts.seats else None),
+        ("seats by its flags", then.ceiling if then else None, now.ceiling if now else None),
     ]  # fmt: skip
     others = [
-        f"{what} {then} and not {now}"
-        for what, then, now in pairs
-        if then is not None and now is not None and then != now
+        f"{what} {measured} and not {found}"
+        for what, measured, found in pairs
+        if measured is not None and found is not None and measured != found
     ]
     if facts.models and report.model and report.model not in facts.models:
         others.append(f"model {report.model} and not {', '.join(facts.models)}")

@@ -34,7 +34,9 @@ def sized(**conditions: Any) -> Sizing:
 
 
 def made(sizing: Sizing | None) -> Report:
-    return replace(reports.of_outcome(swept()), sizing=sizing)
+    found = reports.of_outcome(swept())
+    flagged = replace(found.engine, seats=Seats(8, "flag --max-num-seqs 8", True, ceiling=8))
+    return replace(found, sizing=sizing, engine=flagged)
 
 
 def test_targets_are_what_an_hpa_can_hold_with_their_formula() -> None:
@@ -84,7 +86,8 @@ def test_a_policy_of_measured_targets_leaves_out_what_the_engine_does_not_have()
         ({"engine": "sglang"}, {}, "engine vllm and not sglang"),
         ({"version": "0.33.0"}, {}, "engine version 0.32.0 and not 0.33.0"),
         ({"models": ("big", "lora")}, {}, "model tiny and not big, lora"),
-        ({"seats": Seats(256, "default", False)}, {}, "seats of a pod 8 and not 256"),
+        ({"seats": Seats(256, "flag", False, ceiling=256)}, {}, "seats by its flags 8 and not 256"),
+        ({"seats": Seats(7, "what ran while requests waited", True)}, {}, ""),
     ],
 )
 def test_a_benchmark_of_something_else_is_refused(
