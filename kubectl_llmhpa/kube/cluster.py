@@ -54,6 +54,7 @@ class Cluster:
         self._dialling: threading.Thread | None = None
         self._writing: Writing | None = None
         self._making = threading.Lock()
+        self._closed = False
         endpoint = kubeconfig.plain(connection.flags)
         if endpoint is not None:
             self._namespace = self._namespace or endpoint.namespace or _default_namespace()
@@ -75,6 +76,7 @@ class Cluster:
 
     def close(self) -> None:
         """End the connection. One that is still being made, since nothing was asked yet, ends with the process."""
+        self._closed = True
         if self._view is not None and self._view.poll() is None:
             self._view.kill()
         if self._view is not None:
@@ -169,6 +171,7 @@ class Cluster:
         return watching.watch(
             self._open(), resource, namespace,
             field_selector=field_selector, label_selector=label_selector, timeout=timeout,
+            closed=lambda: self._closed,
         )  # fmt: skip
 
     def create(self, obj: Mapping[str, Any], *, dry_run: bool = False) -> Json:

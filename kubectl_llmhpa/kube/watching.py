@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from urllib.parse import urlencode
 
 from kubectl_llmhpa.api import Json, Resource, WatchEvent
@@ -22,12 +22,14 @@ def watch(
     field_selector: str = "",
     label_selector: str = "",
     timeout: float | None = None,
+    closed: Callable[[], bool] = lambda: False,
 ) -> Iterator[WatchEvent]:
     """The objects there are (ADDED), then every change.
 
     After a break the watch goes on from the last resource version. After 410 Gone everything is listed
     again: what changed is MODIFIED, what vanished in between is DELETED with its last known state.
-    Raises ApiError when the first list fails; later failures are tried again until `timeout`.
+    Raises ApiError when the first list fails; later failures are tried again until `timeout`, or until the connection
+    was `closed` by this process.
     """  # fmt: skip
     deadline = None if timeout is None else time.monotonic() + timeout
     selectors = {
@@ -38,7 +40,7 @@ def watch(
     known: dict[str, Json] = {}
     version = ""
     first = True
-    while deadline is None or time.monotonic() < deadline:
+    while not closed() and (deadline is None or time.monotonic() < deadline):
         if not version:
             try:
                 listing = transport.get_json(f"{resource.path(namespace)}?{urlencode(selectors)}")
