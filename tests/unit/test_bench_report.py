@@ -14,6 +14,7 @@ from kubectl_llmhpa.bench.outcome import Outcome
 from kubectl_llmhpa.bench.report import Report, building
 from kubectl_llmhpa.bench.report.model import Scaling, Usage
 from kubectl_llmhpa.bench.report.sections import lag_steps
+from kubectl_llmhpa.bench.sizing.model import Kept, Slo
 from kubectl_llmhpa.bench.timeline import Timeline
 from kubectl_llmhpa.errors import ExitCode, LlmHpaError
 from kubectl_llmhpa.output.terminal import escape
@@ -207,3 +208,34 @@ def test_an_open_loop_tells_what_was_due_and_what_kept_the_slo() -> None:
     assert (
         "97.04 % of the requests kept TTFT within 600 ms and TPOT within 40 ms, 24.6/s; wanted: 95 %" in text
     )
+
+
+def test_a_sweep_without_an_slo_says_nothing_of_one() -> None:
+    outcome = swept()
+    assert outcome.sweep is not None
+    assert outcome.sizing is not None
+    free = replace(outcome.plan, options=replace(outcome.plan.options, slo=Slo()))
+    none = Kept(None, None, None, False, None, "no SLO was given")
+    made = report.of_outcome(
+        replace(
+            outcome,
+            plan=free,
+            sweep=replace(outcome.sweep, slo=Slo()),
+            sizing=replace(outcome.sizing, slo=none),
+        )
+    )
+    assert made.verdict.exit_code == ExitCode.OK
+    text = report.text(made)
+    assert "SLO:          none was given" in text
+    assert "GOODPUT" not in text
+    assert "goodput" not in report.page(made)
+
+
+def test_points_that_may_not_be_used_are_told_and_not_drawn() -> None:
+    outcome = swept()
+    assert outcome.sweep is not None
+    bad = tuple(replace(point, invalid="too few requests") for point in outcome.sweep.points)
+    made = report.of_outcome(replace(outcome, sweep=replace(outcome.sweep, points=bad)))
+    assert made.verdict.exit_code == ExitCode.MEASUREMENT_INVALID
+    assert "not used: 24 in flight: too few requests" in report.text(made)
+    assert "<svg" not in report.page(made)

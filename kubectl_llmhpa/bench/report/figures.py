@@ -34,16 +34,10 @@ def of_sweep(report: Report) -> list[Figure]:
         return []
     marks = _marks(sizing)
     figures = [
-        Figure(
-            Chart("Throughput and goodput", _PER_POD, "requests/s per pod", (
-                _by_load("throughput", points, [point.throughput / point.pods for point in points], 1),
-                _by_load("goodput (SLO kept)", points, [point.goodput / point.pods for point in points], 3),
-            ), marks),
-            "From the knee on, more requests in flight wait and bring no more throughput.",
-        ),
+        _throughput(points, bool(words.limits(sweep.slo)), marks),
         _latency("TTFT", points, [point.ttft for point in points], sweep.slo.ttft, marks),
         _latency("TPOT", points, [point.tpot for point in points], sweep.slo.tpot, marks),
-    ]  # fmt: skip
+    ]
     if any(point.running or point.waiting for point in points):
         figures.append(_gauges(points, marks))
     if any(point.kv_cache for point in points):
@@ -51,6 +45,18 @@ def of_sweep(report: Report) -> list[Figure]:
         chart = Chart("KV cache", _PER_POD, "% in use", (_by_load("mean", points, shares, 4),), marks)
         figures.append(Figure(chart, "How full the memory for running requests was, by the engine."))
     return figures
+
+
+def _throughput(points: Sequence[Point], judged: bool, marks: Sequence[Rule]) -> Figure:
+    lines = [_by_load("throughput", points, [point.throughput / point.pods for point in points], 1)]
+    if judged:
+        goodput = [point.goodput / point.pods for point in points]
+        lines.append(_by_load("goodput (SLO kept)", points, goodput, 3))
+    title = "Throughput and goodput" if judged else "Throughput"
+    return Figure(
+        Chart(title, _PER_POD, "requests/s per pod", lines, marks),
+        "From the knee on, more requests in flight wait and bring no more throughput.",
+    )
 
 
 def _latency(

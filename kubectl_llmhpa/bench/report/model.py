@@ -1,7 +1,8 @@
 """A report as plain data: what `bench.json` keeps, and what the text, the Markdown and the page are made from.
 
 Seconds count from the start of the load unless a name says otherwise. What a run did not measure is None or empty: a
-plain run has no sweep, a workload without an HPA no `hpa`.
+plain run has no sweep, a workload without an HPA no `hpa`. A field that is added after a release has a default, so that
+documents of before can be read.
 """
 
 from __future__ import annotations

@@ -25,7 +25,8 @@ def sections(report: Report) -> Iterator[Section]:
         yield sweep_sections.points(report.sweep)
         if report.sizing is not None:
             yield sweep_sections.findings(report.sizing, report.sweep)
-            yield sweep_sections.targets(report.sizing)
+            if report.sizing.targets:
+                yield sweep_sections.targets(report.sizing)
     elif report.result.done:
         yield _latencies(report)
     if report.started_at is not None:  # nothing was loaded, so nothing was moved

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from kubectl_llmhpa.bench.report.section import Section
-from kubectl_llmhpa.bench.report.words import duration, number, percent, slo_line
+from kubectl_llmhpa.bench.report.words import duration, limits, number, percent, slo_line
 from kubectl_llmhpa.bench.sizing.model import (
     ColdStart,
     Gauge,
@@ -20,14 +20,17 @@ from kubectl_llmhpa.bench.sizing.model import (
 #: Titles, for whoever shows them in a place of their own.
 FINDINGS, TARGETS = "What the sweep says", "Targets"
 _POINTS = (
-    "in flight", "requests/s", "goodput/s", "SLO kept", "tokens/s", "TTFT p50", "TTFT p95", "TPOT p95",
-    "latency", "running", "waiting", "KV cache",
+    "in flight", "requests/s", "tokens/s", "TTFT p50", "TTFT p95", "TPOT p95", "latency",
+    "running", "waiting", "KV cache",
 )  # fmt: skip
+_KEPT = ("goodput/s", "SLO kept")
 
 
 def points(sweep: Sweep) -> Section:
     """A row for each concurrency; the mean latency, and what the engine says, per pod."""
-    rows = tuple(_point(point) for point in sweep.points)
+    judged = bool(limits(sweep.slo))
+    headers = (*_POINTS[:2], *(_KEPT if judged else ()), *_POINTS[2:])
+    rows = tuple(_point(point, judged) for point in sweep.points)
     invalid = (
         f"not used: {number(point.per_pod)} in flight: {point.invalid}"
         for point in sweep.points
@@ -35,13 +38,13 @@ def points(sweep: Sweep) -> Section:
     )
     stopped = (f"stopped: {sweep.stopped}",) if sweep.stopped else ()
     title = "Sweep (in flight and gauges per pod, latencies in ms)"
-    return Section(title, headers=_POINTS, rows=rows, lines=(*invalid, *stopped, *sweep.notes))
+    return Section(title, headers=headers, rows=rows, lines=(*invalid, *stopped, *sweep.notes))
 
 
-def _point(point: Point) -> tuple[str, ...]:
+def _point(point: Point, judged: bool) -> tuple[str, ...]:
+    share = percent(round(point.good / point.done, 3)) if point.done else "-"
     return (
-        number(point.per_pod), number(point.throughput), number(point.goodput),
-        percent(round(point.good / point.done, 3)) if point.done else "-",
+        number(point.per_pod), number(point.throughput), *((number(point.goodput), share) if judged else ()),
         number(point.output_token_rate, 0),
         milliseconds(point.ttft.p50), milliseconds(point.ttft.p95), milliseconds(point.tpot.p95),
         milliseconds(point.e2e.mean), _gauge(point.running, point.pods), _gauge(point.waiting, point.pods),
@@ -59,7 +62,10 @@ def findings(sizing: Sizing, sweep: Sweep) -> Section:
         ("Knee", _with_reason(sizing.knee.value, sizing.knee.why)),
         ("Within SLO", _with_reason(sizing.slo.value, sizing.slo.why)),
         ("At most", at_most),
-        ("Saturation", f"{number(sizing.saturation)} requests/s per pod"),
+        (
+            "Saturation",
+            "not found" if sizing.saturation is None else f"{number(sizing.saturation)} requests/s per pod",
+        ),
         ("Confidence", sizing.confidence),
         ("Lag", f"{duration(sizing.start.lag.value)} ({sizing.start.lag.origin})"),
         ("Scale-in", f"{sizing.start.scale_down_window} s of window ({sizing.start.window_why})"),
@@ -70,19 +76,21 @@ def findings(sizing: Sizing, sweep: Sweep) -> Section:
 
 
 def targets(sizing: Sizing) -> Section:
-    """What an HPA should compare each signal with, and how many replicas it needs."""
+    """What an HPA should compare each signal with, and how many replicas it needs; below it the numbers in formulas."""
+    replicas = sizing.replicas
+    lines = [f"{target.signal}: {_inputs(target.inputs)}" for target in sizing.targets if target.inputs]
+    lines += [f"replicas: {_inputs(replicas.inputs)}"] if replicas.inputs else []
     return Section(
         TARGETS,
-        headers=("signal", "target", "role", "confidence", "formula", "inputs"),
-        rows=(*map(_target, sizing.targets), *_replicas(sizing.replicas)),
+        headers=("signal", "target", "role", "confidence", "formula"),
+        rows=(*map(_target, sizing.targets), *_replicas(replicas)),
+        lines=tuple(lines),
     )
 
 
 def _target(target: SignalTarget) -> tuple[str, ...]:
-    return (
-        target.signal, number(target.value, 3), target.role, target.confidence,
-        target.note if target.value is None else target.formula, _inputs(target.inputs),
-    )  # fmt: skip
+    why = target.note or target.formula if target.value is None else target.formula
+    return (target.signal, number(target.value, 3), target.role, target.confidence, why)
 
 
 def _replicas(replicas: Replicas) -> Iterator[tuple[str, ...]]:
@@ -93,7 +101,7 @@ def _replicas(replicas: Replicas) -> Iterator[tuple[str, ...]]:
     )
     for name, value in named:
         if value is not None:
-            yield (name, str(value), "", "", replicas.formula, _inputs(replicas.inputs))
+            yield (name, str(value), "", "", replicas.formula)
 
 
 def cold_start(found: ColdStart) -> Section:

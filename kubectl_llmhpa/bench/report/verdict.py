@@ -67,7 +67,7 @@ def _of_sweep(outcome: Outcome) -> Verdict:
     sizing = outcome.sizing
     if sizing is None or all(point.invalid for point in outcome.sweep.points):  # type: ignore[union-attr]
         return _said(ExitCode.MEASUREMENT_INVALID, "measurement invalid: no point of the sweep may be used")
-    missed = sizing.slo.value is None
+    missed = asked_slo(outcome.plan) is not None and sizing.slo.value is None
     return _said(ExitCode.SLO_NOT_MET if missed else ExitCode.OK, sizing.verdict)
 
 

@@ -66,14 +66,14 @@ def throughput_line(result: Result) -> str:
 
 def slo_line(slo: Slo) -> str:
     """`TTFT within 2 s and TPOT within 80 ms for 95 % of the requests`."""
-    return f"{limits(slo)} for {percent(slo.share)} of the requests"
+    asked = limits(slo)
+    return f"{asked} for {percent(slo.share)} of the requests" if asked else "none was given"
 
 
 def limits(slo: Slo) -> str:
-    """`TTFT within 2 s and TPOT within 80 ms`; `no limit` where there is none."""
+    """`TTFT within 2 s and TPOT within 80 ms`; empty where there is no limit."""
     named = (("TTFT", slo.ttft), ("TPOT", slo.tpot), ("latency", slo.e2e))
-    asked = [f"{name} within {duration(limit)}" for name, limit in named if limit is not None]
-    return " and ".join(asked) or "no limit"
+    return " and ".join(f"{name} within {duration(limit)}" for name, limit in named if limit is not None)
 
 
 def signals(metrics: Iterable[MetricView]) -> list[str]:
