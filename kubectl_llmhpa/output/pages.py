@@ -36,6 +36,7 @@ h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .25rem }
 h2 { font-size: 1.2rem; margin: 2.6rem 0 .9rem; padding-bottom: .35rem; border-bottom: 1px solid var(--line) }
 h3 { font-size: 1rem; margin: 1.8rem 0 .5rem }
 p { margin: .3rem 0 }
+section > p { font-size: .87rem }
 .soft, figcaption p { color: var(--soft) }
 figure { margin: 1.6rem 0 0; break-inside: avoid }
 figcaption strong { font-size: 1rem }
