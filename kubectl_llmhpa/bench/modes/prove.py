@@ -26,6 +26,7 @@ from kubectl_llmhpa.bench.sizing import compare, prove
 from kubectl_llmhpa.bench.sizing.prove import Prediction
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.hpa.arithmetic import reading
+from kubectl_llmhpa.workloads import ready_pods
 
 #: After the last replica that goes was chosen: how long its pod may take to be gone.
 _GONE_S = 40.0
@@ -34,16 +35,21 @@ _GONE_S = 40.0
 def work(reader: Reader, scene: Scene) -> Work:
     """See `Work`. Raises LlmHpaError where no load is certain to move the HPA."""
     options, workload = scene.options, scene.workload
-    if scene.hpa is None:
-        raise LlmHpaError(
-            f"prove that {workload.reference} scales", "no HPA scales it",
-            f"make one: kubectl llm-hpa enable {workload.reference}",
-        )  # fmt: skip
+    hpa, replicas = scene.hpa, workload.replicas
+    goal = options.replicas or replicas + 1
+    attempted = f"prove that {workload.reference} scales"
+    if hpa is None:
+        remedy = f"make one: kubectl llm-hpa enable {workload.reference}"
+        raise LlmHpaError(attempted, "no HPA scales it", remedy)
+    if goal > hpa["spec"]["maxReplicas"]:
+        problem = f"its HPA has {hpa['spec']['maxReplicas']} replicas at most, and {replicas} are there now"
+        raise LlmHpaError(attempted, problem, "raise the maximum, or wait until it has scaled in")
+    if len(ready_pods(scene.own)) != replicas * workload.counted_per_replica:
+        problem = f"{len(ready_pods(scene.own))} pods are ready for {replicas} replicas"
+        raise LlmHpaError(attempted, problem, "wait until all are, and no others")
     times, origins = timing.of(reader, scene)
-    replicas = workload.replicas
     prediction = prove.predict(
-        reading.spec(scene.hpa), _signals(scene.hpa), replicas=replicas, seats=scene.seats, timing=times,
-        goal=options.replicas or replicas + 1,
+        reading.spec(hpa), _signals(hpa), replicas=replicas, seats=scene.seats, timing=times, goal=goal,
     )  # fmt: skip
     endpoint = target.find(reader, workload.namespace, scene.own, scene.sight.port, url=options.url)
     chosen = Load(prediction.concurrency, prediction.reason, True, prediction.notes)
