@@ -30,6 +30,8 @@ from kubectl_llmhpa.workloads import ready_pods
 
 #: After the last replica that goes was chosen: how long its pod may take to be gone.
 _GONE_S = 40.0
+#: The client's reason for an answer that broke off.
+_CUT = "disconnected"
 
 
 def work(reader: Reader, scene: Scene) -> Work:
@@ -70,7 +72,7 @@ def execute(cluster: Writer, plan: Plan, view: run.Observer) -> Outcome:
 
 @dataclass
 class _ScaleIn:
-    """The wait for the replicas to go, under one request in flight; `failed` and `cut` are those that were lost."""
+    """The wait for the replicas to go, under one request in flight; `lost` are those that failed, by reason."""
 
     cluster: Writer
     plan: Plan
@@ -79,8 +81,8 @@ class _ScaleIn:
     last: Json = field(default_factory=dict)
 
     @property
-    def failed(self) -> int:
-        return sum((self.last.get("failed") or {}).values())
+    def lost(self) -> dict[str, int]:
+        return dict(self.last.get("failed") or {})
 
     def wait(self, recording: Recording) -> None:
         """Until as few replicas are there as predicted, or the deadline is over."""
@@ -121,6 +123,7 @@ def _proof(plan: Plan, prediction: Prediction, recording: Recording, scale_in: _
     observed = _observed(recording, prediction.start)
     pairs = [(rung.seconds, rung.replicas) for rung in observed]
     down = prediction.down[-1] if scale_in is not None else None
+    lost = scale_in.lost if scale_in is not None else {}
     return Proof(
         load=f"{plan.load.text}: {prediction.reason}",
         predicted=(Rung(0.0, prediction.start), *(Rung(step.deadline, step.replicas) for step in prediction.up)),
@@ -129,7 +132,8 @@ def _proof(plan: Plan, prediction: Prediction, recording: Recording, scale_in: _
         rescaled=_first(pairs, lambda replicas: replicas > prediction.start),
         scale_in_deadline=None if down is None else down.deadline,
         scaled_in=None if down is None else _after(pairs, ended, down.replicas),
-        failed=0 if scale_in is None else scale_in.failed,
+        cut=lost.get(_CUT, 0),
+        failed=sum(count for reason, count in lost.items() if reason != _CUT),
         inputs=plan.origins,
         problems=compare.differences(prediction, pairs, ended=None if scale_in is None else ended) if zero else (),
     )  # fmt: skip
