@@ -15,7 +15,7 @@ from kubectl_llmhpa.bench.sizing.model import Arrivals, Conditions, Slo
 from kubectl_llmhpa.bench.sizing.prove import Prediction
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.plan import pinning
-from kubectl_llmhpa.plan.sight import EngineSight, engine_of
+from kubectl_llmhpa.plan.looking.sight import EngineSight, engine_of
 from kubectl_llmhpa.workloads import Workload, pods, ready_pods
 
 #: Module of `bench/pod` by tool.

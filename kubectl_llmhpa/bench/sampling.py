@@ -15,8 +15,8 @@ from kubectl_llmhpa.bench.sizing.model import Gauge
 from kubectl_llmhpa.engines import Endpoint, exposition, promql
 from kubectl_llmhpa.engines.exposition import Exposition
 from kubectl_llmhpa.errors import ApiError
-from kubectl_llmhpa.plan import places
-from kubectl_llmhpa.plan.sight import EngineSight
+from kubectl_llmhpa.plan.looking import places
+from kubectl_llmhpa.plan.looking.sight import EngineSight
 from kubectl_llmhpa.workloads import Workload, pods, ready_pods
 
 EVERY_S = 2.0

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from kubectl_llmhpa.api import Reader
 from kubectl_llmhpa.bench.sampling import Look, Sampler, gauge, growth
 from kubectl_llmhpa.bench.share import Shares
-from kubectl_llmhpa.plan.sight import EngineSight
+from kubectl_llmhpa.plan.looking.sight import EngineSight
 from kubectl_llmhpa.workloads import Workload
 
 _LOOKS = 3

@@ -22,8 +22,8 @@ def apply(cluster: Cluster, workload: Workload, report: Report, *, yes: bool) ->
     from kubectl_llmhpa.bench.advice import advice
     from kubectl_llmhpa.cli import presenting
     from kubectl_llmhpa.cli.main import printable
-    from kubectl_llmhpa.plan import enabling
     from kubectl_llmhpa.plan.once import Once
+    from kubectl_llmhpa.plan.setting_up import enabling
     from kubectl_llmhpa.plan.wishes import Wishes
 
     attempted = f"write the measured targets of {workload.reference}"

@@ -93,7 +93,7 @@ def _show_cluster(
         from kubectl_llmhpa.cli import detect_documents, detect_text
         from kubectl_llmhpa.cli.main import printable
         from kubectl_llmhpa.output import documents
-        from kubectl_llmhpa.plan import detecting
+        from kubectl_llmhpa.plan.looking import detecting
 
         namespace = None if everywhere else cluster.namespace
         counter = Counter()
@@ -166,7 +166,7 @@ def _show_body(text: str, command: str, image: str, hint: str, output: str | Non
     from kubectl_llmhpa.cli import detect_documents, detect_text, finding_document
     from kubectl_llmhpa.cli.main import printable
     from kubectl_llmhpa.output import documents
-    from kubectl_llmhpa.plan import sanity
+    from kubectl_llmhpa.plan.looking import sanity
 
     clues = engines.clues([command] if command else [], image=image)
     try:

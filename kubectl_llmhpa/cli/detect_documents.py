@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from kubectl_llmhpa.api import Json
 from kubectl_llmhpa.cli import finding_document
 from kubectl_llmhpa.engines import EngineFacts, NotAnEngine, Seats, SignalSource
-from kubectl_llmhpa.plan import detecting
-from kubectl_llmhpa.plan.detecting import Detection, Template
-from kubectl_llmhpa.plan.sight import EngineSight
+from kubectl_llmhpa.plan.looking import detecting
+from kubectl_llmhpa.plan.looking.detecting import Detection, Template
+from kubectl_llmhpa.plan.looking.sight import EngineSight
 from kubectl_llmhpa.workloads import Rival
 
 

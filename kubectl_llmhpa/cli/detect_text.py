@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from kubectl_llmhpa.engines import EngineFacts, Kind, NotAnEngine, Seats, SignalSource
 from kubectl_llmhpa.findings import Finding
 from kubectl_llmhpa.output.tables import UNKNOWN, fields, table
-from kubectl_llmhpa.plan import detecting
-from kubectl_llmhpa.plan.detecting import Detection, Template
-from kubectl_llmhpa.plan.sight import EngineSight
+from kubectl_llmhpa.plan.looking import detecting
+from kubectl_llmhpa.plan.looking.detecting import Detection, Template
+from kubectl_llmhpa.plan.looking.sight import EngineSight
 
 _SEVERITIES = ("error", "warning", "info")
 #: A rate or a latency: one look at a pod cannot tell it.

@@ -67,7 +67,8 @@ def disable(
     from kubectl_llmhpa.cli.helm_option import helm_of
     from kubectl_llmhpa.cli.main import printable
     from kubectl_llmhpa.cli.presenting import diff, success_line
-    from kubectl_llmhpa.plan import disabling, enabling, pinning
+    from kubectl_llmhpa.plan import disabling, pinning
+    from kubectl_llmhpa.plan.setting_up import enabling
     from kubectl_llmhpa.workloads import identify, resolve
 
     def report(change: Change) -> None:

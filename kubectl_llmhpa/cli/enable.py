@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kubectl_llmhpa.kube import Cluster, Connection
-    from kubectl_llmhpa.plan.enabling import Prepared
+    from kubectl_llmhpa.plan.setting_up.enabling import Prepared
     from kubectl_llmhpa.plan.wishes import Wishes
     from kubectl_llmhpa.workloads import Workload
 
@@ -172,7 +172,7 @@ def enable(
       # Files for a GitOps repository
       kubectl llm-hpa enable deploy/vllm --max 8 --export ./autoscaling
     """  # fmt: skip
-    from kubectl_llmhpa.plan import warming
+    from kubectl_llmhpa.plan.looking import warming
 
     if bool(workload) == bool(selector):
         raise click.UsageError("name one workload (TYPE/NAME), or select several with -l")
@@ -238,9 +238,10 @@ def _prepare(
 ) -> tuple[list[Prepared], int]:
     """What is planned for each workload, and how many of those selected were refused, each with its sentence."""
     from kubectl_llmhpa.cli.main import printable
-    from kubectl_llmhpa.plan import enabling, pinning
+    from kubectl_llmhpa.plan import pinning
     from kubectl_llmhpa.plan.once import Once
     from kubectl_llmhpa.plan.permitted import Permitted
+    from kubectl_llmhpa.plan.setting_up import enabling
     from kubectl_llmhpa.workloads import resolve
 
     def say(text: str) -> None:
@@ -274,7 +275,7 @@ def _write(
 ) -> None:
     from kubectl_llmhpa.cli.helm_option import helm_of
     from kubectl_llmhpa.cli.presenting import Written
-    from kubectl_llmhpa.plan import enabling
+    from kubectl_llmhpa.plan.setting_up import enabling
 
     written = Written(output)
     run = enabling.Enabling(
@@ -319,7 +320,7 @@ def _preview(
     """Print what would be written; the server's dry run also fills in its defaults."""
     from kubectl_llmhpa.cli.helm_option import helm_of
     from kubectl_llmhpa.cli.presenting import diff, documents, success_line
-    from kubectl_llmhpa.plan import enabling
+    from kubectl_llmhpa.plan.setting_up import enabling
 
     helm = helm_of(cluster, prepared[0].wishes.helm_chart)
     changes = enabling.preview(cluster, prepared, server=dry_run == "server", helm=helm)
@@ -338,7 +339,7 @@ def _warn(prepared: Prepared, *, writes: bool) -> None:
     """Say what to know of the plan; where it is written, what cannot work is refused with the same words later."""
     from kubectl_llmhpa.cli.main import printable
     from kubectl_llmhpa.cli.presenting import found, notes
-    from kubectl_llmhpa.plan import enabling
+    from kubectl_llmhpa.plan.setting_up import enabling
 
     facts = prepared.sight.facts
     if not prepared.sight.body and not facts.armed:
@@ -353,7 +354,7 @@ def _warn(prepared: Prepared, *, writes: bool) -> None:
 def _export(cluster: Cluster, prepared: list[Prepared], folder: str) -> None:
     """Write the plan as files."""
     from kubectl_llmhpa.cli.helm_option import helm_of
-    from kubectl_llmhpa.plan import exporting
+    from kubectl_llmhpa.plan.setting_up import exporting
 
     helm = helm_of(cluster, prepared[0].wishes.helm_chart)
     for path in exporting.write(cluster, prepared, folder, helm):

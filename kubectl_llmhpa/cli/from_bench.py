@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kubectl_llmhpa.bench.report.model import Report
-    from kubectl_llmhpa.plan.enabling import Prepared
+    from kubectl_llmhpa.plan.setting_up.enabling import Prepared
     from kubectl_llmhpa.plan.wishes import Wishes
 
 

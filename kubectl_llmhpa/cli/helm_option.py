@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kubectl_llmhpa.kube import Cluster
-    from kubectl_llmhpa.plan.rule_steps import Helm
+    from kubectl_llmhpa.plan.adapter.rule_steps import Helm
 
 
 def helm_of(cluster: Cluster, chart: str) -> Helm | None:
@@ -14,6 +14,6 @@ def helm_of(cluster: Cluster, chart: str) -> Helm | None:
     if not chart:
         return None
     from kubectl_llmhpa.kube import helm
-    from kubectl_llmhpa.plan.rule_steps import Helm
+    from kubectl_llmhpa.plan.adapter.rule_steps import Helm
 
     return Helm(helm.Helm(cluster.connection), chart)

@@ -14,7 +14,7 @@ from kubectl_llmhpa.errors import ExitCode
 
 if TYPE_CHECKING:
     from kubectl_llmhpa.kube import Cluster, Connection
-    from kubectl_llmhpa.plan.enabling import Prepared
+    from kubectl_llmhpa.plan.setting_up.enabling import Prepared
 
 
 @click.command("migrate", short_help="Move a workload's autoscaler to another metric backend")
@@ -106,7 +106,8 @@ def _introduce(prepared: Prepared, to: str, *, writes: bool, quiet: bool) -> Non
     `quiet` leaves the plan to what is printed later; where it `writes`, so is the finding by which it cannot work.
     """
     from kubectl_llmhpa.cli.presenting import found, notes
-    from kubectl_llmhpa.plan import enabling, migrating
+    from kubectl_llmhpa.plan import migrating
+    from kubectl_llmhpa.plan.setting_up import enabling
 
     notes((*migrating.losses(prepared), *prepared.plan.notes))
     found(prepared.plan.findings, enabling.impossible(prepared) if writes else None)

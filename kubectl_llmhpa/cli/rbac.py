@@ -12,7 +12,7 @@ from kubectl_llmhpa.cli.workload_argument import workload_argument
 
 if TYPE_CHECKING:
     from kubectl_llmhpa.kube import Connection
-    from kubectl_llmhpa.plan.roles import Role
+    from kubectl_llmhpa.plan.permissions.roles import Role
 
 _COMMANDS = (
     "detect",
@@ -85,7 +85,7 @@ def rbac(
     from kubectl_llmhpa.backends.model import BACKENDS
     from kubectl_llmhpa.cli.main import printable
     from kubectl_llmhpa.output import documents
-    from kubectl_llmhpa.plan import rights, roles
+    from kubectl_llmhpa.plan.permissions import rights, roles
     from kubectl_llmhpa.plan.wishes import PARTS
 
     if workload and all_namespaces:

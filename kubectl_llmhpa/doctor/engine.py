@@ -14,9 +14,9 @@ from kubectl_llmhpa.doctor.model import Verdict, broken, ok, unknown
 from kubectl_llmhpa.doctor.seeing import Seeing, problem
 from kubectl_llmhpa.engines import SignalSource, exposition
 from kubectl_llmhpa.findings import Finding, found
-from kubectl_llmhpa.plan import sanity
-from kubectl_llmhpa.plan.elsewhere import Elsewhere
-from kubectl_llmhpa.plan.sight import EngineSight, Looker
+from kubectl_llmhpa.plan.looking import sanity
+from kubectl_llmhpa.plan.looking.elsewhere import Elsewhere
+from kubectl_llmhpa.plan.looking.sight import EngineSight, Looker
 
 #: Container states that do not pass by themselves.
 _STUCK = (

@@ -36,7 +36,7 @@ from kubectl_llmhpa.doctor.seeing import Seeing
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.monitoring import address, prometheus, prometheus_operator
 from kubectl_llmhpa.monitoring.prometheus import Server
-from kubectl_llmhpa.plan.sight import EngineSight
+from kubectl_llmhpa.plan.looking.sight import EngineSight
 
 
 def look(

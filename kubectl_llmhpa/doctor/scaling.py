@@ -16,7 +16,7 @@ from kubectl_llmhpa.engines import EngineFacts
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.findings import Finding, found
 from kubectl_llmhpa.hpa import HpaView, at_zero, scaled_objects
-from kubectl_llmhpa.plan import sanity
+from kubectl_llmhpa.plan.looking import sanity
 
 #: Who writes replicas for an autoscaler: the HPA controller, and KEDA between 0 and 1.
 _SCALERS = ("kube-controller-manager", "keda")

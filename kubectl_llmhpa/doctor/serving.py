@@ -17,8 +17,8 @@ from kubectl_llmhpa.doctor.seeing import Seeing, problem
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.findings import Finding
 from kubectl_llmhpa.monitoring import prometheus
-from kubectl_llmhpa.plan import lost_rules
-from kubectl_llmhpa.plan.rule_record import RECORD
+from kubectl_llmhpa.plan.adapter import lost_rules
+from kubectl_llmhpa.plan.adapter.rule_record import RECORD
 
 #: Rules whose queries are tried out when the adapter lists nothing.
 _RULES = 20

@@ -16,7 +16,7 @@ from kubectl_llmhpa.engines.model import Clues
 from kubectl_llmhpa.findings import Finding, found
 from kubectl_llmhpa.hpa import scaled_objects
 from kubectl_llmhpa.lint.documents import Document, FieldPath
-from kubectl_llmhpa.plan.places import clues_of
+from kubectl_llmhpa.plan.looking.places import clues_of
 
 T = TypeVar("T")
 HPA = "HorizontalPodAutoscaler"

@@ -19,19 +19,13 @@ from kubectl_llmhpa.api import (
 from kubectl_llmhpa.backends.model import KEDA, PROMETHEUS_ADAPTER
 from kubectl_llmhpa.errors import ApiError
 from kubectl_llmhpa.hpa import is_ours
-from kubectl_llmhpa.plan import (
-    custom_metrics_api,
-    handover,
-    journal,
-    objects,
-    rights,
-    rule_steps,
-    scraping,
-    steps,
-)
+from kubectl_llmhpa.plan import handover, journal, objects, steps
+from kubectl_llmhpa.plan.adapter import custom_metrics_api, rule_steps
+from kubectl_llmhpa.plan.adapter.rule_steps import Unused
+from kubectl_llmhpa.plan.adapter.rule_users import Leaving
 from kubectl_llmhpa.plan.journal import Journal, Owned
-from kubectl_llmhpa.plan.rule_steps import Unused
-from kubectl_llmhpa.plan.rule_users import Leaving
+from kubectl_llmhpa.plan.permissions import rights
+from kubectl_llmhpa.plan.setting_up import scraping
 from kubectl_llmhpa.plan.steps import Change
 from kubectl_llmhpa.plan.wishes import RULES, SCALER, SCRAPE
 from kubectl_llmhpa.workloads import Workload

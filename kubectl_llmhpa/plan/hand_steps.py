@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 from kubectl_llmhpa.api import HPAS, MANAGER, SCALED_OBJECTS, Json, Writer
 from kubectl_llmhpa.errors import LlmHpaError
-from kubectl_llmhpa.plan import handover, hops, keda_hops, objects
+from kubectl_llmhpa.plan import handover, objects
 from kubectl_llmhpa.plan.handover import Taken
-from kubectl_llmhpa.plan.hops import Hop, HopState
 from kubectl_llmhpa.plan.journal import Move
-from kubectl_llmhpa.plan.scalers import Scaler
+from kubectl_llmhpa.plan.setting_up import hops, keda_hops
+from kubectl_llmhpa.plan.setting_up.hops import Hop, HopState
+from kubectl_llmhpa.plan.setting_up.scalers import Scaler
 from kubectl_llmhpa.plan.steps import Change
 from kubectl_llmhpa.workloads import Workload
 

@@ -16,23 +16,14 @@ from kubectl_llmhpa.api import HPAS, SCALED_OBJECTS, TRIGGER_AUTHENTICATIONS, Js
 from kubectl_llmhpa.backends.model import KEDA
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.monitoring import prometheus
-from kubectl_llmhpa.plan import (
-    disabling,
-    enabling,
-    handover,
-    hops,
-    journal,
-    objects,
-    rivals,
-    rule_steps,
-    scalers,
-    steps,
-)
-from kubectl_llmhpa.plan.enabling import Enabling, Prepared
+from kubectl_llmhpa.plan import disabling, handover, journal, objects, steps
+from kubectl_llmhpa.plan.adapter import rule_steps
+from kubectl_llmhpa.plan.adapter.rule_users import Leaving
 from kubectl_llmhpa.plan.hand_steps import FromKeda, Hands, ToKeda
-from kubectl_llmhpa.plan.hops import Hop, HopState
 from kubectl_llmhpa.plan.journal import Journal, Move
-from kubectl_llmhpa.plan.rule_users import Leaving
+from kubectl_llmhpa.plan.setting_up import enabling, hops, rivals, scalers
+from kubectl_llmhpa.plan.setting_up.enabling import Enabling, Prepared
+from kubectl_llmhpa.plan.setting_up.hops import Hop, HopState
 from kubectl_llmhpa.plan.steps import Change, Step
 from kubectl_llmhpa.plan.wishes import Wishes
 from kubectl_llmhpa.workloads import Workload, pods, ready_pods

@@ -9,7 +9,7 @@ from kubectl_llmhpa.api import HPAS, SCALED_OBJECTS, STATEFUL_SETS, Json, Reader
 from kubectl_llmhpa.engines import EngineFacts
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.hpa import scaled_objects
-from kubectl_llmhpa.plan import sight
+from kubectl_llmhpa.plan.looking import sight
 from kubectl_llmhpa.simulate import scalers
 from kubectl_llmhpa.simulate.files import in_order
 from kubectl_llmhpa.simulate.scalers import Candidate

@@ -103,7 +103,7 @@ def _servers(reader: Reader, *, keda: bool, rules: bool) -> tuple[str, dict[str,
     looking = Once(Permitted(reader))
     lost: dict[str, str] = {}
     if rules:
-        from kubectl_llmhpa.plan import lost_rules
+        from kubectl_llmhpa.plan.adapter import lost_rules
 
         lost = {metric: str(finding) for metric, finding in lost_rules.findings(looking).items()}
     return _keda_problem(looking) if keda else "", lost

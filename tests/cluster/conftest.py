@@ -20,7 +20,7 @@ from xdist.remote import Producer  # type: ignore[import-untyped]
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from kubectl_llmhpa.api import MANAGED_BY, MANAGER
-from kubectl_llmhpa.plan.rule_record import RECORD
+from kubectl_llmhpa.plan.adapter.rule_record import RECORD
 from tests.cluster.ground import network
 from tests.cluster.ground.layout import Layout
 

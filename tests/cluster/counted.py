@@ -18,8 +18,8 @@ from typing import Any
 
 from kubectl_llmhpa.cli.main import main
 from kubectl_llmhpa.kube import request_log
-from kubectl_llmhpa.plan import hops
-from kubectl_llmhpa.plan.serving import Serving
+from kubectl_llmhpa.plan.adapter.serving import Serving
+from kubectl_llmhpa.plan.setting_up import hops
 
 
 class Account:

@@ -17,8 +17,9 @@ from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.kube import Cluster, Connection
 from kubectl_llmhpa.kube.helm import Helm
 from kubectl_llmhpa.monitoring import prometheus
-from kubectl_llmhpa.plan import rules, steps
-from kubectl_llmhpa.plan.helm_rules import HelmRules
+from kubectl_llmhpa.plan import steps
+from kubectl_llmhpa.plan.adapter import rules
+from kubectl_llmhpa.plan.adapter.helm_rules import HelmRules
 from tests.cluster import ack
 from tests.cluster.conftest import Json, Kubectl, Plugin
 from tests.cluster.plain_adapter import CUSTOM
@@ -131,7 +132,7 @@ def test_a_rule_that_empties_the_list_is_rolled_back(
     step = HelmRules(
         cluster, adapter, bad, runner=Helm(cluster.connection), chart=str(ack.CHART), report=made.said.append
     )
-    monkeypatch.setattr("kubectl_llmhpa.plan.helm_rules._SLACK_SECONDS", 5.0)
+    monkeypatch.setattr("kubectl_llmhpa.plan.adapter.helm_rules._SLACK_SECONDS", 5.0)
     with pytest.raises(LlmHpaError, match="no longer serves") as failure:
         steps.run([step], lambda _: None)
     assert not isinstance(failure.value, steps.UndoError), failure.value

@@ -13,10 +13,11 @@ from kubectl_llmhpa.backends.prometheus_adapter import Adapter
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.kube import Cluster, Connection
 from kubectl_llmhpa.monitoring import prometheus
-from kubectl_llmhpa.plan import custom_metrics_api, rules, steps
-from kubectl_llmhpa.plan.custom_metrics_api import CustomMetricsApi
+from kubectl_llmhpa.plan import steps
+from kubectl_llmhpa.plan.adapter import custom_metrics_api, rules
+from kubectl_llmhpa.plan.adapter.custom_metrics_api import CustomMetricsApi
+from kubectl_llmhpa.plan.adapter.rules import AdapterRules
 from kubectl_llmhpa.plan.objects import read
-from kubectl_llmhpa.plan.rules import AdapterRules
 from tests.cluster import ack
 from tests.cluster.conftest import ADAPTER, Json, Kubectl, Plugin
 from tests.cluster.dump import normalised

@@ -15,7 +15,8 @@ import yaml
 from kubectl_llmhpa.backends.prometheus_adapter import Adapter
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.kube import Cluster, Connection
-from kubectl_llmhpa.plan import rules, serving, steps
+from kubectl_llmhpa.plan import steps
+from kubectl_llmhpa.plan.adapter import rules, serving
 from tests.cluster.conftest import Json, Kubectl
 
 pytestmark = pytest.mark.control_plane

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from kubectl_llmhpa.api import MANAGED_BY, MANAGER
-from kubectl_llmhpa.plan.rules import CONFIG_HASH
+from kubectl_llmhpa.plan.adapter.rules import CONFIG_HASH
 from tests.cluster.ack import helm
 from tests.cluster.conftest import ADAPTER, Json, Kubectl, Plugin, assert_one_sentence
 from tests.cluster.dump import differences, dump

@@ -14,7 +14,8 @@ from kubectl_llmhpa.api import Json
 from kubectl_llmhpa.backends import adapter_rules
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.kube import Cluster
-from kubectl_llmhpa.plan import rules, steps
+from kubectl_llmhpa.plan import steps
+from kubectl_llmhpa.plan.adapter import rules
 from tests.cluster import recorder
 from tests.cluster.bystander import Bystander, bystander
 from tests.cluster.conftest import ADAPTER, Kubectl, Plugin, assert_one_sentence, fresh_namespace

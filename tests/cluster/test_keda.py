@@ -30,8 +30,8 @@ from kubectl_llmhpa.backends.scaled_object import Fallback
 from kubectl_llmhpa.engines import identify
 from kubectl_llmhpa.kube import Cluster, Connection
 from kubectl_llmhpa.monitoring import address, prometheus_operator
-from kubectl_llmhpa.plan import keda_hops
-from kubectl_llmhpa.plan.hops import Hop, HopState
+from kubectl_llmhpa.plan.setting_up import keda_hops
+from kubectl_llmhpa.plan.setting_up.hops import Hop, HopState
 from kubectl_llmhpa.policy import behavior
 from kubectl_llmhpa.workloads import Workload, pod_names, resolve
 from tests.cluster.conftest import Kubectl, Plugin

@@ -20,9 +20,11 @@ from kubectl_llmhpa.engines import ENGINES, Kind, NotAnEngine, Signal, SignalSou
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.monitoring import prometheus
 from kubectl_llmhpa.monitoring.prometheus import Server
-from kubectl_llmhpa.plan import asking, hops, rule_check, sanity, targets
-from kubectl_llmhpa.plan.elsewhere import Elsewhere
-from kubectl_llmhpa.plan.scraping import Scrape
+from kubectl_llmhpa.plan.adapter import rule_check
+from kubectl_llmhpa.plan.looking import sanity, targets
+from kubectl_llmhpa.plan.looking.elsewhere import Elsewhere
+from kubectl_llmhpa.plan.setting_up import asking, hops
+from kubectl_llmhpa.plan.setting_up.scraping import Scrape
 from kubectl_llmhpa.plan.wishes import Wishes
 from kubectl_llmhpa.policy import forecast
 from kubectl_llmhpa.workloads import Workload

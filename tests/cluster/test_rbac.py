@@ -19,9 +19,9 @@ from kubectl_llmhpa.backends.model import KEDA, PROMETHEUS_ADAPTER
 from kubectl_llmhpa.backends.prometheus_adapter import Adapter
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.kube import Cluster, Connection
-from kubectl_llmhpa.plan import rights, roles
+from kubectl_llmhpa.plan.permissions import rights, roles
+from kubectl_llmhpa.plan.permissions.rights_table import WORKLOAD
 from kubectl_llmhpa.plan.permitted import Right
-from kubectl_llmhpa.plan.rights_table import WORKLOAD
 from kubectl_llmhpa.plan.wishes import PARTS
 from tests.cluster import undone
 from tests.cluster.conftest import ADAPTER, Json, Kubectl, Plugin, fresh_namespace

@@ -170,7 +170,8 @@ def test_a_rule_that_empties_the_list_is_taken_back(kubectl: Kubectl, stub: Stub
         from kubectl_llmhpa.backends import prometheus_adapter
         from kubectl_llmhpa.errors import LlmHpaError
         from kubectl_llmhpa.kube import Cluster, Connection
-        from kubectl_llmhpa.plan import rules, steps
+        from kubectl_llmhpa.plan import steps
+        from kubectl_llmhpa.plan.adapter import rules
 
         rules._SLACK_SECONDS = -35.0  # seconds: the test need not wait a whole relist
         bad = {"seriesQuery": '{__name__=~"["}', "metricsQuery": "sum(<<.Series>>) by (<<.GroupBy>>)",

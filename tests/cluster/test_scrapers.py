@@ -13,9 +13,10 @@ from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.kube import Cluster, Connection
 from kubectl_llmhpa.monitoring import prometheus_operator, registry, scene, victoriametrics
 from kubectl_llmhpa.monitoring.model import MetricsPort, Scraper, Wanted
-from kubectl_llmhpa.plan import disabling, journal, scraping
+from kubectl_llmhpa.plan import disabling, journal
 from kubectl_llmhpa.plan.journal import Journal, Owned
 from kubectl_llmhpa.plan.objects import OwnObject
+from kubectl_llmhpa.plan.setting_up import scraping
 from kubectl_llmhpa.workloads import Workload
 from tests.cluster.conftest import Kubectl, fresh_namespace
 from tests.cluster.ground import crds

@@ -36,7 +36,7 @@ from kubectl_llmhpa.bench.sizing.model import (
 from kubectl_llmhpa.bench.target import Endpoint, Model
 from kubectl_llmhpa.bench.timeline import Entry, Timeline
 from kubectl_llmhpa.engines import EngineFacts, Seats, Source
-from kubectl_llmhpa.plan.sight import EngineSight
+from kubectl_llmhpa.plan.looking.sight import EngineSight
 from kubectl_llmhpa.workloads import Workload
 
 #: Wall clock at the start of every load.

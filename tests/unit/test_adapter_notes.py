@@ -12,8 +12,8 @@ from kubectl_llmhpa.api import Json
 from kubectl_llmhpa.backends.model import ACK
 from kubectl_llmhpa.backends.prometheus_adapter import Adapter
 from kubectl_llmhpa.errors import LlmHpaError
-from kubectl_llmhpa.plan import adapter_notes
-from kubectl_llmhpa.plan.look import Surroundings
+from kubectl_llmhpa.plan.looking.look import Surroundings
+from kubectl_llmhpa.plan.setting_up import adapter_notes
 from kubectl_llmhpa.plan.wishes import Wishes
 
 THEIRS: Json = {"seriesQuery": "theirs", "metricsQuery": "q"}

@@ -14,9 +14,9 @@ from kubectl_llmhpa.engines.model import Clues
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.findings import Finding, found
 from kubectl_llmhpa.monitoring.prometheus import Sample
-from kubectl_llmhpa.plan import detecting, elsewhere, places
+from kubectl_llmhpa.plan.looking import detecting, elsewhere, places
+from kubectl_llmhpa.plan.looking.sight import EngineSight, PodLook
 from kubectl_llmhpa.plan.permitted import Right, needed
-from kubectl_llmhpa.plan.sight import EngineSight, PodLook
 from kubectl_llmhpa.workloads import Rival, Workload
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kubectl_llmhpa.plan.helm_rules import following, made_by_us
+from kubectl_llmhpa.plan.adapter.helm_rules import following, made_by_us
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,10 @@ from kubectl_llmhpa.backends.model import KEDA, PROMETHEUS_ADAPTER
 from kubectl_llmhpa.backends.scaled_object import QUEUE
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.monitoring.prometheus import Server
-from kubectl_llmhpa.plan import enable, holding, scalers
-from kubectl_llmhpa.plan.enable import Plan
-from kubectl_llmhpa.plan.holding import Holding
+from kubectl_llmhpa.plan.looking import holding
+from kubectl_llmhpa.plan.looking.holding import Holding
+from kubectl_llmhpa.plan.setting_up import enable, scalers
+from kubectl_llmhpa.plan.setting_up.enable import Plan
 from kubectl_llmhpa.plan.wishes import Wishes
 from kubectl_llmhpa.workloads import inference_pools
 from kubectl_llmhpa.workloads.inference_pools import InferencePool

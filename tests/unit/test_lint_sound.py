@@ -16,8 +16,8 @@ from kubectl_llmhpa.backends.model import KEDA, PROMETHEUS_ADAPTER
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.lint import documents, registry
 from kubectl_llmhpa.monitoring.prometheus import Server
-from kubectl_llmhpa.plan import enable
-from kubectl_llmhpa.plan.sight import EngineSight
+from kubectl_llmhpa.plan.looking.sight import EngineSight
+from kubectl_llmhpa.plan.setting_up import enable
 from kubectl_llmhpa.plan.wishes import Wishes
 from tests.loading import ROOT
 from tests.unit.test_plan import WORKLOAD, surroundings

@@ -10,8 +10,8 @@ import pytest
 from kubectl_llmhpa.api import Json
 from kubectl_llmhpa.backends.prometheus_adapter import Adapter
 from kubectl_llmhpa.errors import LlmHpaError
-from kubectl_llmhpa.plan import lost_rules, rule_record
-from kubectl_llmhpa.plan.rule_record import Record
+from kubectl_llmhpa.plan.adapter import lost_rules, rule_record
+from kubectl_llmhpa.plan.adapter.rule_record import Record
 
 OURS: Json = {"seriesQuery": "m", "metricsQuery": "q"}
 ADAPTER = Adapter(

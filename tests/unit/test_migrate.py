@@ -16,11 +16,12 @@ from kubectl_llmhpa.backends.model import KEDA, PROMETHEUS_ADAPTER
 from kubectl_llmhpa.backends.scaled_object import TRANSFER
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.monitoring.prometheus import Server
-from kubectl_llmhpa.plan import carrying, handover, journal, migrating
-from kubectl_llmhpa.plan.enable import Plan
-from kubectl_llmhpa.plan.enabling import Prepared
+from kubectl_llmhpa.plan import handover, journal, migrating
 from kubectl_llmhpa.plan.journal import Journal, Move
-from kubectl_llmhpa.plan.rivals import Live
+from kubectl_llmhpa.plan.setting_up import carrying
+from kubectl_llmhpa.plan.setting_up.enable import Plan
+from kubectl_llmhpa.plan.setting_up.enabling import Prepared
+from kubectl_llmhpa.plan.setting_up.rivals import Live
 from kubectl_llmhpa.plan.wishes import Wishes
 from tests.unit.test_plan import CACHE, RUNNING, make, sight, stored, surroundings
 

@@ -16,12 +16,12 @@ from kubectl_llmhpa.api import DEPLOYMENTS, HPAS, MANAGED_BY, MANAGER, Json
 from kubectl_llmhpa.backends.prometheus_adapter import Adapter
 from kubectl_llmhpa.cli.main import unfolded, wants_traceback
 from kubectl_llmhpa.errors import LlmHpaError
-from kubectl_llmhpa.plan import enable, rivals
-from kubectl_llmhpa.plan.enable import Plan
 from kubectl_llmhpa.plan.journal import Journal, Owned
-from kubectl_llmhpa.plan.look import Surroundings
-from kubectl_llmhpa.plan.sight import EngineSight
-from kubectl_llmhpa.plan.targets import Target
+from kubectl_llmhpa.plan.looking.look import Surroundings
+from kubectl_llmhpa.plan.looking.sight import EngineSight
+from kubectl_llmhpa.plan.looking.targets import Target
+from kubectl_llmhpa.plan.setting_up import enable, rivals
+from kubectl_llmhpa.plan.setting_up.enable import Plan
 from kubectl_llmhpa.plan.wishes import Wishes
 from kubectl_llmhpa.workloads import Rival, Workload, gpu_requests
 

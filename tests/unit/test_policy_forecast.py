@@ -14,9 +14,9 @@ from kubectl_llmhpa.api import Json
 from kubectl_llmhpa.backends.model import KEDA, PROMETHEUS_ADAPTER
 from kubectl_llmhpa.engines import Seats, horizon
 from kubectl_llmhpa.errors import LlmHpaError
-from kubectl_llmhpa.plan import carrying
-from kubectl_llmhpa.plan.enable import Plan
-from kubectl_llmhpa.plan.rivals import Live
+from kubectl_llmhpa.plan.setting_up import carrying
+from kubectl_llmhpa.plan.setting_up.enable import Plan
+from kubectl_llmhpa.plan.setting_up.rivals import Live
 from kubectl_llmhpa.plan.wishes import Wishes
 from kubectl_llmhpa.policy import PRESETS, Forecast, decide, forecast
 from kubectl_llmhpa.policy.presets import FARTHEST_S, LAG_S, STEP_S, USUAL_START_S, WINDOW_S

@@ -9,7 +9,7 @@ import pytest
 
 from kubectl_llmhpa.api import Json, Reader
 from kubectl_llmhpa.errors import ApiError
-from kubectl_llmhpa.plan import preflight
+from kubectl_llmhpa.plan.looking import preflight
 from tests.unit.test_plan import WORKLOAD
 
 GPU = "nvidia.com/gpu"

@@ -11,10 +11,18 @@ from kubectl_llmhpa.api import Json, Resource
 from kubectl_llmhpa.backends.model import BACKENDS, KEDA, PROMETHEUS_ADAPTER
 from kubectl_llmhpa.cli import main, rbac
 from kubectl_llmhpa.errors import LlmHpaError
-from kubectl_llmhpa.plan import rights, roles
+from kubectl_llmhpa.plan.permissions import rights, roles
+from kubectl_llmhpa.plan.permissions.rights import Scene
+from kubectl_llmhpa.plan.permissions.rights_table import (
+    ADAPTER,
+    CLUSTER,
+    COMMANDS,
+    OPTIONAL,
+    PLACES,
+    ROWS,
+    WORKLOAD,
+)
 from kubectl_llmhpa.plan.permitted import Right
-from kubectl_llmhpa.plan.rights import Scene
-from kubectl_llmhpa.plan.rights_table import ADAPTER, CLUSTER, COMMANDS, OPTIONAL, PLACES, ROWS, WORKLOAD
 from kubectl_llmhpa.plan.wishes import PARTS, RULES, SCALER, SCRAPE
 
 READS = {"get", "list", "watch"}

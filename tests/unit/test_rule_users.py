@@ -6,9 +6,9 @@ import json
 from dataclasses import asdict
 
 from kubectl_llmhpa.api import Json
-from kubectl_llmhpa.plan import rule_users
+from kubectl_llmhpa.plan.adapter import rule_users
+from kubectl_llmhpa.plan.adapter.rule_users import Leaving
 from kubectl_llmhpa.plan.journal import SCHEMA, Journal
-from kubectl_llmhpa.plan.rule_users import Leaving
 
 A, B = "vllm:waiting", "vllm:running"
 

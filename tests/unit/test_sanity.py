@@ -11,8 +11,8 @@ from kubectl_llmhpa import engines, hpa
 from kubectl_llmhpa.api import Json
 from kubectl_llmhpa.engines import EngineFacts, NotAnEngine, Source
 from kubectl_llmhpa.findings import Finding
-from kubectl_llmhpa.plan import sanity
-from kubectl_llmhpa.plan.sanity import Selected
+from kubectl_llmhpa.plan.looking import sanity
+from kubectl_llmhpa.plan.looking.sanity import Selected
 from kubectl_llmhpa.workloads import Rival
 
 BODIES = Path(__file__).parents[1] / "bodies"

@@ -13,9 +13,10 @@ from kubectl_llmhpa.backends.series_labels import SeriesLabels
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.monitoring.prometheus import Sample
 from kubectl_llmhpa.monitoring.scene import Scene
-from kubectl_llmhpa.plan import scraping, targets
-from kubectl_llmhpa.plan.scraping import Scrape
-from kubectl_llmhpa.plan.targets import Target
+from kubectl_llmhpa.plan.looking import targets
+from kubectl_llmhpa.plan.looking.targets import Target
+from kubectl_llmhpa.plan.setting_up import scraping
+from kubectl_llmhpa.plan.setting_up.scraping import Scrape
 from tests.unit.test_plan import PROMETHEUS, WORKLOAD, sight, stored, surroundings
 
 OURS = "llm-hpa-deployment-vllm"

@@ -8,7 +8,7 @@ from kubectl_llmhpa.api import Json
 from kubectl_llmhpa.backends import ack_adapter, adapter_rules, helm
 from kubectl_llmhpa.backends.model import ACK
 from kubectl_llmhpa.errors import LlmHpaError
-from kubectl_llmhpa.plan.look import Surroundings
+from kubectl_llmhpa.plan.looking.look import Surroundings
 from kubectl_llmhpa.plan.wishes import RULES, Wishes
 
 

@@ -16,11 +16,11 @@ from kubectl_llmhpa.findings import Finding
 from kubectl_llmhpa.findings import found as finding
 from kubectl_llmhpa.hpa import HpaView
 from kubectl_llmhpa.monitoring import selectors
-from kubectl_llmhpa.plan import places, sanity
-from kubectl_llmhpa.plan.elsewhere import Elsewhere
+from kubectl_llmhpa.plan.looking import places, sanity
+from kubectl_llmhpa.plan.looking.elsewhere import Elsewhere
+from kubectl_llmhpa.plan.looking.sanity import Selected
+from kubectl_llmhpa.plan.looking.sight import EngineSight, Looker, PodLook
 from kubectl_llmhpa.plan.permitted import Permitted
-from kubectl_llmhpa.plan.sanity import Selected
-from kubectl_llmhpa.plan.sight import EngineSight, Looker, PodLook
 from kubectl_llmhpa.workloads import Workload, gpu_requests, is_ready, ready_pods, template_hash
 
 #: Ports of engines that web servers and monitoring have too, so that they tell nothing.

@@ -14,16 +14,24 @@ from kubectl_llmhpa.engines import SignalSource
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.findings import Finding
 from kubectl_llmhpa.monitoring import prometheus
-from kubectl_llmhpa.plan import adapter_notes, asking, carrying, foreign_marks, rivals, scalers, scraping
-from kubectl_llmhpa.plan import holding as holding_requests
-from kubectl_llmhpa.plan.holding import Holding
 from kubectl_llmhpa.plan.journal import Journal, Owned
-from kubectl_llmhpa.plan.look import Surroundings
-from kubectl_llmhpa.plan.rivals import Live
-from kubectl_llmhpa.plan.scalers import Scaler
-from kubectl_llmhpa.plan.scraping import Scrape
-from kubectl_llmhpa.plan.sight import EngineSight
-from kubectl_llmhpa.plan.targets import Target
+from kubectl_llmhpa.plan.looking import holding as holding_requests
+from kubectl_llmhpa.plan.looking.holding import Holding
+from kubectl_llmhpa.plan.looking.look import Surroundings
+from kubectl_llmhpa.plan.looking.sight import EngineSight
+from kubectl_llmhpa.plan.looking.targets import Target
+from kubectl_llmhpa.plan.setting_up import (
+    adapter_notes,
+    asking,
+    carrying,
+    foreign_marks,
+    rivals,
+    scalers,
+    scraping,
+)
+from kubectl_llmhpa.plan.setting_up.rivals import Live
+from kubectl_llmhpa.plan.setting_up.scalers import Scaler
+from kubectl_llmhpa.plan.setting_up.scraping import Scrape
 from kubectl_llmhpa.plan.wishes import SCALER, SCRAPE, Wishes
 from kubectl_llmhpa.workloads import Workload
 from kubectl_llmhpa.workloads.pods import start_times

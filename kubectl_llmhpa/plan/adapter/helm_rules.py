@@ -19,9 +19,9 @@ from kubectl_llmhpa.backends.model import ACK
 from kubectl_llmhpa.backends.prometheus_adapter import Adapter
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.monitoring.prometheus import Server
-from kubectl_llmhpa.plan import rule_check
-from kubectl_llmhpa.plan.rule_record import Book, Record
-from kubectl_llmhpa.plan.serving import OUT, TAKEN_BACK, Serving
+from kubectl_llmhpa.plan.adapter import rule_check
+from kubectl_llmhpa.plan.adapter.rule_record import Book, Record
+from kubectl_llmhpa.plan.adapter.serving import OUT, TAKEN_BACK, Serving
 from kubectl_llmhpa.plan.steps import Change, Report
 
 RELEASES = Resource("helm.sh/v3", "releases", "Release")

@@ -1,6 +1,6 @@
 """Which rights a command needs in a cluster: the rows of the table that count, and which of them the caller lacks.
 
-The roles that `rbac` prints are made of them (`plan/roles.py`); `enable` and `disable` ask before their first write.
+The roles that `rbac` prints are made of them (`roles.py`); `enable` and `disable` ask before their first write.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from kubectl_llmhpa.backends.model import BACKENDS
 from kubectl_llmhpa.backends.prometheus_adapter import Adapter
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.monitoring.scene import ARMS_NAMESPACE
-from kubectl_llmhpa.plan import custom_metrics_api
-from kubectl_llmhpa.plan.permitted import Right
-from kubectl_llmhpa.plan.rights_table import (
+from kubectl_llmhpa.plan.adapter import custom_metrics_api
+from kubectl_llmhpa.plan.adapter.rule_record import RECORD
+from kubectl_llmhpa.plan.permissions.rights_table import (
     ADAPTER,
     CLUSTER,
     DISABLE,
@@ -30,7 +30,7 @@ from kubectl_llmhpa.plan.rights_table import (
     WORKLOAD,
     Row,
 )
-from kubectl_llmhpa.plan.rule_record import RECORD
+from kubectl_llmhpa.plan.permitted import Right
 from kubectl_llmhpa.plan.wishes import PARTS
 
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from kubectl_llmhpa import hpa
 from kubectl_llmhpa.api import HPAS, MANAGER, SCALED_OBJECTS, Json, Resource
 from kubectl_llmhpa.errors import LlmHpaError
-from kubectl_llmhpa.plan.look import Surroundings
+from kubectl_llmhpa.plan.looking.look import Surroundings
 from kubectl_llmhpa.plan.wishes import Wishes
 from kubectl_llmhpa.workloads import Workload
 

@@ -26,7 +26,8 @@ from kubectl_llmhpa.backends.prometheus_adapter import Adapter
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.monitoring import address, prometheus, prometheus_operator, scene
 from kubectl_llmhpa.monitoring.scene import Scene
-from kubectl_llmhpa.plan import journal, rules
+from kubectl_llmhpa.plan import journal
+from kubectl_llmhpa.plan.adapter import rules
 from kubectl_llmhpa.plan.journal import Journal
 from kubectl_llmhpa.workloads import Workload
 

@@ -11,12 +11,12 @@ from kubectl_llmhpa.backends.prometheus_adapter import Adapter
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.monitoring import prometheus
 from kubectl_llmhpa.monitoring.prometheus import Server
-from kubectl_llmhpa.plan import rule_users
-from kubectl_llmhpa.plan.custom_metrics_api import CustomMetricsApi
-from kubectl_llmhpa.plan.helm_rules import HelmRules
+from kubectl_llmhpa.plan.adapter import rule_users
+from kubectl_llmhpa.plan.adapter.custom_metrics_api import CustomMetricsApi
+from kubectl_llmhpa.plan.adapter.helm_rules import HelmRules
+from kubectl_llmhpa.plan.adapter.rule_users import Leaving
+from kubectl_llmhpa.plan.adapter.rules import AdapterRules
 from kubectl_llmhpa.plan.permitted import Permitted
-from kubectl_llmhpa.plan.rule_users import Leaving
-from kubectl_llmhpa.plan.rules import AdapterRules
 from kubectl_llmhpa.plan.steps import Change, Report, Step
 
 

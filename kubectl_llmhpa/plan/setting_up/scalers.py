@@ -26,8 +26,8 @@ from kubectl_llmhpa.backends import scaled_object
 from kubectl_llmhpa.engines import SignalSource, horizon
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.plan import journal
-from kubectl_llmhpa.plan.holding import Holder
-from kubectl_llmhpa.plan.rivals import Live
+from kubectl_llmhpa.plan.looking.holding import Holder
+from kubectl_llmhpa.plan.setting_up.rivals import Live
 from kubectl_llmhpa.plan.wishes import Wishes
 from kubectl_llmhpa.policy import Policy, Target
 from kubectl_llmhpa.workloads import Workload

@@ -14,8 +14,8 @@ from kubectl_llmhpa.api import HPAS, SCALED_OBJECTS, Json
 from kubectl_llmhpa.backends import scaled_object
 from kubectl_llmhpa.engines import Kind, SignalSource
 from kubectl_llmhpa.errors import LlmHpaError
-from kubectl_llmhpa.plan import scalers
-from kubectl_llmhpa.plan.rivals import Live
+from kubectl_llmhpa.plan.setting_up import scalers
+from kubectl_llmhpa.plan.setting_up.rivals import Live
 
 _PODS = "Pods AverageValue"
 _PAUSED = "autoscaling.keda.sh/paused"

@@ -18,10 +18,10 @@ from kubectl_llmhpa.engines import Endpoint, EngineFacts, NotAnEngine, Source
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.findings import Finding
 from kubectl_llmhpa.findings import found as finding
-from kubectl_llmhpa.plan import places, sanity
-from kubectl_llmhpa.plan.elsewhere import Elsewhere, facts_of_served
+from kubectl_llmhpa.plan.looking import places, sanity
+from kubectl_llmhpa.plan.looking.elsewhere import Elsewhere, facts_of_served
+from kubectl_llmhpa.plan.looking.places import Place
 from kubectl_llmhpa.plan.permitted import Permitted
-from kubectl_llmhpa.plan.places import Place
 from kubectl_llmhpa.workloads import Workload, pods, ready_pods
 
 #: A metrics page answers in milliseconds; what is blocked never answers.

@@ -11,7 +11,7 @@ from kubectl_llmhpa import hpa, quantities
 from kubectl_llmhpa.api import EVENTS, HPAS, SCALED_OBJECTS, Json, Reader
 from kubectl_llmhpa.errors import ApiError
 from kubectl_llmhpa.hpa import scaled_objects
-from kubectl_llmhpa.plan.hops import Hop, HopState
+from kubectl_llmhpa.plan.setting_up.hops import Hop, HopState
 from kubectl_llmhpa.workloads import Workload
 
 

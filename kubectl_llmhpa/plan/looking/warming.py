@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kubectl_llmhpa.api import PODS, Writer
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
-from kubectl_llmhpa.plan.sight import EngineSight
+from kubectl_llmhpa.plan.looking.sight import EngineSight
 from kubectl_llmhpa.workloads import Workload
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from kubectl_llmhpa.api import MANAGED_BY, MANAGER, Json
-from kubectl_llmhpa.plan.look import Surroundings
+from kubectl_llmhpa.plan.looking.look import Surroundings
 
 
 def as_ours(around: Surroundings) -> Surroundings:

@@ -19,29 +19,17 @@ from kubectl_llmhpa.backends.model import KEDA
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.findings import Finding
 from kubectl_llmhpa.monitoring import prometheus
-from kubectl_llmhpa.plan import (
-    enable,
-    exported,
-    handover,
-    holding,
-    hops,
-    journal,
-    keda_hops,
-    look,
-    objects,
-    preflight,
-    rights,
-    rule_steps,
-    scraping,
-    steps,
-    targets,
-)
-from kubectl_llmhpa.plan.enable import Plan
-from kubectl_llmhpa.plan.look import Surroundings
+from kubectl_llmhpa.plan import handover, journal, objects, steps
+from kubectl_llmhpa.plan.adapter import rule_steps
+from kubectl_llmhpa.plan.looking import holding, look, preflight, targets
+from kubectl_llmhpa.plan.looking.look import Surroundings
+from kubectl_llmhpa.plan.looking.sight import EngineSight, engine_of
+from kubectl_llmhpa.plan.looking.targets import Target
+from kubectl_llmhpa.plan.permissions import rights
 from kubectl_llmhpa.plan.permitted import Permitted
-from kubectl_llmhpa.plan.sight import EngineSight, engine_of
+from kubectl_llmhpa.plan.setting_up import enable, exported, hops, keda_hops, scraping
+from kubectl_llmhpa.plan.setting_up.enable import Plan
 from kubectl_llmhpa.plan.steps import Change, Step
-from kubectl_llmhpa.plan.targets import Target
 from kubectl_llmhpa.plan.wishes import RULES, SCALER, SCRAPE, Wishes
 from kubectl_llmhpa.workloads import Workload, owners_of, pods
 

@@ -15,9 +15,10 @@ import yaml
 
 from kubectl_llmhpa.api import Json, Writer
 from kubectl_llmhpa.errors import LlmHpaError
-from kubectl_llmhpa.plan import exported_rules, rule_steps
-from kubectl_llmhpa.plan.enabling import Prepared
-from kubectl_llmhpa.plan.rule_steps import Helm
+from kubectl_llmhpa.plan.adapter import rule_steps
+from kubectl_llmhpa.plan.adapter.rule_steps import Helm
+from kubectl_llmhpa.plan.setting_up import exported_rules
+from kubectl_llmhpa.plan.setting_up.enabling import Prepared
 from kubectl_llmhpa.plan.wishes import RULES, SCALER, SCRAPE
 
 _MARK = "# Written by kubectl llm-hpa enable --export; a second run writes it anew."

@@ -29,11 +29,12 @@ from kubectl_llmhpa.monitoring import (
 from kubectl_llmhpa.monitoring.model import MetricsPort, Scraper, Wanted
 from kubectl_llmhpa.monitoring.prometheus_operator import ENDPOINT_KEYS, Selection
 from kubectl_llmhpa.monitoring.scene import Scene
-from kubectl_llmhpa.plan import journal, targets
-from kubectl_llmhpa.plan.look import Surroundings
+from kubectl_llmhpa.plan import journal
+from kubectl_llmhpa.plan.looking import targets
+from kubectl_llmhpa.plan.looking.look import Surroundings
+from kubectl_llmhpa.plan.looking.sight import EngineSight
+from kubectl_llmhpa.plan.looking.targets import Target
 from kubectl_llmhpa.plan.permitted import Permitted
-from kubectl_llmhpa.plan.sight import EngineSight
-from kubectl_llmhpa.plan.targets import Target
 from kubectl_llmhpa.workloads import Workload
 
 DEFAULT_INTERVAL = "5s"

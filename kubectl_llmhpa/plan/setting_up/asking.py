@@ -8,9 +8,9 @@ from kubectl_llmhpa.api import Json
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.findings import Finding
 from kubectl_llmhpa.monitoring import address, network_policies, prometheus
-from kubectl_llmhpa.plan.look import Surroundings
-from kubectl_llmhpa.plan.scalers import Question
-from kubectl_llmhpa.plan.scraping import Scrape
+from kubectl_llmhpa.plan.looking.look import Surroundings
+from kubectl_llmhpa.plan.setting_up.scalers import Question
+from kubectl_llmhpa.plan.setting_up.scraping import Scrape
 from kubectl_llmhpa.plan.wishes import Wishes
 from kubectl_llmhpa.workloads import Workload, pod_names
 

@@ -17,7 +17,7 @@ from kubectl_llmhpa.engines import endpoint_picker
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.monitoring import prometheus
 from kubectl_llmhpa.monitoring.prometheus import Server
-from kubectl_llmhpa.plan import preflight
+from kubectl_llmhpa.plan.looking import preflight
 from kubectl_llmhpa.plan.permitted import Permitted
 from kubectl_llmhpa.workloads import Workload, inference_pools
 from kubectl_llmhpa.workloads.inference_pools import InferencePool

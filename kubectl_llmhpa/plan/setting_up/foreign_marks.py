@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from kubectl_llmhpa.api import MANAGER, PLAN_HASH_ANNOTATION, VERSION_ANNOTATION, Json
 from kubectl_llmhpa.backends.scaled_object import EXCLUDED_LABELS, TRANSFER
 from kubectl_llmhpa.plan import journal
-from kubectl_llmhpa.plan.rivals import Live
+from kubectl_llmhpa.plan.setting_up.rivals import Live
 from kubectl_llmhpa.workloads import Workload
 
 #: Ends of the domains under which tools say what is theirs, and under which KEDA is told what to do with an object.

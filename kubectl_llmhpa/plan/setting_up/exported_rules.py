@@ -17,11 +17,11 @@ from kubectl_llmhpa.api import CONFIG_MAPS, DEPLOYMENTS, Json, Reader
 from kubectl_llmhpa.backends import adapter_rules, helm
 from kubectl_llmhpa.backends.model import ACK
 from kubectl_llmhpa.backends.prometheus_adapter import Adapter
-from kubectl_llmhpa.plan import custom_metrics_api
-from kubectl_llmhpa.plan.look import Surroundings
+from kubectl_llmhpa.plan.adapter import custom_metrics_api
+from kubectl_llmhpa.plan.adapter.rule_record import fingerprint
+from kubectl_llmhpa.plan.adapter.rules import CONFIG_HASH
+from kubectl_llmhpa.plan.looking.look import Surroundings
 from kubectl_llmhpa.plan.objects import presentable
-from kubectl_llmhpa.plan.rule_record import fingerprint
-from kubectl_llmhpa.plan.rules import CONFIG_HASH
 
 #: The folder of the adapter's own kustomization.
 FOLDER = "adapter"

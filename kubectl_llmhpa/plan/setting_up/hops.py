@@ -15,7 +15,7 @@ from kubectl_llmhpa.backends import adapter_rules, prometheus_adapter
 from kubectl_llmhpa.backends.prometheus_adapter import Adapter
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.monitoring import prometheus
-from kubectl_llmhpa.plan.scraping import Scrape
+from kubectl_llmhpa.plan.setting_up.scraping import Scrape
 from kubectl_llmhpa.workloads import Workload, pods, ready_pods
 
 _POLL_SECONDS = 1.0

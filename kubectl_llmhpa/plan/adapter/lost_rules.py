@@ -7,7 +7,7 @@ from kubectl_llmhpa.backends import helm, ownership, prometheus_adapter
 from kubectl_llmhpa.backends.prometheus_adapter import Adapter
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.findings import Finding, found
-from kubectl_llmhpa.plan.rule_record import RECORD, lost, parsed
+from kubectl_llmhpa.plan.adapter.rule_record import RECORD, lost, parsed
 
 
 def findings(reader: Reader) -> dict[str, Finding]:

@@ -10,10 +10,18 @@ from kubectl_llmhpa.backends import prometheus_adapter, providers
 from kubectl_llmhpa.backends.keda import EXTERNAL_GROUP
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.monitoring import address, prometheus, prometheus_operator
+from kubectl_llmhpa.plan.permissions.recording import Recording
+from kubectl_llmhpa.plan.permissions.rights import Granted, Scene
+from kubectl_llmhpa.plan.permissions.rights_table import (
+    ADAPTER,
+    CLUSTER,
+    KEDAS,
+    OPTIONAL,
+    PLACES,
+    PROMETHEUS,
+    WORKLOAD,
+)
 from kubectl_llmhpa.plan.permitted import Right
-from kubectl_llmhpa.plan.recording import Recording
-from kubectl_llmhpa.plan.rights import Granted, Scene
-from kubectl_llmhpa.plan.rights_table import ADAPTER, CLUSTER, KEDAS, OPTIONAL, PLACES, PROMETHEUS, WORKLOAD
 from kubectl_llmhpa.workloads import resolve
 
 GROUP = "rbac.authorization.k8s.io"

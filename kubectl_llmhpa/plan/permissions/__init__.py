@@ -1,0 +1,1 @@
+"""What may the caller do, and what does a command need?"""
