@@ -56,9 +56,8 @@ class Client:
         self.endpoint = Endpoint(settings)
         self.lines = 0
         self.want = 0  # in flight: what a closed loop holds, what an open one may reach
-        self.ended = (
-            ""  # why the load is over: time, prompts, points, signal, gave up, refused, never started
-        )
+        # Why the load is over: time, prompts, points, signal, gave up, refused, never started.
+        self.ended = ""
         self.stopped = ""  # why a sweep ended before its last point
         self.over = asyncio.Event()
         self.workers: dict[int, asyncio.Task[None]] = {}
@@ -116,12 +115,9 @@ class Client:
                 task.cancel()
         await asyncio.wait(tasks, timeout=1)
         for task in tasks:
-            if (
-                task.done()
-                and not task.cancelled()
-                and not isinstance(task.exception(), (RequestError, type(None)))
-            ):
-                task.result()  # a fault of our own is not kept quiet
+            fault = task.exception() if task.done() and not task.cancelled() else None
+            if fault is not None and not isinstance(fault, RequestError):
+                raise fault  # of our own: not kept quiet
         first: asyncio.Future[Any] = tasks[0]
         return first
 
