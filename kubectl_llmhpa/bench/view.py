@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from kubectl_llmhpa.api import Json
     from kubectl_llmhpa.bench.preparing import Plan
-    from kubectl_llmhpa.bench.run import Observer, Progress
+    from kubectl_llmhpa.bench.recording import Progress
+    from kubectl_llmhpa.bench.run import Observer
 
 LINE_EVERY_S = 5.0
 _BAR = 40

@@ -75,7 +75,8 @@ def migrate(
       kubectl llm-hpa migrate sts/vllm-inference --to keda
       kubectl llm-hpa migrate sts/vllm-inference --to prometheus-adapter
     """
-    from kubectl_llmhpa.plan import migrating
+    from kubectl_llmhpa.cli.main import printable
+    from kubectl_llmhpa.plan import migrating, pinning
     from kubectl_llmhpa.plan.once import Once
     from kubectl_llmhpa.plan.permitted import Permitted
     from kubectl_llmhpa.plan.wishes import Wishes
@@ -88,6 +89,8 @@ def migrate(
     with connect(connection, read_only=dry_run == "client") as cluster:
         reader = Once(Permitted(cluster))
         target = resolve(reader, workload, cluster.namespace)
+        if dry_run == "none":
+            pinning.recover(cluster, target, lambda text: click.echo(printable(text), err=True))
         prepared = migrating.prepare(reader, target, to, wishes)
         if migrating.arrived(prepared):
             click.echo(f"nothing to move: {target.reference} reads from {to} already", err=True)

@@ -8,7 +8,7 @@ import click
 import pytest
 
 from kubectl_llmhpa.api import Json
-from kubectl_llmhpa.bench import run, starts, traffic
+from kubectl_llmhpa.bench import recording, starts, traffic
 from kubectl_llmhpa.bench.load import Load
 from kubectl_llmhpa.bench.modes import sweep
 from kubectl_llmhpa.bench.observed import Lag, PodStart
@@ -94,11 +94,11 @@ def tick(t: float, done: int, good: int, **more: object) -> Json:
 
 
 def test_moments_are_what_came_between_two_ticks() -> None:
-    first, second = run.moments([tick(1.0, 4, 4), tick(3.0, 10, 7, rate=2.5, failed={"http 500": 2}, shed=1)])
+    first, second = recording.moments([tick(1.0, 4, 4), tick(3.0, 10, 7, rate=2.5, failed={"http 500": 2}, shed=1)])
     assert (first.want, first.finished, first.attainment, first.failed) == (4, 4.0, 1.0, 0)
     assert (second.want, second.finished, second.arrivals, second.attainment) == (2.5, 3.0, 3.0, 0.5)
     assert (second.failed, second.shed, second.ttft) == (2, 1, 0.08)
-    assert run.moments([tick(1.0, 4, 4, point=0)]) == ()  # a sweep counts every point anew
+    assert recording.moments([tick(1.0, 4, 4, point=0)]) == ()  # a sweep counts every point anew
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kubectl_llmhpa.api import Reader, Writer
-from kubectl_llmhpa.bench import load, run, target
+from kubectl_llmhpa.bench import load, recording, run, target
 from kubectl_llmhpa.bench.outcome import Outcome
 from kubectl_llmhpa.bench.preparing import Plan, Scene, Work, asks_of
 
@@ -30,4 +30,4 @@ def work(reader: Reader, scene: Scene) -> Work:
 
 def execute(cluster: Writer, plan: Plan, view: run.Observer) -> Outcome:
     """Loads and tells."""
-    return run.outcome(plan, run.record(cluster, plan, view), mode="plain")
+    return recording.outcome(plan, run.record(cluster, plan, view), mode="plain")

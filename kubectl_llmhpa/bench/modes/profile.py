@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kubectl_llmhpa.api import Reader, Writer
-from kubectl_llmhpa.bench import run, target
+from kubectl_llmhpa.bench import recording, run, target
 from kubectl_llmhpa.bench.load import Load
 from kubectl_llmhpa.bench.outcome import Outcome
 from kubectl_llmhpa.bench.preparing import Plan, Scene, Work
@@ -23,4 +23,4 @@ def work(reader: Reader, scene: Scene) -> Work:
 
 def execute(cluster: Writer, plan: Plan, view: run.Observer) -> Outcome:
     """Loads and tells."""
-    return run.outcome(plan, run.record(cluster, plan, view), mode="profile")
+    return recording.outcome(plan, run.record(cluster, plan, view), mode="profile")

@@ -21,7 +21,8 @@ from kubectl_llmhpa.bench.load import Load
 from kubectl_llmhpa.bench.observed import Proof, Rung
 from kubectl_llmhpa.bench.outcome import Outcome
 from kubectl_llmhpa.bench.preparing import Plan, Scene, Work
-from kubectl_llmhpa.bench.run import Recording
+from kubectl_llmhpa.bench.recording import Recording, progress
+from kubectl_llmhpa.bench.recording import outcome as outcome_of
 from kubectl_llmhpa.bench.sizing import compare, prove
 from kubectl_llmhpa.bench.sizing.prove import Prediction
 from kubectl_llmhpa.errors import LlmHpaError
@@ -66,7 +67,7 @@ def execute(cluster: Writer, plan: Plan, view: run.Observer) -> Outcome:
     scale_in = _ScaleIn(cluster, plan, prediction, view)
     awaited = plan.options.scale_in and bool(prediction.down)
     recording = run.record(cluster, plan, view, scale_in.wait if awaited else None)
-    told = run.outcome(plan, recording, mode="prove")
+    told = outcome_of(plan, recording, mode="prove")
     return replace(told, proof=_proof(plan, prediction, recording, scale_in if awaited else None))
 
 
@@ -108,7 +109,7 @@ class _ScaleIn:
                 if fact["kind"] == "tick":
                     self.last = fact
             if self.last:
-                self.view.progress(run.progress(self.plan, recording, self.last, "scale-in"))
+                self.view.progress(progress(self.plan, recording, self.last, "scale-in"))
             if (
                 timeline.desired is not None
                 and timeline.desired <= goal

@@ -16,7 +16,8 @@ from kubectl_llmhpa.bench.load import Load
 from kubectl_llmhpa.bench.outcome import Outcome
 from kubectl_llmhpa.bench.pod import adaptive
 from kubectl_llmhpa.bench.preparing import Plan, Scene, Work, asks_of, seed_of
-from kubectl_llmhpa.bench.run import Recording
+from kubectl_llmhpa.bench.recording import Recording
+from kubectl_llmhpa.bench.recording import outcome as outcome_of
 from kubectl_llmhpa.bench.sampling import Look
 from kubectl_llmhpa.bench.sizing import validity
 from kubectl_llmhpa.bench.sizing.judge import judge
@@ -58,7 +59,7 @@ def execute(cluster: Writer, plan: Plan, view: run.Observer) -> Outcome:
     """Sweeps; what is said of the numbers follows from `sizing`."""
     before = start_times(pods(cluster, plan.workload))
     recording = run.record(cluster, plan, view)
-    told = run.outcome(plan, recording, mode="sweep")
+    told = outcome_of(plan, recording, mode="sweep")
     if not recording.points:
         return told
     cold = told.cold_start
