@@ -234,8 +234,20 @@ def test_a_sweep_without_an_slo_says_nothing_of_one() -> None:
 def test_points_that_may_not_be_used_are_told_and_not_drawn() -> None:
     outcome = swept()
     assert outcome.sweep is not None
-    bad = tuple(replace(point, invalid="too few requests") for point in outcome.sweep.points)
+    bad = tuple(
+        replace(point, invalid="too few requests", failed={"http 500": 2}) for point in outcome.sweep.points
+    )
     made = report.of_outcome(replace(outcome, sweep=replace(outcome.sweep, points=bad)))
     assert made.verdict.exit_code == ExitCode.MEASUREMENT_INVALID
     assert "not used: 24 in flight: too few requests" in report.text(made)
+    assert "2 failed with 24 in flight (http 500)" in report.text(made)
     assert "<svg" not in report.page(made)
+
+
+def test_a_sweep_has_no_figures_of_the_whole_run() -> None:
+    outcome = replace(swept(), first_rescale_s=30.0, lag=Lag(metric=1, decision=2, created=3, ready=4))
+    made = report.of_outcome(outcome)
+    for form in (report.text(made), report.page(made)):
+        assert "Throughput:" not in form
+        assert "First rescale" not in form
+        assert "relief" not in form

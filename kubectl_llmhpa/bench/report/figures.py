@@ -210,7 +210,9 @@ def _service(report: Report, span: tuple[float, float]) -> Iterator[Figure]:
 
 
 def _loaded(report: Report) -> tuple[float, float]:
-    return (0.0, report.result.duration_s)
+    """From when to when there was load: until the event that says so, since a sweep's result is that of one point."""
+    told = [event.seconds for event in report.timeline if event.kind == "load" and event.seconds]
+    return (0.0, max(told, default=report.result.duration_s))
 
 
 def _held(

@@ -41,7 +41,7 @@ def page(report: Report) -> str:
         tiles=list(tiles(report)),
         sweep=[pages.figure(each.chart, each.caption, pages.HALF) for each in figures.of_sweep(report)],
         timeline=[pages.figure(each.chart, each.caption, pages.FULL) for each in figures.over_time(report)],
-        lag=_lag(report),
+        lag=[] if report.sweep is not None else _lag(report),
         events=[event for event in report.timeline if event.seconds is not None],
         answers=[one for one in parts if one.title in ANSWERS],
         sections=[one for one in parts if one.title not in (*ANSWERS, *_DRAWN)],
@@ -75,6 +75,10 @@ def tiles(report: Report) -> Iterator[tuple[str, str, str]]:
         p95 = (result.latencies.get("ttft") or {}).get("p95")
         if p95 is not None:
             yield "TTFT p95", words.duration(p95 / 1000), "until the first token"
+    if (
+        report.sweep is not None
+    ):  # it goes beyond every limit on purpose, and what the HPA made of that is no answer
+        return
     if report.first_rescale_seconds is not None:
         yield "First rescale", words.duration(report.first_rescale_seconds), "after the load began"
     if report.lag.serving is not None:

@@ -40,7 +40,7 @@ def sections(report: Report) -> Iterator[Section]:
 
 
 def head(report: Report) -> Section:
-    """What was measured, and the figures of the whole run."""
+    """What was measured, and the figures of the whole run; those of a sweep are its points'."""
     result = report.result
     fields = [
         ("Workload", f"{report.workload} in namespace {report.namespace}"),
@@ -48,6 +48,10 @@ def head(report: Report) -> Section:
         ("Through", f"{report.url} ({report.through})"),
         ("Load", _load(report)),
         ("Client", words.client_line(result)),
+    ]
+    if report.sweep is not None:
+        return Section(fields=tuple(fields), lines=_examples(report))
+    fields += [
         ("Requests", words.requests_line(result)),
         ("Throughput", words.throughput_line(result)),
     ]
@@ -56,8 +60,12 @@ def head(report: Report) -> Section:
         kept = f"{words.percent(report.attainment)} of the requests kept {words.limits(slo)}"
         goodput = "" if result.goodput is None else f", {words.number(result.goodput)}/s"
         fields.append(("SLO", f"{kept}{goodput}; wanted: {words.percent(slo.share)}"))
-    lines = tuple(f"{reason}: {example}" for reason, example in result.examples.items())
-    return Section(fields=tuple(fields), lines=lines)
+    return Section(fields=tuple(fields), lines=_examples(report))
+
+
+def _examples(report: Report) -> tuple[str, ...]:
+    """The engine's own words for failures."""
+    return tuple(f"{reason}: {example}" for reason, example in report.result.examples.items())
 
 
 def _load(report: Report) -> str:
@@ -87,6 +95,8 @@ def _scaling(report: Report) -> Iterator[Section]:
         yield Section("Autoscaler", rows=rows, lines=(_scaler_line(report.hpa, report.method.ready),))
     elif rows:
         yield Section("Timeline", rows=rows)
+    if report.sweep is not None:  # what the HPA makes of a sweep is no answer of its own
+        return
     steps = lag_steps(report.lag)
     if len(steps) > 1:
         lag = tuple((what, words.stamp(until), f"{until - since:.1f} s") for what, since, until in steps)

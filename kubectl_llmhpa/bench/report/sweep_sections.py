@@ -31,6 +31,11 @@ def points(sweep: Sweep) -> Section:
     judged = bool(limits(sweep.slo))
     headers = (*_POINTS[:2], *(_KEPT if judged else ()), *_POINTS[2:])
     rows = tuple(_point(point, judged) for point in sweep.points)
+    failed = (
+        f"{point.failures} failed with {number(point.per_pod)} in flight ({', '.join(point.failed)})"
+        for point in sweep.points
+        if point.failures
+    )
     invalid = (
         f"not used: {number(point.per_pod)} in flight: {point.invalid}"
         for point in sweep.points
@@ -38,7 +43,7 @@ def points(sweep: Sweep) -> Section:
     )
     stopped = (f"stopped: {sweep.stopped}",) if sweep.stopped else ()
     title = "Sweep (in flight and gauges per pod, latencies in ms)"
-    return Section(title, headers=headers, rows=rows, lines=(*invalid, *stopped, *sweep.notes))
+    return Section(title, headers=headers, rows=rows, lines=(*failed, *invalid, *stopped, *sweep.notes))
 
 
 def _point(point: Point, judged: bool) -> tuple[str, ...]:
