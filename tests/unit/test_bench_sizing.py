@@ -136,6 +136,11 @@ def test_the_most_in_flight_is_the_least_of_knee_and_slo(
     assert (sizing.n_max, sizing.confidence, sizing.slo.first_miss) == (n_max, confidence, first_miss)
 
 
+def test_without_one_request_alone_there_is_no_asymptote() -> None:
+    points = [one for one in measured().points if one.concurrency > 1]
+    assert knee(curve(sweep(points))).asymptote is None
+
+
 def test_the_slo_counts_without_a_gap() -> None:
     found = curve(sweep([point(1, 2), point(2, 4, kept=0.5), point(4, 8), point(8, 9)]))
     kept = slos.kept(found, SLO)

@@ -75,8 +75,11 @@ def _power(levels: Sequence[Level]) -> float | None:
 
 
 def _asymptote(levels: Sequence[Level]) -> float | None:
-    """What would keep a pod at its largest throughput if no request slowed another: a lower bound."""
-    if not levels or not levels[0].latency:
+    """What would keep a pod at its largest throughput if no request slowed another: a lower bound.
+
+    None where one request alone was not measured.
+    """
+    if not levels or levels[0].n > 1 or not levels[0].latency:
         return None
     return max(one.rate for one in levels) * levels[0].latency
 

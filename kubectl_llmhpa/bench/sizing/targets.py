@@ -95,7 +95,7 @@ def _load_inputs(basis: Basis, most: float, origin: str) -> tuple[Input, ...]:
 def _waiting(basis: Basis, signal: str) -> SignalTarget:
     """Each waiting request delays a new one by the time that the pod takes to end one."""
     limit, level = basis.sweep.slo.ttft, basis.curve.at(basis.n_max)
-    ttft = None if level is None else level.ttft.p95 if level.ttft.p95 is not None else level.ttft.p50
+    ttft = None if level is None else level.ttft.p95
     if limit is None or ttft is None:
         why = "the SLO has no limit on TTFT" if limit is None else "no TTFT was measured"
         return SignalTarget(signal, None, SECOND, ESTIMATED, QUEUE, (), why)
