@@ -49,10 +49,10 @@ class Preset:
 
 
 def load(facts: EngineFacts) -> tuple[Wish, ...]:
-    """What one pod can carry: running 0.6 S, waiting S/4 (1 to 16), KV cache 0.8, S being its seats.
+    """What one pod can carry: running 0.5 S, waiting S/4 (1 to 16), KV cache 0.8, S being its seats.
 
     A prefill pod keeps a request for one pass only and then hands its KV cache over, so running and the cache say
-    little there: all that it holds counts, 0.6 S in flight. So it is where an engine counts requests in flight and
+    little there: all that it holds counts, 0.5 S in flight. So it is where an engine counts requests in flight and
     nothing finer. A decode pod takes no notice of requests whose cache is still on its way.
     """
     seats = facts.seats
@@ -69,7 +69,7 @@ def load(facts: EngineFacts) -> tuple[Wish, ...]:
         else "a second limit, early because the seats are not proved"
     )
     kv_cache: Wish = ("kv-cache", KV_PROVED if seats.proved else KV_UNPROVED, kv_why)
-    in_flight: Wish = ("in-flight", running_share(seats.value), f"0.6 x {origin}")
+    in_flight: Wish = ("in-flight", running_share(seats.value), f"{RUNNING_SHARE} x {origin}")
     if facts.role == PREFILL:
         return (in_flight,)
     if not {"running", "waiting"} & facts.signals.keys():
@@ -79,7 +79,7 @@ def load(facts: EngineFacts) -> tuple[Wish, ...]:
         min(LARGEST_WAITING, _floor(max(Decimal(1), total * WAITING_SHARE))),
         f"a quarter of {origin}",
     )
-    running: Wish = ("running", running_share(seats.value), f"0.6 x {origin}")
+    running: Wish = ("running", running_share(seats.value), f"{RUNNING_SHARE} x {origin}")
     if any(finding.code == "deferred-waiting" for finding in facts.findings):
         return running, kv_cache
     return running, waiting, kv_cache

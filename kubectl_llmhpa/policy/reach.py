@@ -9,7 +9,7 @@ from kubectl_llmhpa.engines import Seats
 #: The controller acts only on a ratio beyond 1 +- 0.1 (`--horizontal-pod-autoscaler-tolerance` of the controller
 #: manager; an HPA's own is in its spec from 1.35 on).
 TOLERANCE = Decimal("0.1")
-RUNNING_SHARE = Decimal("0.6")
+RUNNING_SHARE = Decimal("0.5")
 
 
 def most_running(seats: Seats | None) -> int | None:

@@ -55,14 +55,14 @@ def chosen(policy_facts: EngineFacts, preset: str = "load") -> dict[str, str]:
 @pytest.mark.parametrize(
     ("seats", "proved", "running", "waiting", "kv"),
     [
-        (2, True, "1.2", "1", "0.8"),
-        (3, True, "1.8", "1", "0.8"),
+        (2, True, "1", "1", "0.8"),
+        (3, True, "1.5", "1", "0.8"),
         (4, True, "2", "1", "0.8"),
         (8, True, "4", "2", "0.8"),
         (8, False, "4", "2", "0.7"),
-        (11, True, "6", "2", "0.8"),
-        (64, True, "38", "16", "0.8"),
-        (256, False, "153", "16", "0.7"),
+        (11, True, "5", "2", "0.8"),
+        (64, True, "32", "16", "0.8"),
+        (256, False, "128", "16", "0.7"),
     ],
 )
 def test_the_load_preset(seats: int, proved: bool, running: str, waiting: str, kv: str) -> None:
@@ -74,7 +74,7 @@ def test_the_load_preset(seats: int, proved: bool, running: str, waiting: str, k
 
 def test_a_prefill_pod_is_scaled_by_all_that_it_holds() -> None:
     shown = with_in_flight(facts(Seats(10, "seen", True)), role="prefill")
-    assert chosen(shown) == {"in-flight": "6"}
+    assert chosen(shown) == {"in-flight": "5"}
     assert chosen(replace(shown, seats=None)) == {"waiting": "5"}
 
 
@@ -88,7 +88,7 @@ def test_a_decode_pod_ignores_a_queue_that_counts_requests_whose_cache_is_on_its
 def test_an_engine_that_only_counts_requests_in_flight_is_scaled_by_those() -> None:
     bare = with_in_flight(facts(Seats(10, "seen", True)))
     signals = {name: bare.signals[name] for name in ("in-flight",)}
-    assert chosen(replace(bare, signals=signals)) == {"in-flight": "6"}
+    assert chosen(replace(bare, signals=signals)) == {"in-flight": "5"}
     with pytest.raises(LlmHpaError, match="--signal in-flight=N"):
         decide(replace(bare, signals=signals, seats=None))
 

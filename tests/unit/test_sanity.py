@@ -80,7 +80,7 @@ def test_the_better_target_is_a_share_of_the_seats() -> None:
     found = sanity.of_hpa(
         ABOUT, facts("vllm-0.20.2-busy", "--max-num-seqs", "10"), scaler(RUNNING, average("10"))
     )
-    assert found[0].fix == "use 6 or so"
+    assert found[0].fix == "use 5 or so"
     found = sanity.of_hpa(
         ABOUT, facts("llamacpp-11434-idle", "-np", "1", command=("llama-server", "--metrics")),
         scaler("llamacpp:requests_processing", average("1")),

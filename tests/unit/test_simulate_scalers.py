@@ -194,7 +194,7 @@ def test_policies_are_for_the_engine_that_is_there() -> None:
     facts = scalers.facts_for([there], 20, "given")
     found = scalers.of_policy("load", facts, least=1, most=4, external=False)
     assert facts.engine == "sglang"
-    assert found.asks.startswith("running 12, waiting 5")
+    assert found.asks.startswith("running 10, waiting 5")
     outside = scalers.of_policy("load", facts, least=1, most=4, external=True)
     assert {one.combine for one in outside.scaling.measures} == {"sum"}
 
