@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -13,7 +14,8 @@ from kubectl_llmhpa.api import HPAS, Json, Reader
 from kubectl_llmhpa.bench import job, load, target, traffic
 from kubectl_llmhpa.bench.sizing.model import Arrivals, Conditions, Slo
 from kubectl_llmhpa.bench.sizing.prove import Prediction
-from kubectl_llmhpa.errors import LlmHpaError
+from kubectl_llmhpa.errors import ApiError, LlmHpaError
+from kubectl_llmhpa.hpa import scaled_objects
 from kubectl_llmhpa.plan import pinning
 from kubectl_llmhpa.plan.looking.sight import EngineSight, engine_of
 from kubectl_llmhpa.workloads import Workload, pods, ready_pods
@@ -58,7 +60,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Scene:
-    """What is there: the engine, the ready pods, the HPA (None: nothing scales it)."""
+    """What is there: the engine, its pods, the HPA (None: nothing scales it) and the signals of its metrics by name."""
 
     workload: Workload
     sight: EngineSight
@@ -66,6 +68,7 @@ class Scene:
     own: tuple[Json, ...]
     model: target.Model
     options: Options
+    signals: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def ready(self) -> int:
@@ -120,6 +123,7 @@ class Plan:
     prediction: Prediction | None = None
     origins: Mapping[str, str] = field(default_factory=dict)
     conditions: Conditions | None = None
+    signals: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def max_replicas(self) -> int | None:
@@ -143,7 +147,7 @@ def look(reader: Reader, workload: Workload, options: Options, mode: Callable[[R
     hpa = next((each for each in hpas if workload.is_target_of(each["spec"]["scaleTargetRef"])), None)
     own = tuple(pods(reader, workload))
     model = target.model(reader, sight.pod, sight.port, sight.container, wanted=options.model, own=own)
-    scene = Scene(workload, sight, hpa, own, model, options)
+    scene = Scene(workload, sight, hpa, own, model, options, signals_of(reader, hpa))
     work = mode(reader, scene)
     chosen = work.load
     if work.prediction is not None:
@@ -155,21 +159,32 @@ def look(reader: Reader, workload: Workload, options: Options, mode: Callable[[R
     return Plan(
         workload, sight, hpa, work.endpoint, model, chosen, work.pins or scene.ready, options, _run(scene, work),
         traffic.look(reader, workload, sight), work.only, work.pins, work.prediction,
-        work.origins, work.conditions,
+        work.origins, work.conditions, scene.signals,
     )  # fmt: skip
 
 
-def asks_of(hpa: Json | None) -> list[load.Ask]:
+def signals_of(reader: Reader, hpa: Json | None) -> dict[str, str]:
+    """The engine's signal behind each metric of an HPA, by the metric's name; of KEDA's HPA its ScaledObject tells."""
+    if hpa is None:
+        return {}
+    names = [metric.name for metric in autoscaler.view(hpa).metrics]
+    signals = {name: found[1].name for name in names if (found := engines.signal_of(name)) is not None}
+    if pinning.is_kedas(hpa):
+        with contextlib.suppress(ApiError):
+            signals |= scaled_objects.signals(pinning.scaler_of(reader, hpa)[1])
+    return signals
+
+
+def asks_of(hpa: Json | None, signals: Mapping[str, str]) -> list[load.Ask]:
     """The HPA's metrics as far as load is concerned; a target that is no positive number is left out."""
     asks = []
     for metric in autoscaler.view(hpa).metrics if hpa is not None else ():
-        found = engines.signal_of(metric.name)
         try:
             value = float(quantities.parse(metric.target))
         except ValueError:
             continue
         if value > 0:
-            asks.append(load.Ask(metric.name, found[1].name if found else "", value, metric.form != "Value"))
+            asks.append(load.Ask(metric.name, signals.get(metric.name, ""), value, metric.form != "Value"))
     return asks
 
 

@@ -164,5 +164,5 @@ def _result(plan: Plan, recording: Recording) -> Result:
 
 def _above(plan: Plan) -> Callable[[str, float], bool]:
     """Whether a value of a metric, by its name, is more than the HPA tolerates."""
-    targets = {ask.metric: ask.target for ask in asks_of(plan.hpa)}
+    targets = {ask.metric: ask.target for ask in asks_of(plan.hpa, plan.signals)}
     return lambda name, value: name in targets and value > (1 + _TOLERANCE) * targets[name]

@@ -61,6 +61,12 @@ def client() -> str:
     return f"{socket.gethostname()}/{os.getpid()}"
 
 
+def is_kedas(hpa: Json) -> bool:
+    """Whether KEDA makes an HPA from a ScaledObject."""
+    owners = hpa["metadata"].get("ownerReferences") or ()
+    return any(owner["kind"] == SCALED_OBJECTS.kind for owner in owners)
+
+
 def scaler_of(reader: Reader, hpa: Json) -> tuple[Resource, Json]:
     """What sets the limits of an HPA: itself, or the ScaledObject that KEDA makes it from."""
     metadata = hpa["metadata"]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from kubectl_llmhpa.bench.load import FALLBACK, Ask, choose
-from kubectl_llmhpa.bench.preparing import asks_of
+from kubectl_llmhpa.bench.preparing import asks_of, signals_of
 
 RUNNING = Ask("vllm:num_requests_running", "running", 10)
 WAITING = Ask("vllm:num_requests_waiting", "waiting", 5)
@@ -72,7 +74,9 @@ def test_asks_are_read_from_the_hpa() -> None:
         metric("Pods", "my_own", "AverageValue", "7"),
         metric("External", "vllm_num_requests_waiting", "Value", "9"),
     ]
-    assert asks_of({"spec": {"maxReplicas": 3, "metrics": metrics}}) == [
+    hpa = {"metadata": {}, "spec": {"maxReplicas": 3, "metrics": metrics}}
+    unasked: Any = None  # nobody is asked where no ScaledObject is behind it
+    assert asks_of(hpa, signals_of(unasked, hpa)) == [
         Ask("vllm:num_requests_running", "running", 4.8),
         Ask("my_own", "", 7),
         Ask("vllm_num_requests_waiting", "waiting", 9, per_pod=False),

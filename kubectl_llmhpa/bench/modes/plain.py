@@ -14,7 +14,7 @@ def work(reader: Reader, scene: Scene) -> Work:
     """See `Work`."""
     options = scene.options
     chosen = load.choose(
-        asks_of(scene.hpa),
+        asks_of(scene.hpa, scene.signals),
         replicas=scene.ready,
         max_replicas=scene.max_replicas,
         seats=scene.seats,

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from kubectl_llmhpa import engines
 from kubectl_llmhpa import hpa as autoscaler
 from kubectl_llmhpa.api import Json, Reader, Writer
 from kubectl_llmhpa.bench import job, run, target, timing
@@ -51,9 +50,10 @@ def work(reader: Reader, scene: Scene) -> Work:
         problem = f"{len(ready_pods(scene.own))} pods are ready for {replicas} replicas"
         raise LlmHpaError(attempted, problem, "wait until all are, and no others")
     times, origins = timing.of(reader, scene)
+    signals = [scene.signals.get(metric.name, "") for metric in autoscaler.view(hpa).metrics]
     prediction = prove.predict(
-        reading.spec(hpa), _signals(hpa), replicas=replicas, seats=scene.seats, timing=times, goal=goal,
-    )  # fmt: skip
+        reading.spec(hpa), signals, replicas=replicas, seats=scene.seats, timing=times, goal=goal
+    )
     endpoint = target.find(reader, workload.namespace, scene.own, scene.sight.port, url=options.url)
     chosen = Load(prediction.concurrency, prediction.reason, True, prediction.notes)
     settings = {"stages": [[prediction.hold, prediction.concurrency]]}
@@ -156,9 +156,3 @@ def _first(observed: list[tuple[float, int]], good: Callable[[int], bool]) -> fl
 def _after(observed: list[tuple[float, int]], ended: float, goal: int) -> float | None:
     """Seconds from the end of the load until so few replicas were asked for."""
     return next((round(at - ended, 1) for at, replicas in observed if at > ended and replicas <= goal), None)
-
-
-def _signals(hpa: Json) -> list[str]:
-    """The engine's signal behind each metric of an HPA, in order; "" where there is none."""
-    found = (engines.signal_of(metric.name) for metric in autoscaler.view(hpa).metrics)
-    return [one[1].name if one else "" for one in found]

@@ -73,7 +73,7 @@ def execute(cluster: Writer, plan: Plan, view: run.Observer) -> Outcome:
 def _conditions(reader: Reader, scene: Scene) -> Conditions:
     """The signals that the HPA uses come first: for them a target is to be found at any rate."""
     usual, (times, _) = Conditions(), timing.of(reader, scene)
-    used = [ask.signal for ask in asks_of(scene.hpa) if ask.signal]
+    used = [ask.signal for ask in asks_of(scene.hpa, scene.signals) if ask.signal]
     signals = tuple(dict.fromkeys((*used, *usual.signals)))
     found = replace(usual, signals=signals, scrape=times.scrape, sync=times.sync)
     return found.expecting(scene.options.arrivals)
