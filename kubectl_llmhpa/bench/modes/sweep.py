@@ -71,8 +71,14 @@ def execute(cluster: Writer, plan: Plan, view: run.Observer) -> Outcome:
 
 
 def _conditions(reader: Reader, scene: Scene) -> Conditions:
-    """The signals that the HPA uses come first: for them a target is to be found at any rate."""
-    usual, (times, _) = Conditions(), timing.of(reader, scene)
+    """The signals that the HPA uses come first: for them a target is to be found at any rate.
+
+    Without an HPA the times are those of what `enable` would make.
+    """
+    usual = Conditions()
+    if scene.hpa is None:
+        return usual
+    times, _ = timing.of(reader, scene)
     used = [ask.signal for ask in asks_of(scene.hpa, scene.signals) if ask.signal]
     signals = tuple(dict.fromkeys((*used, *usual.signals)))
     found = replace(usual, signals=signals, scrape=times.scrape, sync=times.sync)
