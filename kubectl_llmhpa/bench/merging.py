@@ -51,7 +51,10 @@ def summaries(found: Mapping[int, Json], clients: int, lost: Mapping[int, str]) 
     e2e = merged["e2e_ms"]["mean"] or 0.0
     merged["rate_times_latency"] = round(merged["request_rate"] * e2e / 1000, 2)
     merged["mode"] = "; ".join(dict.fromkeys(one["mode"] for one in parts))
-    merged["interrupted"] = next((one["interrupted"] for one in parts if one.get("interrupted")), "")
+    merged["interrupted"] = "; ".join(
+        f"client {index}: {one.get('interrupted') or 'its pod was told to end'}"
+        for index, one in sorted(found.items()) if one["ended"] == "signal"
+    )  # fmt: skip
     merged["ended"] = min((one["ended"] for one in parts), key=_rank)
     merged["clients"] = clients
     merged["lost"] = {str(index): why for index, why in sorted(lost.items())}

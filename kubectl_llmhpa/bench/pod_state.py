@@ -52,7 +52,7 @@ def why_waiting(pod: Json, state: Json, attempted: str) -> str:
 
 
 def disruption(pod: Json) -> str:
-    """Who ended the pod from outside: an eviction, a preemption, its node; empty when nobody did.
+    """Who ended the pod from outside: an eviction, a preemption, its node, somebody; empty when nobody did.
 
     Conditions: `DisruptionTarget` (Kubernetes 1.26 on); the pod's own reason where the kubelet did it.
     """
@@ -62,7 +62,7 @@ def disruption(pod: Json) -> str:
             return f"{condition.get('reason')}: {condition.get('message')}"
     if status.get("phase") == "Failed" and status.get("reason"):
         return f"{status['reason']}: {status.get('message') or 'no message'}"
-    return ""
+    return "its pod was deleted" if "deletionTimestamp" in pod["metadata"] else ""
 
 
 def ended_badly(pod: Json, terminated: Json, output: str, attempted: str) -> LlmHpaError:

@@ -59,6 +59,17 @@ def test_clients_that_did_not_load_together_are_told() -> None:
     assert result.invalid == "the clients did not load for the same time"
 
 
+def test_a_client_that_was_ended_from_outside_is_named() -> None:
+    told = {
+        0: summary([1.0]),
+        1: summary([1.0], "signal"),
+        2: summary([1.0], "signal", interrupted="drained"),
+    }
+    assert results.merge(told, 3, {}).invalid == (
+        "the load was ended from outside (client 1: its pod was told to end; client 2: drained)"
+    )
+
+
 def test_one_limited_client_limits_all() -> None:
     busy = {"cpu_share": 0.97, "lag_p50_ms": 1.0, "limited": True}
     result = results.merge({0: summary([1.0]), 1: summary([1.0], client=busy)}, 2, {})
