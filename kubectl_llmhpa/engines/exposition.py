@@ -20,7 +20,8 @@ _LINE = re.compile(
 #: What belongs to a family besides its name.
 _SUFFIX = re.compile(r"_(total|bucket|count|sum|created)$")
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
-#: The parser adds `_total` to the samples of counters that are declared without it.
+#: The parser adds `_total` to the samples of counters that are declared without it, up to the first sample of another
+#: name.
 _BARE_COUNTER = re.compile(r"(?m)^[ \t]*#[ \t]*TYPE[ \t]+(\S+)(?<!_total)[ \t]+counter\b")
 
 
@@ -80,10 +81,12 @@ def read(body: str, *, buckets: bool = True) -> Exposition:
     families: set[str] = set()
     samples: dict[str, list[Sample]] = {}
     rest: list[str] = []
+    left = False  # whether the line before was left to the parser
     for line in body.split("\n"):
         match = _LINE.fullmatch(line)
         labels = _LABEL.findall(match[2] or "") if match else []
-        if match is None or match[1] in counters or len(dict(labels)) != len(labels):
+        before, left = left, match is None or match[1] in counters or len(dict(labels)) != len(labels)
+        if match is None or left or (counters and before):
             rest.append(line)
         elif buckets or not match[1].endswith("_bucket"):
             samples.setdefault(match[1], []).append(Sample(match[1], dict(labels), float(match[3])))
@@ -91,9 +94,10 @@ def read(body: str, *, buckets: bool = True) -> Exposition:
         for family in text_string_to_metric_families("\n".join(rest)):
             families.add(family.name)
             for sample in family.samples:
-                samples.setdefault(sample.name, []).append(
-                    Sample(sample.name, dict(sample.labels), sample.value)
-                )
+                if buckets or not sample.name.endswith("_bucket"):
+                    samples.setdefault(sample.name, []).append(
+                        Sample(sample.name, dict(sample.labels), sample.value)
+                    )
     except (ValueError, IndexError, KeyError, AttributeError) as error:
         raise ValueError(str(error) or type(error).__name__) from error
     families |= {name for name in samples if not {name, _SUFFIX.sub("", name)} & families}

@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -86,6 +86,8 @@ COMMENTS = st.sampled_from(
 
 
 @given(st.lists(st.one_of(SAMPLES, COMMENTS), max_size=6).map("\n".join))
+@example("# TYPE a counter\na_total 1\na 1")
+@example("# HELP a text\na nan\nb:c 1\n# TYPE a counter")
 def test_lines_of_every_shape_read_as_the_reference_reads_them(body: str) -> None:
     expected, found = reference(body), ours(body)
     assert (found is None) == (expected is None)
