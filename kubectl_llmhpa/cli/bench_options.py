@@ -215,7 +215,7 @@ def _of_file(path: Path) -> Stages:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
         raise LlmHpaError(attempted, str(reason), "name step, ramp or a file") from error
-    requests = traces.read(path).requests
+    requests = traces.read(path, option="--profile").requests
     width = max(_BIN_S, requests.length / _BINS)
     counts = [0] * math.ceil(requests.length / width + 1e-9)
     for at in requests.at:

@@ -164,7 +164,8 @@ def simulate(
     )  # fmt: skip
     notes: list[str] = []
     if trace:
-        read = traces.read(trace, skip_bad=skip_bad)
+        remedy = "mend the file, or leave such rows out with --skip-bad"
+        read = traces.read(trace, option="--trace", skip_bad=skip_bad, remedy=remedy)
         requests = traces.superposed(read.requests, times, seed=seed)
         if read.skipped:
             notes.append(f"{read.skipped} rows of the trace are left out, the first for {read.fault}")

@@ -45,16 +45,16 @@ class _BadRow(Exception):
     """What is wrong with a row."""
 
 
-def read(path: Path, *, skip_bad: bool = False) -> Trace:
+def read(path: Path, *, option: str = "", skip_bad: bool = False, remedy: str = "mend the file") -> Trace:
     """The requests of a trace file, from its first one on.
 
-    Raises LlmHpaError with the line and the fault for a bad row, unless those are to be skipped, and for a file that
-    is no trace or holds no good row.
+    Raises LlmHpaError with the line, the fault and the `remedy` for a bad row, unless those are to be skipped, and for
+    a file that is no trace or holds no good row. `option` is the one that names the file.
     """
-    attempted = f"--trace {path}"
+    attempted = f"{option} {path}".lstrip()
     try:
         with path.open(encoding="utf-8-sig", errors="strict") as lines:
-            return _read(enumerate(lines, 1), attempted, skip_bad)
+            return _read(enumerate(lines, 1), attempted, skip_bad, remedy)
     except UnicodeDecodeError as error:
         raise LlmHpaError(attempted, "it is not text", "give the uncompressed CSV or JSON lines") from error
     except OSError as error:
@@ -79,7 +79,7 @@ def superposed(requests: Requests, copies: int, *, seed: int = 0) -> Requests:
     return made
 
 
-def _read(lines: Iterator[tuple[int, str]], attempted: str, skip_bad: bool) -> Trace:
+def _read(lines: Iterator[tuple[int, str]], attempted: str, skip_bad: bool, remedy: str) -> Trace:
     parse, start = _format(lines, attempted)
     made = Requests()
     at, prompts, outputs = made.at, made.prompt, made.output
@@ -103,9 +103,7 @@ def _read(lines: Iterator[tuple[int, str]], attempted: str, skip_bad: bool) -> T
             skipped += 1
             fault = fault or f"line {number}: {bad}"
             if not skip_bad:
-                raise LlmHpaError(
-                    attempted, fault, "mend the file, or leave such rows out with --skip-bad"
-                ) from bad
+                raise LlmHpaError(attempted, fault, remedy) from bad
             continue
         if first != first:
             first = when

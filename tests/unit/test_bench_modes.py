@@ -94,7 +94,9 @@ def tick(t: float, done: int, good: int, **more: object) -> Json:
 
 
 def test_moments_are_what_came_between_two_ticks() -> None:
-    first, second = recording.moments([tick(1.0, 4, 4), tick(3.0, 10, 7, rate=2.5, failed={"http 500": 2}, shed=1)])
+    first, second = recording.moments(
+        [tick(1.0, 4, 4), tick(3.0, 10, 7, rate=2.5, failed={"http 500": 2}, shed=1)]
+    )
     assert (first.want, first.finished, first.attainment, first.failed) == (4, 4.0, 1.0, 0)
     assert (second.want, second.finished, second.arrivals, second.attainment) == (2.5, 3.0, 3.0, 0.5)
     assert (second.failed, second.shed, second.ttft) == (2, 1, 0.08)
@@ -134,3 +136,8 @@ def test_a_profile_from_a_file(tmp_path: Path) -> None:
         stages.write_text(text)
         with pytest.raises(LlmHpaError, match=words):
             bench_options.profile(str(stages), None, None)
+    trace.write_text(trace.read_text() + "soon,100,20\n")
+    with pytest.raises(
+        LlmHpaError, match=r"--profile .*trace\.csv: line 8: 'soon' is not a time; mend the file$"
+    ):
+        bench_options.profile(str(trace), None, None)

@@ -156,6 +156,14 @@ def test_what_is_refused(capsys: pytest.CaptureFixture[str], arguments: list[str
     assert out == ""
 
 
+def test_a_bad_row_of_a_trace_can_be_left_out(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    trace = tmp_path / "trace.csv"
+    trace.write_text("TIMESTAMP,ContextTokens,GeneratedTokens\nsoon,1,1\n")
+    code, _, err = simulate(capsys, f"--trace={trace}", "--max=2")
+    assert code == 1
+    assert "line 2: 'soon' is not a time; mend the file, or leave such rows out with --skip-bad" in err
+
+
 def test_a_metric_that_the_model_cannot_know_is_one_sentence(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
