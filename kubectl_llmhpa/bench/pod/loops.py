@@ -1,6 +1,6 @@
 """The loops that make load: a closed one by stages, a closed one by points of a sweep, an open one by arrivals.
 
-Each is a coroutine over a `client.Client`, which holds the counts and ends it from outside.
+Each is a coroutine over the client, which holds the counts and ends it from outside.
 """
 
 from __future__ import annotations
@@ -14,9 +14,35 @@ from kubectl_llmhpa.bench.pod.arrivals import arrivals, rate_at
 from kubectl_llmhpa.bench.pod.points import FixedPoints
 
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Protocol
 
-    from kubectl_llmhpa.bench.pod.client import Client
+    from kubectl_llmhpa.bench.pod.measure import Tally
+    from kubectl_llmhpa.bench.pod.request import Endpoint
+
+    class Client(Protocol):
+        """What the loops need of `client.Client`."""
+
+        settings: dict[str, Any]
+        endpoint: Endpoint
+        tally: Tally
+        want: int
+        ended: str
+        stopped: str
+        workers: dict[int, asyncio.Task[None]]
+        open: set[asyncio.Task[bool]]
+
+        async def one(self) -> bool:
+            """One request; whether it succeeded."""
+
+        def begin(self, point: dict[str, Any], *, measured: bool) -> Tally:
+            """Counts anew from here."""
+
+        def tell_point(self) -> dict[str, Any]:
+            """Prints the figures of the point that is over."""
+
+        def end(self, why: str) -> None:
+            """Ends the load."""
+
 
 LATE_S = 0.05  # an arrival that is sent later than this was not sent when it was due
 IN_FLIGHT_LIMIT = 1000  # of an open loop, unless the settings say another
