@@ -6,6 +6,7 @@ the package in SGLANG_HOME, and the dataset reader that it never uses here is em
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import types
@@ -26,9 +27,7 @@ def base(url: str, _host: str, _port: int) -> str:
 
 
 def tokenizer(name: str, **_: Any) -> Any:
-    from transformers import AutoTokenizer
-
-    return AutoTokenizer.from_pretrained(name)
+    return importlib.import_module("transformers").AutoTokenizer.from_pretrained(name)
 
 
 stand_in("sglang", (os.path.join(os.environ["SGLANG_HOME"], "sglang"),))
