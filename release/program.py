@@ -9,9 +9,8 @@ from __future__ import annotations
 import os
 import sys
 
-_BEFORE = "_ORIG"
-#: Where the program's own libraries are looked for: Linux, and the BSDs that PyInstaller knows.
-_LIBRARY_PATHS = ("LD_LIBRARY_PATH", "LIBPATH")
+#: Where a program's libraries are looked for on Linux; elsewhere PyInstaller needs no variable.
+_LIBRARIES = "LD_LIBRARY_PATH"
 
 
 def restore_environment() -> None:
@@ -20,12 +19,11 @@ def restore_environment() -> None:
     Its libraries are loaded by now. kubectl, helm and credential plugins, which inherit the environment, want those of
     the system, and one that PyInstaller made as well must not take us for its parent.
     """
-    for name in _LIBRARY_PATHS:
-        before = os.environ.pop(name + _BEFORE, None)
-        if before is not None:
-            os.environ[name] = before
-        else:
-            os.environ.pop(name, None)
+    before = os.environ.pop(f"{_LIBRARIES}_ORIG", None)
+    if before is not None:
+        os.environ[_LIBRARIES] = before
+    elif sys.platform.startswith("linux"):
+        os.environ.pop(_LIBRARIES, None)
     for name in [name for name in os.environ if name.startswith("_PYI_")]:
         del os.environ[name]
 

@@ -33,7 +33,7 @@ def project() -> dict[str, Any]:
     return table
 
 
-@pytest.mark.parametrize("folder", ["kubectl_llmhpa", "tests", "scripts"])
+@pytest.mark.parametrize("folder", ["kubectl_llmhpa", "tests", "scripts", "release"])
 def test_modules_stay_readable_in_one_sitting(folder: str) -> None:
     modules = [
         path
