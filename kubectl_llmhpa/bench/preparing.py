@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from kubectl_llmhpa import engines, quantities
 from kubectl_llmhpa import hpa as autoscaler
+from kubectl_llmhpa import quantities
 from kubectl_llmhpa.api import HPAS, Json, Reader
 from kubectl_llmhpa.bench import job, load, target, traffic
 from kubectl_llmhpa.bench.sizing.model import Arrivals, Conditions, Slo
@@ -167,12 +167,11 @@ def signals_of(reader: Reader, hpa: Json | None) -> dict[str, str]:
     """The engine's signal behind each metric of an HPA, by the metric's name; of KEDA's HPA its ScaledObject tells."""
     if hpa is None:
         return {}
-    names = [metric.name for metric in autoscaler.view(hpa).metrics]
-    signals = {name: found[1].name for name in names if (found := engines.signal_of(name)) is not None}
+    scaled_object = None
     if pinning.is_kedas(hpa):
         with contextlib.suppress(ApiError):
-            signals |= scaled_objects.signals(pinning.scaler_of(reader, hpa)[1])
-    return signals
+            _, scaled_object = pinning.scaler_of(reader, hpa)
+    return scaled_objects.signals_behind([one.name for one in autoscaler.view(hpa).metrics], scaled_object)
 
 
 def asks_of(hpa: Json | None, signals: Mapping[str, str]) -> list[load.Ask]:

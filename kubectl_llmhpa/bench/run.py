@@ -48,7 +48,7 @@ def record(cluster: Writer, plan: Plan, view: Observer, after: After | None = No
     Raises LlmHpaError for what went wrong before anything was measured.
     """
     workload, limit = plan.workload, plan.run.deadline_s + 60.0
-    timeline = Timeline(cluster, workload.namespace)
+    timeline = Timeline(cluster, workload.namespace, plan.signals)
     watched = PodWatch(cluster, workload, timeline.note)
     sampler = Sampler(cluster, workload, plan.sight, Shares(), plan.only, watched.sampled)
     recording = Recording(timeline, sampler, watched)

@@ -44,11 +44,13 @@ class Scaling:
 class Timeline:
     """Collects entries and scalings until `stop`.
 
-    `now` is the latest view of the HPA, `ready` the workload's ready replicas.
+    `signals` are those of the HPA's metrics by name, `now` is the latest view of the HPA, `ready` the workload's ready
+    replicas.
     """
 
     reader: Reader
     namespace: str
+    signals: Mapping[str, str] = field(default_factory=dict)
     clock: Callable[[], float] = time.time
     entries: list[Entry] = field(default_factory=list)
     scalings: list[Scaling] = field(default_factory=list)
@@ -119,8 +121,9 @@ class Timeline:
         self._seen.add(key)
         rescales = autoscaler.rescales([event])
         if rescales:
-            reason = f"; reason: {rescales[0].reason}" if rescales[0].reason else ""
-            self.note("rescale", f"SuccessfulRescale: new size {rescales[0].size}{reason}")
+            reason = autoscaler.in_words(rescales[0].reason, self.signals)
+            why = f"; reason: {reason}" if reason else ""
+            self.note("rescale", f"SuccessfulRescale: new size {rescales[0].size}{why}")
         elif event.get("type") == "Warning":
             self.note("warning", f"{event.get('reason')}: {event.get('message')}")
 

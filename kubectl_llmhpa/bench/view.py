@@ -49,7 +49,7 @@ def status_line(progress: Progress) -> str:
     if progress.phase:
         parts.append(progress.phase)
     if progress.hpa is not None and not progress.plan.only:
-        parts += words.signals(progress.hpa.metrics)
+        parts += words.signals(progress.hpa.metrics, progress.plan.signals)
         parts.append(f"replicas {words.replicas(progress.hpa, progress.ready)}")
     parts += [_in_flight(progress), f"{progress.done} done", _failed(progress)]
     if progress.ttft_ms is not None:
@@ -73,7 +73,7 @@ def block(progress: Progress) -> list[str]:
         )
         lines.append(f"engines   {running} running, {waiting} waiting on {progress.sample.pods} ready pods")
     if progress.hpa is not None:
-        lines.append(f"signal    {', '.join(words.signals(progress.hpa.metrics))}")
+        lines.append(f"signal    {', '.join(words.signals(progress.hpa.metrics, progress.plan.signals))}")
         lines.append(
             f"replicas  {words.replicas(progress.hpa, progress.ready)}  {progress.hpa.state}: {progress.hpa.why}"
         )

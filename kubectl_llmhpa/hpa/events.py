@@ -7,7 +7,7 @@ give the reason text, the HPA's status gives the truth.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kubectl_llmhpa.api import Json
@@ -49,6 +49,15 @@ def rescales(events: Sequence[Json]) -> list[Rescale]:
             )
         )
     return sorted(found, key=lambda rescale: rescale.time)
+
+
+def in_words(reason: str, signals: Mapping[str, str]) -> str:
+    """The reason of a rescale in our words: `waiting above target`. `signals` are they by the names of metrics."""
+    plain = re.sub(r"^(pods|external|\w+) metric ", "", reason)
+    plain = re.sub(r"\(&LabelSelector\{[^)]*\}\)", "", plain)
+    for metric, signal in signals.items():
+        plain = plain.replace(metric, signal)
+    return plain.replace("(nil)", "")
 
 
 def of_hpa(hpa: Json, events: Sequence[Json]) -> list[Json]:

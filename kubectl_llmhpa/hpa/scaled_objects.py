@@ -8,7 +8,7 @@ HPA. An active fallback shows in the ScaledObject's condition only: the HPA has 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from kubectl_llmhpa.api import SCALED_OBJECTS, Json
@@ -118,6 +118,15 @@ def as_hpa(found: Json, ready: int | None) -> Json:
 def metric_name(index: int, trigger: Json) -> str:
     """What the HPA calls the metric of a trigger of this kind: its place among the triggers, and the type."""
     return f"s{index}-{trigger.get('type', '')}"
+
+
+def signals_behind(names: Iterable[str], found: Json | None) -> dict[str, str]:
+    """An HPA's metric names and our words for what they measure; others are left out.
+
+    `found` is the ScaledObject of KEDA's HPA, where there is one and it could be read.
+    """
+    words = {name: known[1].name for name in names if (known := signal_of(name)) is not None}
+    return words if found is None else words | signals(found)
 
 
 def signals(found: Json) -> dict[str, str]:

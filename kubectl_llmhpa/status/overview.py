@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from kubectl_llmhpa.api import HPAS, Json, moment, place
-from kubectl_llmhpa.engines import engine_of, signal_of
-from kubectl_llmhpa.hpa import HpaView, Rescale, is_ours, of_hpa, rescales, view
+from kubectl_llmhpa.engines import engine_of
+from kubectl_llmhpa.hpa import HpaView, Rescale, in_words, is_ours, of_hpa, rescales, view
 from kubectl_llmhpa.hpa import scaled_objects as keda
 from kubectl_llmhpa.hpa.failures import EVENT_TELLS
 from kubectl_llmhpa.status import drift, scaled
@@ -72,11 +72,7 @@ class Autoscaler:
         when, scaled_at = moment(last.time if last else None), moment(self.view.last_scale)
         if last is None or when is None or scaled_at is None or abs(when - scaled_at) > _TOGETHER:
             return ""
-        reason = re.sub(r"^(pods|external|\w+) metric ", "", last.reason)
-        reason = re.sub(r"\(&LabelSelector\{[^)]*\}\)", "", reason)
-        for metric, signal in self.signals.items():
-            reason = reason.replace(metric, signal)
-        return reason.replace("(nil)", "")
+        return in_words(last.reason, self.signals)
 
 
 def overview(
@@ -153,12 +149,11 @@ def _autoscaler(
     judged = view(hpa, ready=scaled.ready(workload, place[1]), now=now)
     names = [metric.name for metric in judged.metrics]
     engines = [engine for name in names if (engine := engine_of(name)) is not None]
-    signals = {name: known[1].name for name in names if (known := signal_of(name)) is not None}
+    signals = keda.signals_behind(names, scaled_object)
     ours = is_ours(hpa)
     mine, what = hpa, HPAS.kind
     if scaled_object is not None:
         engines += [engine] if (engine := keda.engine(scaled_object)) else []
-        signals |= keda.signals(scaled_object)
         ours = is_ours(scaled_object)
         judged = _as_keda_says(judged, scaled_object, signals, _about(told, "ScaledObject", scaled_object))
         mine, what = scaled_object, "ScaledObject"

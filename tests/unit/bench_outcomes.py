@@ -41,6 +41,8 @@ from kubectl_llmhpa.workloads import Workload
 
 #: Wall clock at the start of every load.
 STARTED = 1_790_000_000.0
+#: What the metric of `hpa` measures.
+SIGNALS = {"vllm:num_requests_waiting": "waiting"}
 SLO = Slo(ttft=0.6, tpot=0.04)
 
 
@@ -84,6 +86,7 @@ def plan(load: Load, options: Options, scaled: dict[str, Any] | None = None, acc
         endpoint=Endpoint("http://vllm.llm.svc:8000", "service/vllm port 8000"), model=Model("tiny", ""),
         load=load, replicas=1, options=options,
         run=Run("abc", "llm-hpa-bench-vllm-abc", "llm", "StatefulSet.vllm", "client", {"seed": 1}, 300),
+        signals={} if scaled is None else SIGNALS,
     )  # fmt: skip
 
 
@@ -248,7 +251,7 @@ class Loop:
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.timeline = Timeline(None, "llm", clock=lambda: STARTED + self.now)  # type: ignore[arg-type]
+        self.timeline = Timeline(None, "llm", SIGNALS, clock=lambda: STARTED + self.now)  # type: ignore[arg-type]
         self.moments: list[Moment] = []
         self.samples: list[Sample] = []
         self.starts: dict[str, PodStart] = {}

@@ -23,22 +23,23 @@ from tests.unit.bench_outcomes import SLO, hostile, hpa, little, plain, profiled
 
 def test_the_first_rescale_is_the_first_change_of_desired_and_events_add_the_reason() -> None:
     now = [100.0]
-    timeline = Timeline(None, "llm", clock=lambda: now[0])  # type: ignore[arg-type]
+    signals = {"s0-prometheus": "waiting"}
+    timeline = Timeline(None, "llm", signals, clock=lambda: now[0])  # type: ignore[arg-type]
     timeline.on_hpa("ADDED", hpa(1))
     for at, change in ((110.0, hpa(1)), (114.0, hpa(3)), (120.0, hpa(3, 3)), (130.0, hpa(1, 3))):
         now[0] = at
         timeline.on_hpa("MODIFIED", change)
-    timeline.on_event("ADDED", rescale_event())
-    timeline.on_event("ADDED", rescale_event())  # listed again
+    event = rescale_event(
+        reason="external metric s0-prometheus(&LabelSelector{MatchLabels:...}) above target"
+    )
+    timeline.on_event("ADDED", event)
+    timeline.on_event("ADDED", event)  # listed again
     assert timeline.first_rescale(104.0) == 10.0
     assert timeline.first_rescale(115.0) is None  # going down is not what the load was for
     assert [(entry.kind, entry.text) for entry in timeline.entries] == [
         ("desired", "desired replicas 1 -> 3"),
         ("desired", "desired replicas 3 -> 1"),
-        (
-            "rescale",
-            "SuccessfulRescale: new size 3; reason: pods metric vllm:num_requests_waiting above target",
-        ),
+        ("rescale", "SuccessfulRescale: new size 3; reason: waiting above target"),
     ]
 
 

@@ -199,6 +199,7 @@ def _scaler(outcome: Outcome) -> Scaler | None:
         state=view.state,
         why=view.why,
         metrics=view.metrics,
+        signals=outcome.plan.signals,
     )
 
 

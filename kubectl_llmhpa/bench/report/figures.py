@@ -144,12 +144,14 @@ def _load(report: Report, span: tuple[float, float]) -> Iterator[Figure]:
 
 
 def _metrics(report: Report, span: tuple[float, float]) -> Iterator[Figure]:
-    for metric in report.hpa.metrics if report.hpa else ():
+    if report.hpa is None:
+        return
+    for metric in report.hpa.metrics:
         values = [(one.seconds, one.values.get(metric.name)) for one in report.scaling]
         target = number(metric.target)
         if all(value is None for _, value in values):
             continue
-        name = words.signal_name(metric.name)
+        name = report.hpa.signals.get(metric.name, metric.name)
         rules = () if target is None else (Rule(target, f"target {words.quantity(metric.target)}", "target"),)
         line = Line(name, _held(values, span), 4, step=True)
         yield Figure(

@@ -76,7 +76,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Scaler:
-    """The HPA at the end, and the workload's replicas at the start."""
+    """The HPA at the end, with the signals of its metrics by name, and the workload's replicas at the start."""
 
     name: str
     min: int
@@ -88,6 +88,7 @@ class Scaler:
     state: str
     why: str
     metrics: tuple[MetricView, ...]
+    signals: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -117,7 +117,7 @@ def timeline(report: Report) -> tuple[tuple[str, str], ...]:
 
 def _scaler_line(hpa: Scaler, ready: int) -> str:
     line = f"{hpa.name}: {ready} ready at the start, now {words.replicas(hpa, hpa.ready)}"
-    return f"{line}, limits {hpa.min}..{hpa.max}; {', '.join(words.signals(hpa.metrics))}"
+    return f"{line}, limits {hpa.min}..{hpa.max}; {', '.join(words.signals(hpa.metrics, hpa.signals))}"
 
 
 def lag_steps(lag: Lag) -> tuple[tuple[str, float, float], ...]:

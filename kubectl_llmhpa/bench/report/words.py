@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from kubectl_llmhpa import engines, quantities
+from kubectl_llmhpa import quantities
 from kubectl_llmhpa.bench.report.model import Asked, Engine, Method, Scaler
 from kubectl_llmhpa.bench.results import Result
 from kubectl_llmhpa.bench.sizing.model import Slo
@@ -76,19 +76,13 @@ def limits(slo: Slo) -> str:
     return " and ".join(f"{name} within {duration(limit)}" for name, limit in named if limit is not None)
 
 
-def signals(metrics: Iterable[MetricView]) -> list[str]:
-    """`waiting 11/5` for every metric of an HPA."""
+def signals(metrics: Iterable[MetricView], known: Mapping[str, str]) -> list[str]:
+    """`waiting 11/5` for every metric of an HPA; `known` are the signals of its metrics by name."""
     shown = []
     for metric in metrics:
         now = "<unknown>" if metric.now is None else quantity(metric.now)
-        shown.append(f"{signal_name(metric.name)} {now}/{quantity(metric.target)}")
+        shown.append(f"{known.get(metric.name, metric.name)} {now}/{quantity(metric.target)}")
     return shown
-
-
-def signal_name(metric: str) -> str:
-    """The signal behind a metric's name, else the name."""
-    found = engines.signal_of(metric)
-    return found[1].name if found else metric
 
 
 def replicas(view: HpaView | Scaler, ready: int | None) -> str:
