@@ -163,4 +163,4 @@ class Permitted:
 
 def _refused(right: Right) -> ApiError:
     remedy = "ask an administrator for that verb on that resource"
-    return ApiError(str(replace(right, name="")), 403, "Forbidden", "not permitted to this user", remedy)
+    return ApiError(str(replace(right, name="")), 403, "Forbidden", "forbidden to this user", remedy)

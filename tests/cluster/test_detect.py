@@ -153,7 +153,7 @@ def test_without_the_pod_proxy_no_request_is_made_that_is_not_permitted(scene: S
     }  # fmt: skip
     assert (item["port"], item["scaleTarget"]["name"], item["seats"]["value"]) == (vllm.port, "vllm", 8)
     assert codes(item) == ["not-checked"]
-    assert "not permitted" in item["findings"][0]["seen"]
+    assert "(forbidden)" in item["findings"][0]["seen"]
     hinted = scene.items(*user, "--engine", "vllm@0.8.5")["Deployment/vllm"]
     assert (hinted["version"], hinted["versionSource"]) == ("0.8.5", "--engine")
 

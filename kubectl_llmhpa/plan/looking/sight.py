@@ -246,7 +246,7 @@ class Looker:
                     )
         except NotAnEngine as error:
             return PodLook(pod, None, error, (), asked, unread)
-        why = "not permitted" if unread is not None and unread.forbidden else "; ".join(asked) or "no port"
+        why = "forbidden" if unread is not None and unread.forbidden else "; ".join(asked) or "no port"
         seen = (
             f"its metrics page could not be read ({why}); what is known comes from its {facts.source.value}"
         )
