@@ -30,6 +30,7 @@ from kubectl_llmhpa.workloads import ready_pods
 
 #: After the last replica that goes was chosen: how long its pod may take to be gone.
 _GONE_S = 40.0
+_SHORT_WINDOW = "the HPA's window for scaling in ({window} s) is shorter than the load ({hold:.0f} s): a dip may take replicas away"
 #: The client's reason for an answer that broke off.
 _CUT = "disconnected"
 
@@ -51,11 +52,13 @@ def work(reader: Reader, scene: Scene) -> Work:
         raise LlmHpaError(attempted, problem, "wait until all are, and no others")
     times, origins = timing.of(reader, scene)
     signals = [scene.signals.get(metric.name, "") for metric in autoscaler.view(hpa).metrics]
-    prediction = prove.predict(
-        reading.spec(hpa), signals, replicas=replicas, seats=scene.seats, timing=times, goal=goal
-    )
+    spec = reading.spec(hpa)
+    prediction = prove.predict(spec, signals, replicas=replicas, seats=scene.seats, timing=times, goal=goal)
     endpoint = target.find(reader, workload.namespace, scene.own, scene.sight.port, url=options.url)
-    chosen = Load(prediction.concurrency, prediction.reason, True, prediction.notes)
+    notes = prediction.notes
+    if spec.down is not None and spec.down.window < prediction.hold:
+        notes = (*notes, _SHORT_WINDOW.format(window=spec.down.window, hold=prediction.hold))
+    chosen = Load(prediction.concurrency, prediction.reason, True, notes)
     settings = {"stages": [[prediction.hold, prediction.concurrency]]}
     return Work(endpoint, chosen, settings, prediction.hold, prediction=prediction, origins=origins)
 
