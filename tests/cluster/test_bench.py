@@ -47,21 +47,26 @@ def left_over(kubectl: Kubectl, namespace: str) -> list[str]:
     return [f"{one['kind']}/{one['metadata']['name']}" for one in found]
 
 
-def test_the_load_makes_the_hpa_rescale(llm_hpa: Plugin, stub: Stub, kubectl: Kubectl) -> None:
-    assert llm_hpa("enable", *ADAPTER, *stub.reference, "--max", "3").code == 0
-    outcome = llm_hpa("bench", *stub.reference, "--duration", "40s", "-o", "json")
+@pytest.mark.parametrize(("backend", "seconds"), [(ADAPTER, 40), ((), 25)], ids=["adapter", "keda"])
+def test_the_load_makes_the_hpa_rescale(
+    llm_hpa: Plugin, stub: Stub, kubectl: Kubectl, backend: tuple[str, ...], seconds: int
+) -> None:
+    assert llm_hpa("enable", *backend, *stub.reference, "--max", "3").code == 0
+    outcome = llm_hpa("bench", *stub.reference, "--duration", f"{seconds}s", "-o", "json")
     assert outcome.code == 0, outcome.stderr
     report = json.loads(outcome.stdout)
     assert report["kind"] == "Bench"
     assert report["load"]["mustRescale"] is True
-    assert 0 < report["firstRescaleSeconds"] < 40
+    assert "1.5 x" in report["load"]["reason"]
+    assert 0 < report["firstRescaleSeconds"] < seconds
     assert report["result"]["failed"] == {}
     assert report["result"]["done"] > 20
     assert report["result"]["latencies"]["ttft"]["p99"] > 0
     texts = [entry["text"] for entry in report["timeline"]]
-    assert any(text.startswith("SuccessfulRescale: new size") and "above target" in text for text in texts), (
-        texts
-    )
+    signals = {*report["hpa"]["signals"].values()}
+    assert signals >= {"running", "waiting"}
+    reasons = [text.partition("; reason: ")[2] for text in texts if text.startswith("SuccessfulRescale")]
+    assert {*reasons} & {f"{signal} above target" for signal in signals}, texts
     assert len(report["requestsPerPod"]) > 1
     assert all(share["requests"] > 0 for share in report["requestsPerPod"]), report["requestsPerPod"]
     assert "desired replicas 1 -> " in outcome.stderr
