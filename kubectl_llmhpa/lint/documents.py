@@ -68,12 +68,16 @@ class Source:
             return ()
 
     @functools.cached_property
+    def lines(self) -> tuple[str, ...]:
+        return tuple(self.text.splitlines())
+
+    @functools.cached_property
     def ignored(self) -> Mapping[int, frozenset[str]]:
         """Line (from 1, of the file) to the codes that a comment on it silences."""
         if "llm-hpa:ignore" not in self.text:
             return {}
         found = {}
-        for number, line in enumerate(self.text.splitlines(), 1):
+        for number, line in enumerate(self.lines, 1):
             if match := _COMMENT.search(line):
                 found[number + self.first] = frozenset(re.findall(r"[\w-]+", match[1]))
         return found
@@ -170,11 +174,11 @@ class Document:
             return False
         line = self.line_of(path)
         lines = {line, line - 1, self.line, *self._head()}
-        return any(code in codes or "all" in codes for at, codes in comments.items() if at in lines)
+        return any({code, "all"} & comments.get(one, frozenset()) for one in lines)
 
     def _head(self) -> Iterator[int]:
         """The lines of comments that stand right above the object."""
-        lines = self.source.text.splitlines()
+        lines = self.source.lines
         number = self.line - self.source.first - 1
         while number > 0 and lines[number - 1].lstrip().startswith("#"):
             number -= 1
@@ -329,12 +333,13 @@ def _child(node: yaml.Node, step: str | int) -> tuple[yaml.Node, Any] | None:
 def _parts(text: str) -> list[Source]:
     """The documents of a stream, cut at `---`."""
     starts = [0, *(match.start() for match in _SEPARATOR.finditer(text)), len(text)]
-    cuts = list(dict.fromkeys(starts))
-    return [
-        Source(text[begin:end], text.count("\n", 0, begin))
-        for begin, end in itertools.pairwise(cuts)
-        if text[begin:end].strip()
-    ]
+    parts, line = [], 0
+    for begin, end in itertools.pairwise(dict.fromkeys(starts)):
+        part = text[begin:end]
+        if part.strip():
+            parts.append(Source(part, line))
+        line += part.count("\n")
+    return parts
 
 
 def _unreadable(path: str, error: yaml.YAMLError, source: Source) -> Unreadable:

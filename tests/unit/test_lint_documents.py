@@ -65,6 +65,24 @@ def test_what_cannot_be_read_is_named_with_its_line_and_keeps_nothing_else(text:
     assert [one.line for one in beside.unreadable] == [found.unreadable[0].line + 7]
 
 
+TEN_MB = 10_000_000
+_PAIR = f"{HPA}# {'x' * 400}\n---\nbroken: *nowhere\n---\n"
+PAIRS = TEN_MB // len(_PAIR)
+
+
+@pytest.mark.parametrize(
+    ("text", "read", "unread"),
+    [
+        pytest.param(f"{HPA}---\nkind: x\napiVersion: v1\ndata: {'x' * TEN_MB}\n", 2, 0, id="one value"),
+        pytest.param(f"{HPA}---\n{'a: [' * (TEN_MB // 4)}\n", 1, 1, id="brackets"),
+        pytest.param(_PAIR * PAIRS, PAIRS, PAIRS, id="every second document broken"),
+    ],
+)
+def test_files_of_ten_megabytes_are_judged(text: str, read: int, unread: int) -> None:
+    found = parse(text)
+    assert (len(found.documents), len(found.unreadable)) == (read, unread)
+
+
 def test_aliases_that_fill_the_memory_are_refused() -> None:
     lists = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lists += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
