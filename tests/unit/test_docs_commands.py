@@ -15,9 +15,23 @@ from pathlib import Path
 import click
 import pytest
 
-from kubectl_llmhpa.cli.main import cli, unfolded
+from kubectl_llmhpa.cli.main import COMMANDS, cli, unfolded
 from tests.unit.test_docs_links import PAGES, ROOT
 
+FLAG = re.compile(r"(?<![\w-])--[a-z][\w-]+")
+#: Flags that pages name of other programs: engines, their benchmarks, operators, kubectl, Krew, pip, our scripts.
+OF_OTHERS = {
+    "--api-key", "--archive", "--controller-id", "--deny-namespaces", "--find-links", "--fix", "--full",
+    "--json", "--manifest", "--max-concurrency", "--max-num-seqs", "--namespaces", "--no-index", "--output-file",
+    "--parallel", "--prometheus-instance-namespaces", "--prometheus-instance-selector", "--raw", "--request-rate",
+    "--save-result", "--svg", "--unix-socket",
+}  # fmt: skip
+#: Pages that are written from the code, and the one about what scripts measured.
+APART = {
+    ROOT / "docs" / "findings.md",
+    ROOT / "docs" / "measurements.md",
+    *(ROOT / "docs" / "engines").iterdir(),
+}
 BLOCK = re.compile(r"(?ms)^```(\w*)\n(.*?)^```$")
 PROGRAM = "kubectl llm-hpa "
 #: Where a command line ends for the program: a pipe, another stream, the next command.
@@ -70,6 +84,23 @@ def test_a_line_is_understood(
     assert command is not None, f"{page}: there is no command {name}"
     if "--help" not in rest:
         command.make_context(name, rest)
+
+
+def test_flags_in_the_text_are_there() -> None:
+    context = click.Context(cli)
+    commands = [command for name in COMMANDS if (command := cli.get_command(context, name))]
+    ours = {
+        flag
+        for one in commands
+        for parameter in one.params
+        for flag in (*parameter.opts, *parameter.secondary_opts)
+    }
+    named = {
+        flag: page.name for page in PAGES if page not in APART for flag in FLAG.findall(page.read_text())
+    }
+    known = ours | OF_OTHERS | {"--help", "--version"}
+    assert {flag: page for flag, page in named.items() if flag not in known} == {}
+    assert named.keys() - ours >= OF_OTHERS, "named no more"
 
 
 @pytest.mark.parametrize(
