@@ -136,6 +136,18 @@ def test_the_most_in_flight_is_the_least_of_knee_and_slo(
     assert (sizing.n_max, sizing.confidence, sizing.slo.first_miss) == (n_max, confidence, first_miss)
 
 
+def test_a_chord_that_ends_before_the_throughput_does_is_no_knee() -> None:
+    rates = ((1, 3.0, 1.0), (4, 8.0, 1.0), (8, 9.9, 1.0), (10, 10.0, 0.99), (12, 10.1, 0.8), (16, 10.2, 0.1))
+    sizing = judged(sweep([point(n, rate, kept=kept) for n, rate, kept in rates], seats=8))
+    assert (sizing.knee.chord, sizing.knee.near_peak, sizing.slo.value) == (4, 8, 10)
+    assert (sizing.knee.value, sizing.n_max) == (8, 8)
+    assert sizing.knee.why == (
+        "the first with 90% of the largest throughput; 4 is farthest above the line from the first to the last point, "
+        "with 78% of it"
+    )
+    assert values(sizing)["running"] == 5
+
+
 def test_without_one_request_alone_there_is_no_asymptote() -> None:
     points = [one for one in measured().points if one.concurrency > 1]
     assert knee(curve(sweep(points))).asymptote is None
@@ -309,6 +321,7 @@ def test_a_knee_lies_within_what_was_tested(points: list[Point]) -> None:
     for value in (found.chord, found.near_peak, found.power, found.value):
         assert value is None or value in tested
     assert found.two_lines is None or 1 <= found.two_lines <= len(points)
+    assert found.value is None or found.near_peak is None or found.value >= found.near_peak
 
 
 @given(levels, st.floats(0, 2), st.floats(0, 4000))

@@ -1,7 +1,9 @@
 """From how many requests in flight on do more bring no more throughput? Five methods, of which one is taken.
 
 Batching makes latency rise long before a pod is full, so methods that look at latency (power, asymptote) end too low
-for an engine: they are shown as bounds. The chord is taken, with the first 90 % of the peak as a check.
+for an engine: they are shown as bounds. The chord is taken, but never a point with less than 90 % of the peak: where the
+throughput grows ever more slowly, the chord depends on which points were tested, and ends where more requests in flight
+still bring a quarter more.
 """
 
 from __future__ import annotations
@@ -42,13 +44,17 @@ def _taken(curve: Curve, chord: float | None, near: float | None) -> tuple[float
             None,
             f"no knee yet: {last.n:g} in flight still serve {grown:.0%} more than {_BEFORE * last.n:g}",
         )
-    found = chord if chord is not None else near
-    if found is None:
-        return None, "the throughput does not grow with the requests in flight"
-    why = "farthest above the line from the first to the last point"
-    if near is not None and near != found:
-        why += f"; {NEAR_PEAK:.0%} of the largest throughput are there from {near:g} on"
-    return found, why
+    if near is None:
+        return None, "nothing was served"
+    farthest = "farthest above the line from the first to the last point"
+    if chord is None or chord < near:
+        why = f"the first with {NEAR_PEAK:.0%} of the largest throughput"
+        if chord is not None:
+            why += f"; {chord:g} is {farthest}, with {curve.rate_at(chord) / curve.saturation:.0%} of it"
+        return near, why
+    if chord > near:
+        return chord, f"{farthest}; {NEAR_PEAK:.0%} of the largest throughput are there from {near:g} on"
+    return chord, farthest
 
 
 def _chord(levels: Sequence[Level]) -> float | None:
