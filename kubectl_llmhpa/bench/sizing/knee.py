@@ -1,7 +1,7 @@
 """From how many requests in flight on do more bring no more throughput? Five methods, of which one is taken.
 
 Batching makes latency rise long before a pod is full, so methods that look at latency (power, asymptote) end too low
-for an engine: they are shown as bounds. The chord is taken, but never a point with less than 90 % of the peak: where the
+for an engine: they are shown as bounds. The chord is taken, but no point with less than 90 % of the peak: where the
 throughput grows ever more slowly, the chord depends on which points were tested, and ends where more requests in flight
 still bring a quarter more.
 """
