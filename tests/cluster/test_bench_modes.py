@@ -47,7 +47,7 @@ def begun(*command: str) -> subprocess.Popen[str]:
 def test_a_proof_then_a_sweep_whose_targets_are_written(
     llm_hpa: Plugin, stub: Stub, kubectl: Kubectl, tmp_path: Path
 ) -> None:
-    enabled = llm_hpa("enable", *stub.reference, "--max", "3", "--scale-down-window", "5s")
+    enabled = llm_hpa("enable", *stub.reference, *UP_TO_3)
     assert enabled.code == 0, enabled.stderr
 
     outcome = llm_hpa("bench", *stub.reference, *PROVE, "-o", "json")
