@@ -9,12 +9,17 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import pytest
+
 from release import manifest, pack
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPLETION = "kubectl_complete-llm_hpa"
-
-
+#: For what runs a program of scripts/cluster; in CI it has to be there.
+needs_go = pytest.mark.skipif(
+    not shutil.which("go") and os.environ.get("CI") != "true",
+    reason="kubectl, Krew and actionlint are built from source: needs Go",
+)
 #: The folder with the archives of a release, which are then tested instead of that of the checkout.
 ARCHIVES = "LLM_HPA_ARCHIVES"
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import functools
 import http.server
-import os
 import re
-import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,9 +16,7 @@ from release import manifest
 from tests.archive import installed
 from tests.archive.installed import program, said
 
-pytestmark = pytest.mark.skipif(
-    not shutil.which("go") and os.environ.get("CI") != "true", reason="Krew is built from source: needs Go"
-)
+pytestmark = installed.needs_go
 
 
 @pytest.fixture(scope="session")

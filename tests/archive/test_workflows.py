@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ import pytest
 import yaml
 
 from release import manifest
-from tests.archive.installed import ROOT, program, said
+from tests.archive.installed import ROOT, needs_go, program, said
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yaml"))
 
@@ -23,10 +21,7 @@ def steps(path: Path) -> Iterator[dict[str, Any]]:
         yield from job["steps"]
 
 
-@pytest.mark.skipif(
-    not shutil.which("go") and os.environ.get("CI") != "true",
-    reason="actionlint is built from source: needs Go",
-)
+@needs_go
 def test_actionlint_finds_nothing() -> None:
     assert said(program("actionlint"), *map(str, WORKFLOWS)) == ""
 
