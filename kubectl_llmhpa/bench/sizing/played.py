@@ -140,11 +140,11 @@ def _least(case: Case, signal: str, load: int, pods: int) -> float:
 def _most(case: Case, signal: str, load: int, pods: int) -> float:
     """What they say at most.
 
-    While load moves to new pods, the last samples of the old ones may still have it, so it counts twice. All requests
-    may be on one pod. A pod whose cache is full runs as many requests as it has seats, for that is what seats are.
+    While load moves to new pods, the last samples of the old ones may still have all of it, so it counts twice. All
+    requests may be on one pod. A pod whose cache is full runs as many requests as it has seats, for that is what seats are.
     """
     seats = case.seats
-    in_flight = load * (1 + (pods - case.replicas) / pods)
+    in_flight = load * (2 if pods > case.replicas else 1)
     running = in_flight if seats is None else min(in_flight, pods * seats)
     if signal == "in-flight":
         return in_flight
