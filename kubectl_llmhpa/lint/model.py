@@ -31,6 +31,19 @@ _TEMPLATES: tuple[FieldPath, ...] = (
 )
 
 
+#: What is met in a document whose fields have other types than its kind says.
+MALFORMED = (AttributeError, TypeError, KeyError, IndexError, ValueError, ArithmeticError, RecursionError)
+
+
+class MalformedError(Exception):
+    """What a check met in a document other than the one that it judges."""
+
+    def __init__(self, document: Document, met: Exception) -> None:
+        super().__init__(str(met))
+        self.document = document
+        self.met = met
+
+
 @dataclass(frozen=True)
 class Located:
     """A finding and the field that it is about."""
@@ -137,10 +150,16 @@ class Bundle:
                 yield path, template
 
     def engine(self, workload: Document | None) -> PodEngine | None:
-        """The engine of a workload by its command line, labels and image; None when they name none, or a router."""
+        """The engine of a workload by its command line, labels and image; None when they name none, or a router.
+
+        Raises MalformedError for a workload whose fields have other types than its kind says.
+        """
         if workload is None:
             return None
-        return self.keep(("engine", id(workload)), lambda: next(self._engines_of(workload), None))
+        try:
+            return self.keep(("engine", id(workload)), lambda: next(self._engines_of(workload), None))
+        except MALFORMED as met:
+            raise MalformedError(workload, met) from met
 
     def _engines_of(self, workload: Document) -> Iterator[PodEngine]:
         for path, template in self.templates(workload):

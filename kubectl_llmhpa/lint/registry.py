@@ -18,7 +18,7 @@ from kubectl_llmhpa.lint import (
     scrapers,
 )
 from kubectl_llmhpa.lint.documents import Document
-from kubectl_llmhpa.lint.model import Bundle, Check, Located, located
+from kubectl_llmhpa.lint.model import MALFORMED, Bundle, Check, Located, MalformedError, located
 
 #: Every check there is; a new file of rules adds its own here.
 CHECKS: tuple[Check, ...] = (
@@ -31,8 +31,6 @@ CONTEXT = (
     "Prometheus", "PrometheusAgent", "TriggerAuthentication", "ClusterTriggerAuthentication",
     "CustomResourceDefinition",
 )  # fmt: skip
-#: What a check meets in a document whose fields have other types than their kind says.
-_MALFORMED = (AttributeError, TypeError, KeyError, IndexError, ValueError, ArithmeticError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -62,11 +60,10 @@ def run(
                 for one in check.judge(bundle, document):
                     place = (id(one.document), one.finding.code, f"{one.path}{one.finding.seen}")
                     results.setdefault(place, one)
-            except _MALFORMED as error:
-                malformed = located(
-                    document, (), "malformed-object", f"{type(error).__name__}: {str(error)[:200]}"
-                )
-                results.setdefault((id(document), "malformed-object", ""), malformed)
+            except MalformedError as error:
+                _add_malformed(results, error.document, error.met)
+            except MALFORMED as error:
+                _add_malformed(results, document, error)
     ordered = sorted(results.values(), key=_order)
     silenced = [
         one
@@ -80,6 +77,13 @@ def run(
         tuple(_skipped(one for one in bundle.documents if id(one) not in judged)),
         len(judged),
     )
+
+
+def _add_malformed(results: dict[tuple[int, str, str], Located], document: Document, met: Exception) -> None:
+    """One finding for a document, whatever is met in it how often."""
+    seen = f"{type(met).__name__}: {str(met)[:200]}"
+    found = located(document, (), "malformed-object", seen)
+    results.setdefault((id(document), "malformed-object", ""), found)
 
 
 def _order(one: Located) -> tuple[str, int, int, str]:

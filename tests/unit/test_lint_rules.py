@@ -47,3 +47,9 @@ def test_every_rule_has_a_broken_manifest_and_a_lesson() -> None:
     shown = {code for path in BROKEN for code in expected(path)}
     assert {rule.code for rule in rules} - shown == set()
     assert [rule.code for rule in rules if not rule.lesson] == []
+
+
+def test_what_is_malformed_is_named_itself_and_not_what_was_judged_beside_it() -> None:
+    path = ROOT / "tests" / "lint" / "broken" / "quantity-with-a-blank.yaml"
+    (found,) = registry.run(documents.read([str(path)]).documents).found
+    assert str(found.finding).startswith("StatefulSet/vllm: ValueError: not a quantity: '40 Gi'")
