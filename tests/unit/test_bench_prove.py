@@ -114,7 +114,8 @@ def test_a_goal_below_the_maximum_takes_less() -> None:
     all_of_it, some = predicted({"in-flight": "5"}, most=8), predicted({"in-flight": "5"}, most=8, goal=2)
     assert some.concurrency < all_of_it.concurrency
     assert [step.replicas for step in some.up] == [2]
-    assert (some.exact, some.highest) == (True, 3)  # the old pod's last sample and the new one's first both have it all
+    # the last sample of the old pod and the first one of the new pod may both have all of the load
+    assert (some.exact, some.highest) == (True, 3)
     assert "may go on to 3 replicas" in some.notes[0]
 
 
