@@ -22,9 +22,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from kubectl_llmhpa.api import SCALED_OBJECTS, TRIGGER_AUTHENTICATIONS, Json
-from kubectl_llmhpa.engines import Kind, SignalSource, ahead, over_all
+from kubectl_llmhpa.engines import Kind, SignalSource, by_seats_seen, over_all, peak, per_pod
 from kubectl_llmhpa.errors import LlmHpaError
-from kubectl_llmhpa.policy import Forecast
+from kubectl_llmhpa.policy import Target
 
 #: Label keys, separated by commas, that KEDA does not copy from the ScaledObject to its HPA.
 EXCLUDED_LABELS = "scaledobject.keda.sh/hpa-excluded-labels"
@@ -83,30 +83,34 @@ class Fallback:
 
 
 def trigger(
-    signal: str,
-    value: Decimal,
-    source: SignalSource,
+    target: Target,
+    sources: Mapping[str, SignalSource],
     matchers: str,
     *,
     by: str = "namespace, pod",
     empty: str = "",
-    forecast: Forecast | None = None,
 ) -> Trigger:
-    """The trigger for a target of `value` per pod (for a latency: of all requests, in seconds).
+    """The trigger for a target per pod (for a latency: of all requests, in seconds); `sources` are the engine's.
 
     A ratio is the sum of the pods' ratios, so that total / target is a number of pods as it is for counts; a mean would
     ask for fewer pods than there are. `matchers` select the workload's series, `by` are the labels that tell its pods
     apart. `empty` is a query for 0 while there is no pod, where the workload may go to zero; what a cache still holds
-    is no reason to stay then, so a ratio never is one. With a `forecast` it is the higher of the number and that.
+    is no reason to stay then, so a ratio never is one.
     """
+    source = sources[target.signal]
     metric_type = "Value" if source.kind is Kind.LATENCY else "AverageValue"
     query = over_all(source.spec, by=by, matchers=matchers)
-    if forecast is not None:
-        query = ahead(query, window=forecast.window, step=forecast.step, seconds=forecast.ahead)
+    if target.peak is not None:
+        query = peak(query, share=target.peak.share, window=target.peak.window, step=target.peak.step)
+    if target.told:
+        running, waiting = (
+            per_pod(sources[one].spec, by=by, matchers=matchers) for one in ("running", "waiting")
+        )
+        query = by_seats_seen(query, running=running, waiting=waiting, told=target.told)
     if not empty:
-        return Trigger(signal, query, value, metric_type)
+        return Trigger(target.signal, query, target.value, metric_type)
     never = Decimal(1_000_000) if source.kind is Kind.RATIO else Decimal(0)
-    return Trigger(signal, f"({query}) or {empty}", value, metric_type, never)
+    return Trigger(target.signal, f"({query}) or {empty}", target.value, metric_type, never)
 
 
 def queue(held: str, threshold: Decimal) -> Trigger:

@@ -54,8 +54,8 @@ SCRAPERS = ("auto", "prometheus-operator", "arms", "google", "victoriametrics", 
 )
 @click.option(
     "--policy", "preset", type=Policy(),
-    help="load (default); latency or cost: more or less room; anticipate: load and a forecast (KEDA); vendor: the "
-    "queue-length recipe, waiting 5",
+    help="load (default); latency or cost: more or less room; anticipate: for bursts that come again (KEDA); vendor: "
+    "the queue-length recipe, waiting 5",
 )  # fmt: skip
 @click.option(
     "--signal", "signals", type=SignalTarget(), multiple=True,

@@ -148,7 +148,6 @@ def simulate(
         raise click.UsageError("give one of --trace FILE and --load SHAPE, for example --load day:peak=20")
     if not trace and (skip_bad or times > 1):
         raise click.UsageError("--skip-bad and --times are for --trace")
-    import statistics
     from dataclasses import replace
 
     from kubectl_llmhpa.simulate import Question, Slo, World, compare, loads, traces
@@ -177,8 +176,7 @@ def simulate(
     world = replace(world, ordered=subject.ordered if ordered is None else ordered)
     if not given_starts:
         world = _measured(world, subject, notes)
-    start = statistics.median(world.start_up)
-    candidates = _candidates(subject, policy, least, most, pod.seats, f"{pod.seats} seats", start)
+    candidates = _candidates(subject, policy, least, most, pod.seats, f"{pod.seats} seats")
     question = Question(
         requests, pod, world, wanted, goal=goal / 100, gpus=gpus or subject.gpus, replicas=replicas
     )
@@ -254,7 +252,7 @@ def _measured(world: World, subject: Subject, notes: list[str]) -> World:
 
 
 def _candidates(
-    subject: Subject, policy: str, least: int | None, most: int | None, seats: int, evidence: str, start: float
+    subject: Subject, policy: str, least: int | None, most: int | None, seats: int, evidence: str
 ) -> list[Candidate]:
     """What is there first, then every policy in the order given."""
     from dataclasses import replace
@@ -275,10 +273,7 @@ def _candidates(
         if word.endswith(_FILES) or "/" in word:
             found += files.read(word)[0]
         else:
-            made = scalers.of_policy(
-                word, facts, least=low, most=high, external=external, start_up=start
-            )
-            found.append(made)
+            found.append(scalers.of_policy(word, facts, least=low, most=high, external=external))
     if not found:
         raise click.UsageError("nothing to simulate: give TYPE/NAME, -f FILE or --policy")
     return scalers.told_apart(found)

@@ -16,7 +16,15 @@ from kubectl_llmhpa.engines.model import (
     SignalSource,
     Source,
 )
-from kubectl_llmhpa.engines.promql import ahead, horizon, over_all, points, words_in
+from kubectl_llmhpa.engines.promql import (
+    by_seats_seen,
+    is_peak,
+    over_all,
+    peak,
+    per_pod,
+    told_seats,
+    words_in,
+)
 from kubectl_llmhpa.engines.registry import assume, engine_of, identify, signal_of, speaks
 from kubectl_llmhpa.engines.rows import ENGINES
 
@@ -34,20 +42,22 @@ __all__ = [
     "Signal",
     "SignalSource",
     "Source",
-    "ahead",
     "assume",
+    "by_seats_seen",
     "clues",
     "engine_of",
     "expect",
     "hidden_by",
-    "horizon",
     "identify",
+    "is_peak",
     "listening",
     "longest_generation",
     "missing_switch",
     "over_all",
-    "points",
+    "peak",
+    "per_pod",
     "signal_of",
     "speaks",
+    "told_seats",
     "words_in",
 ]

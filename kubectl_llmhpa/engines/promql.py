@@ -17,8 +17,11 @@ from kubectl_llmhpa.engines.model import HPA_FORMS, Kind, Signal, SignalSource
 
 QUANTILE = 0.95
 WINDOW = "1m"
-#: A query of `ahead`, alone or with what stands in for it while there is no pod.
-_AHEAD = re.compile(r"\(+predict_linear\(.*?\)\[\d+s:\d+s\], (\d+)\) - sqrt\(")
+#: How far back full pods are looked for and how often, in seconds; for how long a queue must have stood there, and how
+#: often that is looked at; and the least share of the told seats that is believed.
+SEEN_S, SEEN_STEP_S, HELD_S, HELD_STEP_S, LEAST_SEEN = 10_800, 30, 45, 15, 0.125
+_PEAK = re.compile(r"\(*quantile_over_time\(")
+_TOLD = re.compile(rf"\[{SEEN_S}s:{SEEN_STEP_S}s\]\)\) / (\d+), {LEAST_SEEN:g}, 1\)")
 #: Behind an expression: NaN and infinities have no element, so that nobody takes them for a number.
 FINITE = " > -Inf < +Inf"
 _WORD = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
@@ -76,28 +79,37 @@ def over_all(signal: Signal, *, by: str = "namespace, pod", matchers: str = "") 
     return f"({quantile} >= 0) or on () (sum({buckets}) == 0)"
 
 
-def ahead(query: str, *, window: int, step: int, seconds: int) -> str:
-    """The higher of a query's number now and in so many seconds, by the line through its last `window` seconds.
+def peak(query: str, *, share: float, window: int, step: int) -> str:
+    """The `share` quantile of a query's numbers of the last `window` seconds, never below its number now.
 
-    `query` gives one element. Where it gives none now, nor does this, whatever was there before: a line has nothing to
-    be compared with then. It counts with nine tenths of its points (a line through two samples goes anywhere: a new
-    workload, a Prometheus that starts anew, a gap), and less the root of the number now, which is what requests that
-    come by chance go up and down by. Otherwise, and where NaN is in it, this is the number now.
+    `query` gives one element. Where it gives none now, nor does this, whatever was there before: the quantile has
+    nothing to be compared with then. Where it is NaN now, so is this; NaN in the past is passed over.
     """
-    past = f"({query})[{window}s:{step}s]"
-    line = f"predict_linear({past}, {seconds}) - sqrt({query})"
-    return f"({line} and count_over_time({past}) >= {points(window, step)}) > {query} or {query}"
+    return f"quantile_over_time({share:g}, ({query})[{window}s:{step}s]) > {query} or {query}"
 
 
-def points(window: int, step: int) -> int:
-    """How many points of a window a forecast needs."""
-    return math.ceil(0.9 * window / step)
+def is_peak(query: str) -> bool:
+    """Whether a query is one of `peak`, alone or with what is put around it."""
+    return _PEAK.match(query) is not None
 
 
-def horizon(query: str) -> int | None:
-    """How many seconds from now a query of `ahead` forecasts, None for another query."""
-    found = _AHEAD.match(query)
-    return int(found[1]) if found else None
+def by_seats_seen(query: str, *, running: str, waiting: str, told: int) -> str:
+    """A query's number as it would be if a pod had the seats that it is told to have.
+
+    `running` and `waiting` are queries for each pod's own. The most that a pod ran while requests waited there for half
+    a minute is what it can run, and a target that is a share of `told` seats is out of reach where that is less. What
+    was seen in the last three hours counts, at most `told` and at least an eighth of it; where no pod was full, the
+    number is as it is.
+    """
+    full = f"{running} > 0 and min_over_time(({waiting})[{HELD_S}s:{HELD_STEP_S}s]) > 0"
+    seen = f"max(max_over_time(({full})[{SEEN_S}s:{SEEN_STEP_S}s]))"
+    return f"({query}) / (clamp({seen} / {told}, {LEAST_SEEN:g}, 1) or vector(1))"
+
+
+def told_seats(query: str) -> int:
+    """The seats in a query of `by_seats_seen`, 0 in another."""
+    found = _TOLD.search(query)
+    return int(found[1]) if found else 0
 
 
 def source(

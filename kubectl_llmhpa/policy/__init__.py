@@ -2,20 +2,19 @@
 
 from kubectl_llmhpa.policy.behavior import behavior
 from kubectl_llmhpa.policy.decide import ONE_NUMBER, decide
-from kubectl_llmhpa.policy.model import Forecast, Policy, Target
-from kubectl_llmhpa.policy.presets import PRESETS, Preset, forecast, forecast_at
+from kubectl_llmhpa.policy.model import Peak, Policy, Target
+from kubectl_llmhpa.policy.presets import PEAK, PRESETS, Preset
 from kubectl_llmhpa.policy.reach import TOLERANCE
 
 __all__ = [
     "ONE_NUMBER",
+    "PEAK",
     "PRESETS",
     "TOLERANCE",
-    "Forecast",
+    "Peak",
     "Policy",
     "Preset",
     "Target",
     "behavior",
     "decide",
-    "forecast",
-    "forecast_at",
 ]

@@ -13,8 +13,8 @@ from kubectl_llmhpa.policy.presets import PRESETS, targets_of
 from kubectl_llmhpa.policy.reach import better_target, most_running, within_reach
 
 _PODS = "Pods AverageValue"
-#: Why metrics of pods cannot serve a forecast.
-ONE_NUMBER = "a forecast is one number of all pods, which only KEDA hands to an HPA here so far"
+#: Why metrics of pods cannot serve a peak.
+ONE_NUMBER = "the peak of what is in flight is one number of all pods, which only KEDA hands to an HPA here"
 
 
 def decide(
@@ -26,15 +26,14 @@ def decide(
     scale_down_window: int = 300,
     scale_down: bool = True,
     external: bool = False,
-    start_up: float | None = None,
 ) -> Policy:
     """The policy for one engine.
 
     `targets` (signal -> target per pod) replaces the preset's list as a whole; `origins` says where each comes from, if
     not from the command line, and such a one is left out where the engine exposes nothing for it. `external`: the
-    numbers reach the HPA as External metrics, which also serve rates, a forecast, and a latency as a guard beside a
-    load. `start_up`: seconds from a replica that is asked for to a ready pod, None: not known. Raises LlmHpaError, with
-    the reason, for an unknown preset or signal, for one that has no live series, and for a target that cannot work.
+    numbers reach the HPA as External metrics, which also serve rates, peaks, seats as they are seen, and a latency as a
+    guard beside a load. Raises LlmHpaError, with the reason, for an unknown preset or signal, for one that has no live
+    series, and for a target that cannot work.
     """
     _per_pod(facts)
     shape = behavior(scale_down_window, scale_down=scale_down)
@@ -63,9 +62,9 @@ def decide(
         raise LlmHpaError(
             f"policy {preset}", "there is no such policy", f"choose one of {', '.join(PRESETS)}"
         )
-    if PRESETS[preset].ahead and not external:
+    if PRESETS[preset].peak and not external:
         raise LlmHpaError(f"policy {preset}", ONE_NUMBER, "use KEDA: --backend keda, or migrate --to keda")
-    chosen, missing = targets_of(facts, PRESETS[preset], start_up)
+    chosen, missing = targets_of(facts, PRESETS[preset], external=external)
     if not chosen:
         usable = _offered(facts)
         remedy = (

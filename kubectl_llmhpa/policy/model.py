@@ -11,26 +11,29 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Forecast:
-    """The line through the last `window` seconds, a point every `step`, drawn on to `ahead` seconds from now."""
+class Peak:
+    """The `share` quantile of the last `window` seconds, a point every `step`: a peak that may come again."""
 
+    share: float
     window: int
     step: int
-    ahead: int
 
 
 @dataclass(frozen=True)
 class Target:
     """One metric of the HPA: per-pod average `value` (requests, or 0..1) of `metric`, and where it comes from.
 
-    With a `forecast` it is the higher of the number now and its forecast, over all pods: an External metric.
+    With a `peak` it is the higher of the number now and that. `told` are the seats that the value is a share of, where
+    the number is to be corrected by the seats that a pod has been seen to have, 0 where it is not. Both are of one
+    number over all pods: an External metric.
     """
 
     signal: str
     metric: str
     value: Decimal
     reason: str
-    forecast: Forecast | None = None
+    peak: Peak | None = None
+    told: int = 0
 
 
 @dataclass(frozen=True)

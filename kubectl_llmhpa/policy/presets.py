@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
 
 from kubectl_llmhpa.engines import EngineFacts
-from kubectl_llmhpa.policy.model import Forecast, Target
+from kubectl_llmhpa.policy.model import Peak, Target
 from kubectl_llmhpa.policy.reach import RUNNING_SHARE, most_running, running_share, within_reach
 
 #: The vendor document's number, and what is left to ask for while nothing is known about seats.
@@ -19,17 +19,15 @@ KV_UNPROVED = Decimal("0.7")
 
 LATENCY_SHARE = Decimal("0.4")
 COST_SHARE = Decimal("0.8")
-AHEAD_SHARE = Decimal("0.6")
+PEAK_SHARE = Decimal("0.6")
 
-#: The forecast: points of so many seconds, a step apart; and what a start-up takes besides the pod's own (a scrape, a
-#: look of the controller's, half of each on average).
-WINDOW_S, STEP_S, LAG_S = 300, 15, 15
-#: A line through five minutes says little of what is further away: for 600 s the bench paid 17 % for nothing.
-FARTHEST_S = 300
-#: Where nobody knows how long a pod takes to be ready.
-USUAL_START_S = 120.0
+#: What `anticipate` keeps room for: nearly the most that was in flight in the last minutes.
+PEAK = Peak(share=0.98, window=300, step=15)
 
 PREFILL = "prefill"
+
+#: The signals whose targets are shares of a pod's seats.
+_OF_SEATS = ("running", "in-flight")
 
 #: (signal, target, reason) before the signal's live name is looked up.
 Wish = tuple[str, Decimal, str]
@@ -39,13 +37,13 @@ Wish = tuple[str, Decimal, str]
 class Preset:
     """`wishes` gives the signals to ask for; signals that the engine does not expose are left out afterwards.
 
-    `ahead`: requests in flight are asked for as they will be when a pod that is asked for now is ready.
+    `peak`: requests are counted as at the peak of the last minutes.
     """
 
     name: str
     description: str
     wishes: Callable[[EngineFacts], tuple[Wish, ...]]
-    ahead: bool = False
+    peak: bool = False
 
 
 def load(facts: EngineFacts) -> tuple[Wish, ...]:
@@ -100,16 +98,13 @@ def cost(facts: EngineFacts) -> tuple[Wish, ...]:
 
 
 def anticipate(facts: EngineFacts) -> tuple[Wish, ...]:
-    """The forecast of the requests in flight, with the signals of `load` beside it as a guard.
-
-    They hold where the forecast has nothing to go on, and where seats are over-estimated: a queue is one at any seats.
-    """
+    """The peak of the requests in flight, with the queue and the cache of `load` beside it as a guard."""
     seats = facts.seats
-    guards = tuple(one for one in load(facts) if one[0] != "in-flight")
-    if seats is None:
-        return guards
-    share = running_share(seats.value, AHEAD_SHARE)
-    return (("in-flight", share, f"{AHEAD_SHARE} x {seats.value} seats: {seats.evidence}"), *guards)
+    if seats is None or "in-flight" not in facts.signals:
+        return load(facts)
+    share = running_share(seats.value, PEAK_SHARE)
+    guards = (one for one in load(facts) if one[0] not in _OF_SEATS)
+    return (("in-flight", share, f"{PEAK_SHARE} x {seats.value} seats: {seats.evidence}"), *guards)
 
 
 def vendor(facts: EngineFacts) -> tuple[Wish, ...]:
@@ -126,28 +121,17 @@ PRESETS: Mapping[str, Preset] = {
         Preset("cost", "the same with less room: fuller pods, fewer of them", cost),
         Preset(
             "anticipate",
-            "load, and a forecast of what will be in flight when a new pod is ready (KEDA)",
+            "the peak of the last minutes, which may come again, instead of the requests now (KEDA)",
             anticipate,
-            ahead=True,
+            peak=True,
         ),
         Preset("vendor", "the vendor document's recipe: 5 waiting requests per pod", vendor),
     )
 }
 
 
-def forecast(start_up: float | None) -> Forecast:
-    """The forecast for pods that take so many seconds to be ready (None: not known)."""
-    ahead = (USUAL_START_S if start_up is None else start_up) + LAG_S
-    return forecast_at(min(FARTHEST_S, round(ahead)))
-
-
-def forecast_at(ahead: int) -> Forecast:
-    """The forecast for so many seconds from now."""
-    return Forecast(WINDOW_S, STEP_S, ahead)
-
-
 def targets_of(
-    facts: EngineFacts, preset: Preset, start_up: float | None = None
+    facts: EngineFacts, preset: Preset, *, external: bool
 ) -> tuple[tuple[Target, ...], tuple[str, ...]]:
     """The preset's targets on live names, and a sentence for each signal that had to be left out."""
     found, missing = [], []
@@ -159,18 +143,26 @@ def targets_of(
         elif source is None:
             missing.append(f"{signal} is left out: the engine exposes no series for it")
         else:
-            ahead = forecast(start_up) if preset.ahead and signal == "in-flight" else None
-            found.append(Target(signal, source.api_name, value, _why(reason, ahead, start_up), ahead))
+            peak = PEAK if preset.peak and signal in _OF_SEATS else None
+            told = _told(facts) if external and signal in _OF_SEATS else 0
+            found.append(Target(signal, source.api_name, value, _why(reason, peak, told), peak, told))
     return tuple(found), tuple(missing)
 
 
-def _why(reason: str, ahead: Forecast | None, start_up: float | None) -> str:
-    if ahead is None:
-        return reason
-    took = (
-        f"{USUAL_START_S:g} s to be ready, assumed" if start_up is None else f"{start_up:.0f} s to be ready"
-    )
-    return f"{reason}; as forecast for {ahead.ahead} s from now: a pod takes {took}"
+def _told(facts: EngineFacts) -> int:
+    """The seats that can be corrected by what is seen: a queue there says that a pod is full."""
+    countable = {"running", "waiting"} <= facts.signals.keys() and facts.role != PREFILL
+    deferred = any(finding.code == "deferred-waiting" for finding in facts.findings)
+    return facts.seats.value if facts.seats is not None and countable and not deferred else 0
+
+
+def _why(reason: str, peak: Peak | None, told: int) -> str:
+    parts = [reason]
+    if peak is not None:
+        parts.append(f"the peak of the last {peak.window // 60} minutes counts")
+    if told:
+        parts.append("fewer where a full pod runs fewer")
+    return "; ".join(parts)
 
 
 def _shares(facts: EngineFacts, share: Decimal, queue: Decimal, cache: Decimal) -> tuple[Wish, ...]:
@@ -178,7 +170,7 @@ def _shares(facts: EngineFacts, share: Decimal, queue: Decimal, cache: Decimal) 
     seats = facts.seats
     made = []
     for signal, value, reason in load(facts):
-        if signal in ("running", "in-flight") and seats is not None:
+        if signal in _OF_SEATS and seats is not None:
             value = running_share(seats.value, share)
             reason = reason.replace(f"{RUNNING_SHARE} x", f"{share} x")
         elif signal == "waiting":

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from kubectl_llmhpa.engines.promql import HELD_S, HELD_STEP_S, SEEN_S
 from kubectl_llmhpa.hpa import arithmetic
 from kubectl_llmhpa.simulate import measures
 from kubectl_llmhpa.simulate.measures import Measure
@@ -43,15 +45,25 @@ class Control:
         self._answered = -_NEVER
         self._answers: list[arithmetic.Reading] = []
         self._oldest = 0
+        self._queue_since: dict[str, float] = {}
+        #: What pods ran behind a queue that stood for a while, with its time: each more than those that came later.
+        self._full: deque[tuple[float, int]] = deque()
 
     def scrape(self, pod: Pod, now: float) -> None:
         """Take a sample of a pod."""
         pod.settle(now)
         self._samples[pod.name] = (pod.running, pod.waiting, pod.kv / pod.kv_limit)
+        if not pod.waiting:
+            self._queue_since.pop(pod.name, None)
+        elif now - self._queue_since.setdefault(pod.name, now) >= HELD_S - HELD_STEP_S:
+            while self._full and self._full[-1][1] <= pod.running:
+                self._full.pop()
+            self._full.append((now, pod.running))
 
     def forget(self, pod: Pod) -> None:
         """The pod is gone, and so are its series."""
         self._samples.pop(pod.name, None)
+        self._queue_since.pop(pod.name, None)
 
     def sync(
         self, pods: Sequence[Pod], *, replicas: int, status_replicas: int, arrived: int, now: float
@@ -72,6 +84,7 @@ class Control:
     def _readings(self, arrived: int, now: float) -> list[arithmetic.Reading]:
         if now - self._answered < self._polling:
             return self._answers
+        seen = self._seats_seen(now)
         found = []
         for measure, past in zip(self._measures, self._past, strict=True):
             if measure.combine == "quantile":
@@ -81,9 +94,15 @@ class Control:
                 past.append((now, measures.combined(measure, self._samples)))
                 while past[0][0] <= now - measure.window:
                     past.pop(0)
-            found.append(measures.reading(measure, self._samples, past))
+            found.append(measures.reading(measure, self._samples, past, seen))
         self._answered, self._answers = now, found
         return found
+
+    def _seats_seen(self, now: float) -> float | None:
+        """The most that a pod ran behind a queue that stood for a while, None where none stood."""
+        while self._full and self._full[0][0] <= now - SEEN_S:
+            self._full.popleft()
+        return self._full[0][1] if self._full else None
 
     def _latencies(self, measure: Measure, arrived: int, now: float) -> list[float]:
         """Those of the requests that ended, or got their first token, in the window."""

@@ -7,15 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from kubectl_llmhpa.engines.promql import LEAST_SEEN
 from kubectl_llmhpa.hpa.arithmetic import Failed, Reading
 
 #: One scrape of a pod: running and waiting requests, and the used part of the KV cache (0..1).
 Sample: TypeAlias = tuple[int, int, float]
 #: `pods`: each pod its own number (a Pods metric); else one number of all pods (`quantile`: a latency's, of requests).
 Combine: TypeAlias = Literal["pods", "sum", "mean", "max", "quantile"]
-#: `last`: as it is; over a window: its mean, its maximum, or the line through it drawn on to `ahead` seconds from now,
-#: never below the present number.
-Over: TypeAlias = Literal["last", "mean", "max", "forecast"]
+#: `last`: as it is; over a window: its mean, its maximum, its `share` quantile, or the line through it drawn on to
+#: `ahead` seconds from now; the last two are never below the present number.
+Over: TypeAlias = Literal["last", "mean", "max", "peak", "forecast"]
 
 SIGNALS = ("running", "waiting", "in-flight", "kv-cache")
 LATENCIES = ("ttft", "e2e")
@@ -28,7 +29,7 @@ class Measure:
 
     A latency is the `share` quantile of the requests that the window saw, exactly: Prometheus would interpolate between
     the bounds of buckets. `when_empty` is what no answer counts as (KEDA's `ignoreNullValues`), None: the metric cannot
-    be read. A forecast needs so many `points`, and is less by `noise` times the root of the present number.
+    be read. `told`: the number is divided by the share of so many seats that a pod has been seen to have, 0: it is not.
     """
 
     signal: str
@@ -38,8 +39,7 @@ class Measure:
     ahead: float = 0.0
     share: float = 0.0
     when_empty: int | None = None
-    points: int = 0
-    noise: float = 0.0
+    told: int = 0
 
 
 def value(signal: str, sample: Sample) -> float:
@@ -52,8 +52,16 @@ def value(signal: str, sample: Sample) -> float:
     return running + waiting if signal == "in-flight" else cache
 
 
-def reading(measure: Measure, samples: Mapping[str, Sample], past: Sequence[tuple[float, float]]) -> Reading:
-    """What the metrics API answers, in milli-units; `past` are (time, number) of this metric, the present one last."""
+def reading(
+    measure: Measure,
+    samples: Mapping[str, Sample],
+    past: Sequence[tuple[float, float]],
+    seen: float | None = None,
+) -> Reading:
+    """What the metrics API answers, in milli-units.
+
+    `past` are (time, number) of this metric, the present one last; `seen` is the most that a full pod ran of late.
+    """
     if measure.combine == "pods":
         return {name: _milli(value(measure.signal, sample)) for name, sample in samples.items()}
     if not samples:
@@ -61,6 +69,8 @@ def reading(measure: Measure, samples: Mapping[str, Sample], past: Sequence[tupl
     number = combined(measure, samples)
     if measure.over != "last" and past:
         number = over_time(measure, past)
+    if measure.told and seen:
+        number /= min(1.0, max(LEAST_SEEN, seen / measure.told))
     return (_milli(number),)
 
 
@@ -90,10 +100,16 @@ def over_time(measure: Measure, past: Sequence[tuple[float, float]]) -> float:
         return sum(numbers) / len(numbers)
     if measure.over == "max":
         return max(numbers)
-    present = numbers[-1]
-    if len(inside) < measure.points:
-        return present
-    return max(present, _line(inside, now + measure.ahead) - measure.noise * math.sqrt(present))
+    if measure.over == "peak":
+        return max(numbers[-1], _quantile(numbers, measure.share))
+    return max(numbers[-1], _line(inside, now + measure.ahead))
+
+
+def _quantile(numbers: Sequence[float], share: float) -> float:
+    """As `quantile_over_time` has it: between the two numbers that stand beside it in order."""
+    ordered, place = sorted(numbers), share * (len(numbers) - 1)
+    low = ordered[int(place)]
+    return low + (ordered[math.ceil(place)] - low) * (place % 1)
 
 
 def _line(points: Sequence[tuple[float, float]], at: float) -> float:

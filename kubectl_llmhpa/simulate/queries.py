@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 from kubectl_llmhpa.engines import ENGINES, signal_of
+from kubectl_llmhpa.engines.promql import HELD_S, LEAST_SEEN, SEEN_S
 from kubectl_llmhpa.lint import promql
 from kubectl_llmhpa.lint.promql_selectors import selectors_of
 from kubectl_llmhpa.simulate.measures import LATENCIES, SIGNALS, Combine, Measure, Over
@@ -74,22 +76,12 @@ class _Reader:
             ranged = inner.args[0]
             if isinstance(ranged, ast.MatrixSelector) and ranged.range is not None:
                 return Measure(self._signal(inner), combine, "mean", ranged.range.total_seconds())
-        if combine == "sum" and self._is_what_it_says(inner):
+        if combine == "sum" and self.name and _is_signal(self.name, inner):
             return Measure(self.name, "sum")
         if _is_per_pod(inner):
             return Measure(self._signal(inner), combine)
         self._signal(inner)  # a metric that is not known says more than a query that is not
         raise Unknown("its query does more to each pod's number than the model can follow")
-
-    def _is_what_it_says(self, node: Any) -> bool:
-        """Whether the metrics are, as they are, those that an engine's signal of that name is made of."""
-        selectors = list(selectors_of(node))
-        names = {each for selector in selectors for each in selector.names}
-        if not self.name or not names or any(selector.window is not None for selector in selectors):
-            return False
-        return any(
-            one.name == self.name and names <= {*one.names} for engine in ENGINES for one in engine.signals
-        )
 
     def _signal(self, node: Any) -> str:
         """What the selectors below a node measure."""
@@ -109,42 +101,36 @@ class _Reader:
         function = node.func.name
         if function == "histogram_quantile":
             return _latency(node)
-        if function not in (*_OVERS, "predict_linear"):
+        if function not in (*_OVERS, "quantile_over_time", "predict_linear"):
             raise Unknown(_NOT_ONE)
-        inner = node.args[0]
+        inner = node.args[1 if function == "quantile_over_time" else 0]
         if not isinstance(inner, ast.SubqueryExpr) or inner.range is None:
             raise Unknown(f"its {function} is not over a window of one number of all pods")
         made = self.read(inner.expr)
         window = inner.range.total_seconds()
         if function in _OVERS:
             return replace(made, over=_OVERS[function], window=window)
-        ahead = node.args[1]
-        if not isinstance(ahead, ast.NumberLiteral):
-            raise Unknown("its forecast is not for a fixed time")
-        return replace(made, over="forecast", window=window, ahead=ahead.val)
+        if function == "quantile_over_time":
+            return replace(made, over="peak", window=window, share=_number(node.args[0]))
+        return replace(made, over="forecast", window=window, ahead=_number(node.args[1]))
 
-    def _guarded(self, node: Any) -> Measure:
-        """A forecast less the root of the number now, given so many points, as `enable` writes it."""
+    def _seats_seen(self, node: Any) -> int:
+        """The told seats, of what `by_seats_seen` divides by."""
         import promql_parser as ast
 
-        line, enough = _bare(node.lhs), _bare(node.rhs)
-        if isinstance(line, ast.BinaryExpr) and str(line.op) == "-" and isinstance(enough, ast.BinaryExpr):
-            made, root, count = self.read(line.lhs), _bare(line.rhs), _bare(enough.lhs)
-            if (
-                made.over == "forecast"
-                and isinstance(root, ast.Call)
-                and root.func.name == "sqrt"
-                and self.read(root.args[0]) == _without_forecast(made)
-                and str(enough.op) == ">="
-                and isinstance(enough.rhs, ast.NumberLiteral)
-                and isinstance(count, ast.Call)
-                and count.func.name == "count_over_time"
-                and isinstance(count.args[0], ast.SubqueryExpr)
-                and count.args[0].range is not None
-                and count.args[0].range.total_seconds() == made.window
-                and self.read(count.args[0].expr) == _without_forecast(made)
-            ):
-                return replace(made, points=int(enough.rhs.val), noise=1.0)
+        bounds = [one.val for one in node.args[1:] if isinstance(one, ast.NumberLiteral)]
+        share = _bare(node.args[0])
+        if bounds == [LEAST_SEEN, 1] and isinstance(share, ast.BinaryExpr) and str(share.op) == "/":
+            top, told = _bare(share.lhs), share.rhs
+            most = _bare(top.expr) if isinstance(top, ast.AggregateExpr) and str(top.op) == "max" else None
+            if isinstance(told, ast.NumberLiteral) and isinstance(most, ast.Call):
+                full = _bare(_inside(most, "max_over_time", SEEN_S))
+                if isinstance(full, ast.BinaryExpr) and str(full.op) == "and":
+                    running, queue = _bare(full.lhs), _bare(full.rhs)
+                    if _above_zero(running) and _above_zero(queue):
+                        waiting = _inside(_bare(queue.lhs), "min_over_time", HELD_S)
+                        if _is_signal("running", running.lhs) and _is_signal("waiting", waiting):
+                            return int(told.val)
         raise Unknown(_NOT_ONE)
 
     def _binary(self, node: Any) -> Measure:
@@ -157,24 +143,59 @@ class _Reader:
                 one, signal=other.signal
             ) == other:
                 return replace(one, signal="in-flight")
-        elif word == "and":
-            return self._guarded(node)
-        elif word == "or" and _is_zero(right):
+        elif word == "or" and _is_vector(right, 0):
             return replace(self.read(left), when_empty=0)
+        elif word == "/" and isinstance(right, ast.BinaryExpr) and str(right.op) == "or":
+            seen, usual = _bare(right.lhs), _bare(right.rhs)
+            if isinstance(seen, ast.Call) and seen.func.name == "clamp" and _is_vector(usual, 1):
+                return replace(self.read(left), told=self._seats_seen(seen))
         elif word == "or" and isinstance(left, ast.BinaryExpr) and str(left.op) in (">", ">="):
             first, bound = self.read(left.lhs), _bare(left.rhs)
             if first.combine == "quantile" and isinstance(bound, ast.NumberLiteral):
                 return replace(first, when_empty=0)  # no request is 0, as `enable` writes it
             now = self.read(bound)
-            same = _without_forecast(first) == now
-            if first.over == "forecast" and same and self.read(right) == now:
-                return first  # the higher of a forecast and the number now, which is what a forecast is here
+            same = Measure(first.signal, first.combine, when_empty=first.when_empty) == now
+            if first.over in ("peak", "forecast") and same and self.read(right) == now:
+                return first  # never below the number now, which is what both are here
         raise Unknown(_NOT_ONE)
 
 
-def _without_forecast(made: Measure) -> Measure:
-    """What a forecast is one of."""
-    return Measure(made.signal, made.combine, when_empty=made.when_empty)
+def _is_signal(name: str, node: Any) -> bool:
+    """Whether the metrics are, as they are, those that an engine's signal of that name is made of."""
+    selectors = list(selectors_of(node))
+    names = {each for selector in selectors for each in selector.names}
+    if not names or any(selector.window is not None for selector in selectors):
+        return False
+    return any(one.name == name and names <= {*one.names} for engine in ENGINES for one in engine.signals)
+
+
+def _number(node: Any) -> float:
+    import promql_parser as ast
+
+    if not isinstance(node, ast.NumberLiteral):
+        raise Unknown("a number in it is not fixed")
+    return float(node.val)
+
+
+def _inside(node: Any, function: str, window: float) -> Any:
+    """What a function takes a window of. Raises Unknown where it is another, or another window."""
+    import promql_parser as ast
+
+    ranged = node.args[-1] if isinstance(node, ast.Call) and node.func.name == function else None
+    if isinstance(ranged, ast.SubqueryExpr) and ranged.range == timedelta(seconds=window):
+        return ranged.expr
+    raise Unknown(_NOT_ONE)
+
+
+def _above_zero(node: Any) -> bool:
+    import promql_parser as ast
+
+    return (
+        isinstance(node, ast.BinaryExpr)
+        and str(node.op) == ">"
+        and isinstance(node.rhs, ast.NumberLiteral)
+        and not node.rhs.val
+    )
 
 
 def _latency(node: Any) -> Measure:
@@ -218,12 +239,12 @@ def _is_per_pod(node: Any) -> bool:
     return False
 
 
-def _is_zero(node: Any) -> bool:
+def _is_vector(node: Any, number: float) -> bool:
     import promql_parser as ast
 
     if not isinstance(node, ast.Call) or node.func.name != "vector":
         return False
-    return isinstance(node.args[0], ast.NumberLiteral) and not node.args[0].val
+    return isinstance(node.args[0], ast.NumberLiteral) and node.args[0].val == number
 
 
 def _bare(node: Any) -> Any:

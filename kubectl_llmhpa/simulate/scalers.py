@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from kubectl_llmhpa import quantities
 from kubectl_llmhpa.api import HPAS, SCALED_OBJECTS, Json
-from kubectl_llmhpa.engines import EngineFacts, Seats, Source, assume, clues, engine_of, points
+from kubectl_llmhpa.engines import EngineFacts, Seats, Source, assume, clues, engine_of
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.hpa import arithmetic, scaled_objects
 from kubectl_llmhpa.hpa.arithmetic import reading as readings
@@ -122,12 +122,10 @@ def of_policy(
     most: int,
     external: bool,
     name: str = "",
-    start_up: float | None = None,
 ) -> Candidate:
     """A preset for an engine with so many replicas.
 
-    `external`: KEDA hands out the numbers, as sums over pods; it always does for a forecast, which is for `start_up`
-    seconds from now.
+    `external`: KEDA hands out the numbers, as sums over pods; it always does for a peak.
     """
     if preset not in PRESETS:
         raise LlmHpaError(
@@ -135,8 +133,8 @@ def of_policy(
             "there is no such policy",
             f"choose from {', '.join(PRESETS)}, or give a file with an HPA or a ScaledObject",
         )
-    external = external or PRESETS[preset].ahead
-    policy = decide(facts, preset=preset, external=external, start_up=start_up)
+    external = external or PRESETS[preset].peak
+    policy = decide(facts, preset=preset, external=external)
     made = _of_targets(policy, least=least, most=most, external=external)
     left_out = tuple(one for one in policy.reasons if "left out" in one or "uncalibrated" in one)
     return Candidate(name or preset, made, _asks(made.spec, made.measures), left_out)
@@ -180,11 +178,10 @@ def _of_targets(policy: Policy, *, least: int, most: int, external: bool) -> Sca
 
 
 def _measured(target: Target, *, external: bool) -> Measure:
-    if target.forecast is None:
-        return Measure(target.signal, "sum" if external else "pods")
-    made = target.forecast
-    needed = points(made.window, made.step)
-    return Measure(target.signal, "sum", "forecast", made.window, made.ahead, points=needed, noise=1.0)
+    made = Measure(target.signal, "sum" if external else "pods", told=target.told)
+    if target.peak is None:
+        return made
+    return replace(made, over="peak", window=target.peak.window, share=target.peak.share)
 
 
 def _triggers(found: Json) -> dict[str, Json]:

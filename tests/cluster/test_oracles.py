@@ -26,7 +26,7 @@ from kubectl_llmhpa.plan.looking.elsewhere import Elsewhere
 from kubectl_llmhpa.plan.setting_up import asking, hops
 from kubectl_llmhpa.plan.setting_up.scraping import Scrape
 from kubectl_llmhpa.plan.wishes import Wishes
-from kubectl_llmhpa.policy import forecast
+from kubectl_llmhpa.policy import PEAK, Target
 from kubectl_llmhpa.workloads import Workload
 from tests.cluster import oracles
 from tests.cluster.oracles import Case
@@ -201,15 +201,16 @@ def test_prometheus_accepts_every_query_of_keda(workload: Workload) -> None:
     queries = []
     for scrape in scrapes:
         asked = asking.question(workload, NOBODY, wishes, scrape, pods)
-        for signal in specs():
-            trigger = scaled_object.trigger(signal.name, Decimal(4), source(signal), asked.matchers)
-            queries.append(trigger.query)
+        for signal, engine in specs().items():
+            sources = {one.name: source(one) for one, whose in specs().items() if whose == engine}
+            sources[signal.name] = source(signal)
+            targets = [Target(signal.name, "", Decimal(4), "")]
             if signal.name == "in-flight":
-                ahead = scaled_object.trigger(
-                    signal.name, Decimal(4), source(signal), asked.matchers, empty="vector(0)",
-                    forecast=forecast(600.0),
-                )  # fmt: skip
-                queries.append(ahead.query)
+                told = 64 if {"running", "waiting"} <= sources.keys() else 0
+                targets.append(Target(signal.name, "", Decimal(4), "", PEAK, told))
+            for target in targets:
+                empty = "vector(0)" if target.peak else ""
+                queries.append(scaled_object.trigger(target, sources, asked.matchers, empty=empty).query)
     assert len(set(queries)) > len(scrapes) * len(specs())
     assert refused_expressions(queries) == []
 

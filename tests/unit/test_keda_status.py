@@ -14,7 +14,7 @@ from kubectl_llmhpa.backends import scaled_object
 from kubectl_llmhpa.engines import identify
 from kubectl_llmhpa.errors import ApiError
 from kubectl_llmhpa.hpa import scaled_objects
-from kubectl_llmhpa.policy import behavior
+from kubectl_llmhpa.policy import Target, behavior
 from tests.unit.hpa_objects import hpa, inactive
 from tests.unit.test_status import Recorded, run, stateful_set
 
@@ -44,7 +44,9 @@ def scaled(
     made = scaled_object.render(
         name="vllm", namespace="llm", hpa_name="vllm", min_replicas=1, max_replicas=6, behavior=behavior(),
         scale_target={"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "vllm"}, address="http://p:9090",
-        triggers=[scaled_object.trigger(one, Decimal(5), sources[one], 'job="llm/vllm"') for one in signals],
+        triggers=[
+            scaled_object.trigger(Target(one, "", Decimal(5), ""), sources, 'job="llm/vllm"') for one in signals
+        ],
         labels={MANAGED_BY: MANAGER}, annotations=annotations or {},
     )  # fmt: skip
     made["metadata"] |= {"managedFields": [{"manager": MANAGER}], "creationTimestamp": "2026-11-24T10:00:00Z"}

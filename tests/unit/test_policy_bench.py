@@ -39,11 +39,12 @@ def test_the_model_takes_every_published_policy_as_it_is(bench: ModuleType) -> N
 
 
 def test_ours_are_told_apart_by_one_thing_each(bench: ModuleType) -> None:
-    made = {one.name: one.scaling for one in bench.ours(16, 120.0)}
-    ahead, without = made["our anticipate"], made["without forecast"]
-    assert ahead.spec == without.spec
-    assert [one.over for one in ahead.measures] == ["forecast", "last", "last", "last"]
+    made = {one.name: one.scaling for one in bench.ours(16)}
+    peak, without = made["our anticipate"], made["without peak"]
+    assert peak.spec == without.spec
+    assert [one.over for one in peak.measures] == ["peak", "last", "last"]
     assert {one.over for one in without.measures} == {"last"}
+    assert made["our load, KEDA"].measures[0].told == 16
     load, patient = made["our load"], made["load, window 10m"]
     assert load.measures == patient.measures
     assert (load.spec.down.window, patient.spec.down.window) == (300, 600)

@@ -13,7 +13,7 @@ from kubectl_llmhpa.backends import scaled_object
 from kubectl_llmhpa.backends.scaled_object import Fallback, Trigger
 from kubectl_llmhpa.engines import SignalSource, identify
 from kubectl_llmhpa.errors import LlmHpaError
-from kubectl_llmhpa.policy import behavior
+from kubectl_llmhpa.policy import Target, behavior
 
 MATCHERS = 'namespace="llm",job="llm/vllm"'
 LABELS = {MANAGED_BY: MANAGER, "kubectl-llm-hpa/workload": "StatefulSet.vllm"}
@@ -61,18 +61,18 @@ def test_what_the_webhook_warns_of_and_what_moves_replicas_by_itself_is_left_out
     ],
 )
 def test_a_latency_alone_is_compared_as_it_is(signal: str, form: str) -> None:
-    made = scaled_object.trigger(signal, Decimal(1), sources()[signal], MATCHERS)
+    made = scaled_object.trigger(Target(signal, "", Decimal(1), ""), sources(), MATCHERS)
     assert (made.signal, made.metric_type) == (signal, form)
 
 
 def test_a_ratio_is_the_sum_of_the_pods_ratios() -> None:
-    query = scaled_object.trigger("kv-cache", Decimal("0.8"), sources()["kv-cache"], MATCHERS).query
+    query = scaled_object.trigger(Target("kv-cache", "", Decimal("0.8"), ""), sources(), MATCHERS).query
     assert query.startswith("sum(max by (namespace, pod) (vllm:kv_cache_usage_perc{" + MATCHERS + "}")
 
 
 def test_pods_are_told_apart_by_the_labels_of_the_scrape() -> None:
-    source = sources()["running"]
-    made = scaled_object.trigger("running", Decimal(4), source, MATCHERS, by="pod_namespace, pod_name")
+    target = Target("running", "", Decimal(4), "")
+    made = scaled_object.trigger(target, sources(), MATCHERS, by="pod_namespace, pod_name")
     assert made.query.startswith("sum(sum by (pod_namespace, pod_name) (max by (pod_namespace, pod_name, ")
 
 

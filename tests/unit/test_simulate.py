@@ -270,10 +270,10 @@ def test_a_metric_is_read_as_its_backend_serves_it(measure: Measure, expected: o
 
 @pytest.mark.parametrize(
     ("over", "expected"),
-    [("mean", 20.0), ("max", 30.0), ("forecast", 50.0)],
+    [("mean", 20.0), ("max", 30.0), ("peak", 30.0), ("forecast", 50.0)],
 )
 def test_a_metric_over_a_window(over: str, expected: float) -> None:
-    measure = Measure("running", "sum", over, window=60, ahead=40)  # type: ignore[arg-type]
+    measure = Measure("running", "sum", over, window=60, ahead=40, share=0.9)  # type: ignore[arg-type]
     past = [(0.0, 500.0), (60.0, 10.0), (80.0, 20.0), (100.0, 30.0)]
     assert over_time(measure, past) == pytest.approx(expected)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from kubectl_llmhpa.engines import ENGINES, ahead, over_all
+from kubectl_llmhpa.engines import ENGINES, over_all, peak
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.simulate import files, scalers
 from kubectl_llmhpa.simulate.measures import LATENCIES, SIGNALS, Measure
@@ -53,8 +53,8 @@ WAITING = 'vllm:num_requests_waiting{namespace="a"}'
             Measure("running", "sum", "forecast", 180, ahead=120),
         ),
         (
-            ahead(f"sum({RUNNING})", window=180, step=15, seconds=120),
-            Measure("running", "sum", "forecast", 180, ahead=120, points=11, noise=1.0),
+            peak(f"sum({RUNNING})", share=0.9, window=180, step=15),
+            Measure("running", "sum", "peak", 180, share=0.9),
         ),
         (
             "histogram_quantile(0.95, sum by (le) (rate(vllm:time_to_first_token_seconds_bucket[2m])))",
@@ -83,8 +83,8 @@ def test_queries_that_the_model_follows(query: str, expected: Measure) -> None:
         (f"predict_linear({RUNNING}[3m], 120)", "not over a window of one"),
         (f"(sum({RUNNING}) and sum({WAITING})) > sum({RUNNING}) or sum({RUNNING})", "not one that the model"),
         (
-            ahead(f"sum({RUNNING})", window=180, step=15, seconds=9).replace(
-                f"sqrt(sum({RUNNING}", f"sqrt(sum({WAITING}"
+            peak(f"sum({RUNNING})", share=0.9, window=180, step=15).replace(
+                f"> sum({RUNNING}", f"> sum({WAITING}"
             ),
             "not one that",
         ),

@@ -6,9 +6,10 @@ import math
 
 from kubectl_llmhpa.bench.sizing.model import ColdStart, Conditions, Input, Start
 from kubectl_llmhpa.policy.behavior import LONGEST_WINDOW
-from kubectl_llmhpa.policy.presets import USUAL_START_S
 
 USUAL_WINDOW = 300
+#: Where no pod was seen to start.
+USUAL_START_S = 120.0
 
 
 def start(cold: ColdStart | None, conditions: Conditions, n_max: float | None) -> Start:

@@ -66,8 +66,10 @@ def _hpa(live: Live, sources: Mapping[str, SignalSource]) -> Live:
         raise _refusal(live, "its idleReplicaCount", where)
     if (spec.get("advanced") or {}).get("scalingModifiers"):
         raise _refusal(live, "its scalingModifiers", where)
-    if scalers.horizons(live.object):
-        raise _refusal(live, "its forecast", where, "give it another policy first: enable --policy load")
+    if scalers.counts_peaks(live.object):
+        raise _refusal(
+            live, "the peak that it counts", where, "give it another policy first: enable --policy load"
+        )
     metrics: list[Json] = []
     for trigger in spec.get("triggers") or ():
         if trigger.get("name") == scaled_object.QUEUE:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -34,7 +33,6 @@ from kubectl_llmhpa.plan.setting_up.scalers import Scaler
 from kubectl_llmhpa.plan.setting_up.scraping import Scrape
 from kubectl_llmhpa.plan.wishes import SCALER, SCRAPE, Wishes
 from kubectl_llmhpa.workloads import Workload
-from kubectl_llmhpa.workloads.pods import start_times
 
 _NO_POD = (
     "at zero replicas there is no pod to measure, so an HPA on metrics of pods would never bring it back"
@@ -87,7 +85,7 @@ def make(
     marks = foreign_marks.of(live, workload, keda=keda)
     if wishes.moving and kept is not None:
         kept = carrying.over(kept, sight.facts.signals, keda=keda)
-    wanted, reasons, notes = _policy(sight, wishes, kept, external=keda, pods=pods)
+    wanted, reasons, notes = _policy(sight, wishes, kept, external=keda)
     if wishes.moving:
         notes = []  # what is kept is what was asked for
     notes += marks.notes
@@ -153,7 +151,7 @@ def _backend(
     if _least(wishes, live) == 0 and not wishes.moving:
         pods = f"{_NO_POD}, and the API server refuses minReplicas 0 for it"
     preset = policy.PRESETS.get(wishes.preset or "")
-    if preset is not None and preset.ahead:
+    if preset is not None and preset.peak:
         pods = pods or policy.ONE_NUMBER
     names = [one.api_name for one in sight.facts.signals.values() if "Pods AverageValue" in one.forms]
     serving = ""
@@ -181,20 +179,18 @@ def _backend(
 
 
 def _policy(
-    sight: EngineSight, wishes: Wishes, live: Live | None, *, external: bool, pods: Sequence[Json] = ()
+    sight: EngineSight, wishes: Wishes, live: Live | None, *, external: bool
 ) -> tuple[policy.Policy, list[str], list[str]]:
     """The policy as this version would write it, why, and what differs from the live one."""
-    ahead = external and live is not None and not wishes.reset_defaults and scalers.horizons(live.object)
-    times = start_times(pods)
+    peaks = external and live is not None and not wishes.reset_defaults and scalers.counts_peaks(live.object)
     wanted = policy.decide(
         sight.facts,
-        preset=wishes.preset or ("anticipate" if ahead else "load"),
+        preset=wishes.preset or ("anticipate" if peaks else "load"),
         targets=wishes.targets or None,
         origins=wishes.origins,
         scale_down_window=300 if wishes.scale_down_window is None else wishes.scale_down_window,
         scale_down=wishes.scale_down is not False,
         external=external,
-        start_up=statistics.median(times) if times else None,
     )
     reasons = [f"{one.signal} {one.value.normalize():f}: {one.reason}" for one in wanted.targets]
     notes: list[str] = []
@@ -208,7 +204,6 @@ def _policy(
                 f"kept the live targets ({now}); this version's are {new}: --reset-defaults applies them"
             )
             reasons = [f"{metric} {value.normalize():f}: kept" for metric, value in kept.items()]
-        notes += _kept_horizons(wanted, live)
     if live is not None and not wishes.reset_defaults:
         shape = scalers.behavior(live.object)
         if shape is not None and scalers.kept_behavior(wanted.behavior, live, wishes) != wanted.behavior:
@@ -216,17 +211,6 @@ def _policy(
                 "kept the live behavior, which is not this version's default: --reset-defaults applies that"
             )
     return wanted, [*reasons, *wanted.reasons], notes
-
-
-def _kept_horizons(wanted: policy.Policy, live: Live) -> list[str]:
-    """A note for each live forecast that would be for another time today."""
-    kept = scalers.horizons(live.object)
-    return [
-        f"kept the live forecast, {kept[one.signal]} s ahead; today it would be {one.forecast.ahead} s: "
-        f"--policy {wanted.preset} applies it"
-        for one in wanted.targets
-        if one.forecast is not None and kept.get(one.signal, one.forecast.ahead) != one.forecast.ahead
-    ]
 
 
 def _least(wishes: Wishes, live: Live | None) -> int:

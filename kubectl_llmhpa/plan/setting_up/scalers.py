@@ -23,7 +23,7 @@ from kubectl_llmhpa.api import (
     Resource,
 )
 from kubectl_llmhpa.backends import scaled_object
-from kubectl_llmhpa.engines import SignalSource, horizon
+from kubectl_llmhpa.engines import SignalSource, is_peak, told_seats
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.plan import journal
 from kubectl_llmhpa.plan.looking.holding import Holder
@@ -165,15 +165,19 @@ def targets(scaler: Json) -> dict[str, Decimal]:
     }
 
 
-def horizons(scaler: Json) -> dict[str, int]:
-    """How many seconds from now a ScaledObject's triggers forecast, by name: those that do."""
+def queries(scaler: Json) -> dict[str, str]:
+    """The queries of a ScaledObject by the names of its triggers; an HPA has none."""
     if scaler["kind"] != SCALED_OBJECTS.kind:
         return {}
-    found = {
-        str(one.get("name")): horizon(str((one.get("metadata") or {}).get("query") or ""))
+    return {
+        str(one.get("name")): str((one.get("metadata") or {}).get("query") or "")
         for one in scaler["spec"].get("triggers") or ()
     }
-    return {name: seconds for name, seconds in found.items() if seconds is not None}
+
+
+def counts_peaks(scaler: Json) -> bool:
+    """Whether it asks for peaks of the last minutes instead of the numbers now."""
+    return any(map(is_peak, queries(scaler).values()))
 
 
 def plain(
@@ -222,10 +226,7 @@ def keda(
         name=name, namespace=workload.namespace, scale_target=workload.scale_target, min_replicas=low,
         max_replicas=high, triggers=[
             *(
-                scaled_object.trigger(
-                    one.signal, one.value, sources[one.signal], question.matchers, by=question.by, empty=empty,
-                    forecast=one.forecast,
-                )
+                scaled_object.trigger(one, sources, question.matchers, by=question.by, empty=empty)
                 for one in chosen
             ),
             *([scaled_object.queue(holder.held, _queued(workload, chosen, live, wishes))] if holder else []),
@@ -262,17 +263,18 @@ def _keeps_targets(live: Live | None, wishes: Wishes) -> bool:
 
 
 def _kept_targets(fresh: Sequence[Target], live: Live | None, wishes: Wishes) -> list[Target]:
-    """The live thresholds of a ScaledObject; its queries follow the engine, so they are made anew."""
+    """The live thresholds of a ScaledObject, and what its queries count; their text follows the engine."""
     if live is None or not _keeps_targets(live, wishes):
         return list(fresh)
-    known, ahead = {one.signal: one for one in fresh}, horizons(live.object)
+    known, asked = {one.signal: one for one in fresh}, queries(live.object)
     return [
         Target(
             signal,
             known[signal].metric if signal in known else "",
             value,
             "kept",
-            policy.forecast_at(ahead[signal]) if signal in ahead else None,
+            policy.PEAK if is_peak(asked.get(signal, "")) else None,
+            told_seats(asked.get(signal, "")),
         )
         for signal, value in targets(live.object).items()
     ] or list(fresh)
