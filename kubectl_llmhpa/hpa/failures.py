@@ -135,12 +135,6 @@ def without_selectors(message: str) -> str:
     return _SELECTOR.sub("", message)
 
 
-def invalid_metrics(message: str) -> tuple[int, int] | None:
-    """(invalid, of how many) from `invalid metrics (1 invalid out of 2), first error is: ...`."""
-    match = re.search(r"invalid metrics \((\d+) invalid out of (\d+)\)", message)
-    return (int(match[1]), int(match[2])) if match else None
-
-
 def _metric(message: str) -> str:
     """M of `unable to get metric M: ...` or of `unable to get external metric NS/M/SELECTOR: ...`."""
     if match := re.search(r"unable to get external metric [^/\s]+/(\S+?)/", message):

@@ -18,20 +18,13 @@ import time
 from kubectl_llmhpa.api import HPAS, SCALED_OBJECTS, Json, Reader, Writer
 from kubectl_llmhpa.backends.scaled_object import TRANSFER
 from kubectl_llmhpa.errors import LlmHpaError
+from kubectl_llmhpa.hpa import scaled_objects
 from kubectl_llmhpa.plan import objects
 from kubectl_llmhpa.plan.steps import Change
 
-#: The label that KEDA puts on a ScaledObject itself.
-_KEDA_LABEL = "scaledobject.keda.sh/name"
 _LET_GO_SECONDS = 30.0
 _FINALIZER_SECONDS = 10.0
 _POLL_SECONDS = 0.5
-
-
-def hpa_name(scaled: Json) -> str:
-    """The name of the HPA that KEDA makes of a ScaledObject."""
-    spec = (scaled["spec"].get("advanced") or {}).get("horizontalPodAutoscalerConfig") or {}
-    return str(spec.get("name") or f"keda-hpa-{scaled['metadata']['name']}")
 
 
 def holds(scaled: Json | None, scaler: Json | None) -> bool:
@@ -63,10 +56,10 @@ def release(writer: Writer, scaled: Json) -> Json | None:
     namespace, name = scaled["metadata"]["namespace"], scaled["metadata"]["name"]
     writer.delete(SCALED_OBJECTS, namespace, name, uid=scaled["metadata"]["uid"], propagation="Orphan")
     began = time.monotonic()
-    while holds(scaled, found := objects.read(writer, HPAS, namespace, hpa_name(scaled))):
+    while holds(scaled, found := objects.read(writer, HPAS, namespace, scaled_objects.hpa_name(scaled))):
         if time.monotonic() - began > _LET_GO_SECONDS:
             raise LlmHpaError(
-                f"take HorizontalPodAutoscaler {namespace}/{hpa_name(scaled)} back from KEDA",
+                f"take HorizontalPodAutoscaler {namespace}/{scaled_objects.hpa_name(scaled)} back from KEDA",
                 f"it still belongs to ScaledObject {name}, which is being deleted",
                 "remove its ownerReferences, then run this again",
             )
@@ -91,7 +84,7 @@ def wait_gone(reader: Reader, namespace: str, name: str) -> None:
 
 def wait_held(reader: Reader, scaled: Json) -> Json:
     """Wait until KEDA has taken the HPA over, and return that. Raises LlmHpaError when it does not."""
-    namespace, name = scaled["metadata"]["namespace"], hpa_name(scaled)
+    namespace, name = scaled["metadata"]["namespace"], scaled_objects.hpa_name(scaled)
     began = time.monotonic()
     while not holds(scaled, found := objects.read(reader, HPAS, namespace, name)):
         if time.monotonic() - began > _LET_GO_SECONDS:
@@ -131,7 +124,7 @@ class Taken(objects.OwnObject):
     def do(self) -> list[Change]:
         """See `Step.do`."""
         before = self._checked()
-        place = self._wanted["metadata"]["namespace"], hpa_name(self._wanted)
+        place = self._wanted["metadata"]["namespace"], scaled_objects.hpa_name(self._wanted)
         hpa = objects.read(self._writer, HPAS, *place)
         self._hpa = None if holds(before, hpa) else hpa
         self._before = before
@@ -175,7 +168,9 @@ def _is_there(reader: Reader, namespace: str, name: str) -> bool:
 def _bare(scaled: Json) -> Json:
     """What an apply says: without what the server and KEDA add."""
     metadata = scaled["metadata"]
-    labels = {key: value for key, value in (metadata.get("labels") or {}).items() if key != _KEDA_LABEL}
+    labels = {
+        key: value for key, value in (metadata.get("labels") or {}).items() if key != scaled_objects.LABEL
+    }
     return {
         "apiVersion": SCALED_OBJECTS.api_version,
         "kind": SCALED_OBJECTS.kind,

@@ -15,6 +15,7 @@ from dataclasses import replace
 from kubectl_llmhpa.api import HPAS, SCALED_OBJECTS, TRIGGER_AUTHENTICATIONS, Json, Reader, Writer
 from kubectl_llmhpa.backends.model import KEDA
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
+from kubectl_llmhpa.hpa import scaled_objects
 from kubectl_llmhpa.monitoring import prometheus
 from kubectl_llmhpa.plan import disabling, handover, journal, objects, steps
 from kubectl_llmhpa.plan.adapter import rule_steps
@@ -317,7 +318,7 @@ def _move(prepared: Prepared) -> Move:
     if book is not None and book.move is not None:
         return book.move
     live = _live(prepared)
-    name = handover.hpa_name(live.object) if live.keda else live.name
+    name = scaled_objects.hpa_name(live.object) if live.keda else live.name
     found = next((one for one in prepared.around.hpas if one["metadata"]["name"] == name), None)
     if found is None:
         raise LlmHpaError(

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from kubectl_llmhpa.api import MANAGER, PLAN_HASH_ANNOTATION, VERSION_ANNOTATION, Json
 from kubectl_llmhpa.backends.scaled_object import EXCLUDED_LABELS, TRANSFER
+from kubectl_llmhpa.hpa import scaled_objects
 from kubectl_llmhpa.plan import journal
 from kubectl_llmhpa.plan.setting_up.rivals import Live
 from kubectl_llmhpa.workloads import Workload
@@ -61,7 +62,7 @@ def of(live: Live | None, workload: Workload, *, keda: bool) -> Marks:
     if live is None:
         return Marks()
     metadata = live.object["metadata"]
-    known = {*journal.labels_for(workload), *_OWN, "scaledobject.keda.sh/name"}
+    known = {*journal.labels_for(workload), *_OWN, scaled_objects.LABEL}
     found = {
         kind: {key: value for key, value in (metadata.get(kind) or {}).items() if key not in known}
         for kind in ("labels", "annotations")
