@@ -22,6 +22,9 @@ MANAGED_BY = "app.kubernetes.io/managed-by"
 WORKLOAD_LABEL = "kubectl-llm-hpa/workload"
 VERSION_ANNOTATION = "kubectl-llm-hpa/version"
 PLAN_HASH_ANNOTATION = "kubectl-llm-hpa/plan-hash"
+#: The controller acts only on a ratio beyond 1 +- 0.1 (`--horizontal-pod-autoscaler-tolerance` of the controller
+#: manager; an HPA's own is in its spec from 1.35 on).
+TOLERANCE = "0.1"
 
 
 @dataclass(frozen=True, order=True)

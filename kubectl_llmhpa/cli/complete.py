@@ -10,7 +10,8 @@ import sys
 
 from click.shell_completion import ShellComplete
 
-from kubectl_llmhpa.cli.main import cli, unfolded
+from kubectl_llmhpa.cli.group import cli
+from kubectl_llmhpa.cli.main import unfolded
 
 #: What the shell does besides: complete files, no files, folders only.
 _DIRECTIVES = {"file": 0, "plain": 4, "dir": 16}

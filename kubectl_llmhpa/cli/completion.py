@@ -36,7 +36,7 @@ def completion(shell: str) -> None:
     """
     from click.shell_completion import get_completion_class
 
-    from kubectl_llmhpa.cli.main import COMPLETE_VARIABLE, cli
+    from kubectl_llmhpa.cli.group import COMPLETE_VARIABLE, cli
 
     kind = get_completion_class(shell)
     assert kind is not None

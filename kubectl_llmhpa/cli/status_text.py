@@ -6,13 +6,11 @@ import os
 from collections.abc import Sequence
 from datetime import datetime
 
-import click
-
 from kubectl_llmhpa import quantities
 from kubectl_llmhpa.hpa import HpaView, MetricView
 from kubectl_llmhpa.output.ages import age
 from kubectl_llmhpa.output.tables import NONE, UNKNOWN, cut, fields, table
-from kubectl_llmhpa.output.terminal import CLEAR, ERASE_BELOW, ERASE_LINE, HOME, escape
+from kubectl_llmhpa.output.terminal import CLEAR, ERASE_BELOW, ERASE_LINE, HOME, coloured, escape
 from kubectl_llmhpa.status.overview import Autoscaler
 from kubectl_llmhpa.status.question import Question
 from kubectl_llmhpa.status.sorting import word
@@ -43,7 +41,7 @@ MARK = "*"
 def painted(title: str, cell: str) -> str:
     """A cell of the table in its colour: only the state has one."""
     colour = _COLOURS.get(word(cell).rstrip(f" {MARK}")) if title == "state" else None
-    return click.style(cell, fg=colour) if colour else cell
+    return coloured(cell, colour) if colour else cell
 
 
 def headers(*, namespaces: bool, wide: bool) -> list[str]:

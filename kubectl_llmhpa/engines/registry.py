@@ -26,6 +26,7 @@ from kubectl_llmhpa.engines.model import (
     Source,
 )
 from kubectl_llmhpa.engines.rows import ENGINES
+from kubectl_llmhpa.names import engine_of as engine_of
 
 UNLISTED = "unlisted"
 #: TensorRT-LLM up to 1.2 has the label and no name for it.
@@ -134,20 +135,6 @@ def signal_of(metric: str) -> tuple[Engine, Signal] | None:
         for signal in engine.signals:
             if any(spelt == name.replace(":", "_") for name in (signal.api_name, *signal.metrics)):
                 return engine, signal
-    return None
-
-
-@functools.cache
-def engine_of(metric: str) -> str | None:
-    """The name of the engine (or the title of the look-alike) that a metric name belongs to; None for others."""
-    if row := lookalikes.by_metric(metric):
-        return row.title
-    if found := signal_of(metric):
-        return found[0].name
-    for engine in ENGINES:
-        spellings = [spelt for prefix in engine.prefixes for spelt in (prefix, prefix.replace(":", "_"))]
-        if metric.startswith(tuple(spellings)):
-            return engine.name
     return None
 
 

@@ -10,7 +10,7 @@ from kubectl_llmhpa.api import Json, moment
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.hpa import arithmetic
 from kubectl_llmhpa.hpa.arithmetic import Pod
-from kubectl_llmhpa.hpa.arithmetic.go import milli
+from kubectl_llmhpa.hpa.go import milli
 
 #: pods: values by pod; values: of an Object or of all series of an External metric; failed: the metrics API's refusal;
 #: none: not read, since its calculation is not here (CPU and memory).

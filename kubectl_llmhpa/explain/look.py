@@ -27,7 +27,7 @@ from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.explain.facts import Answer, Facts, Scale
 from kubectl_llmhpa.hpa import arithmetic, scaled_objects
 from kubectl_llmhpa.hpa.arithmetic import reading as readings
-from kubectl_llmhpa.hpa.arithmetic.go import milli
+from kubectl_llmhpa.hpa.go import milli
 from kubectl_llmhpa.workloads import Workload, identify, missing
 from kubectl_llmhpa.workloads.discovery import Types
 

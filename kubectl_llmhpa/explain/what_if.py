@@ -18,7 +18,7 @@ from kubectl_llmhpa.explain.inputs import CALCULATED
 from kubectl_llmhpa.explain.words import Named, named
 from kubectl_llmhpa.hpa.arithmetic import Pod
 from kubectl_llmhpa.hpa.arithmetic import reading as readings
-from kubectl_llmhpa.hpa.arithmetic.go import MAX_INT32, milli
+from kubectl_llmhpa.hpa.go import MAX_INT32, milli
 
 _NUMBERS = ("replicas", "pods-ready", "min", "max")
 _TARGET = "target."

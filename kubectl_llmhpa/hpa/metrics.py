@@ -15,10 +15,9 @@ from decimal import Decimal
 
 from kubectl_llmhpa import quantities
 from kubectl_llmhpa.api import Json
-from kubectl_llmhpa.hpa.arithmetic import replicas as arithmetic
-from kubectl_llmhpa.hpa.arithmetic.go import approximate, milli, ratio
+from kubectl_llmhpa.hpa.go import approximate, milli, ratio
 from kubectl_llmhpa.hpa.model import MetricView
-from kubectl_llmhpa.policy import TOLERANCE
+from kubectl_llmhpa.hpa.ratios import TOLERANCE, by_ratio, by_total
 
 _FIELD = {
     "Pods": "pods",
@@ -126,9 +125,8 @@ def _vote(
 ) -> tuple[str, int]:
     """How the number came about and the number, from the usage that the status shows. Both in milli-units."""
     if kind in ("Object", "External") and form == "AverageValue":
-        found = arithmetic.of_object_average(_total(usage, replicas), replicas, target, tolerances)
-        return found.step, found.replicas
-    return arithmetic.by_ratio(ratio(float(usage), float(target)), replicas, replicas, tolerances)
+        return by_total(_total(usage, replicas), replicas, target, tolerances)
+    return by_ratio(ratio(float(usage), float(target)), replicas, replicas, tolerances)
 
 
 def _total(usage: int, replicas: int) -> int:
@@ -156,9 +154,9 @@ def _tolerances(spec: Json) -> tuple[float, float]:
     for direction in ("scaleDown", "scaleUp"):
         text = (behavior.get(direction) or {}).get("tolerance")
         try:
-            found.append(float(TOLERANCE) if text is None else approximate(str(text)))
+            found.append(TOLERANCE if text is None else approximate(str(text)))
         except ValueError:
-            found.append(float(TOLERANCE))
+            found.append(TOLERANCE)
     return found[0], found[1]
 
 

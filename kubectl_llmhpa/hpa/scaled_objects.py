@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from kubectl_llmhpa.api import SCALED_OBJECTS, Json
-from kubectl_llmhpa.engines import SIGNALS, engine_of, signal_of, words_in
+from kubectl_llmhpa.names import engine_of, signal_named
 
 LABEL = "scaledobject.keda.sh/name"
 #: The reason of the events in which KEDA says why a query failed.
@@ -125,7 +125,7 @@ def signals_behind(names: Iterable[str], found: Json | None) -> dict[str, str]:
 
     `found` is the ScaledObject of KEDA's HPA, where there is one and it could be read.
     """
-    words = {name: known[1].name for name in names if (known := signal_of(name)) is not None}
+    words = {name: known[1] for name in names if (known := signal_named(name)) is not None}
     return words if found is None else words | signals(found)
 
 
@@ -135,9 +135,11 @@ def signals(found: Json) -> dict[str, str]:
     A query that is made from several metrics of an engine is called what its trigger is called, when that is one of our
     words.
     """
+    from kubectl_llmhpa.engines import SIGNALS
+
     words: dict[str, str] = {}
     for name, trigger in _queries(found):
-        known = {one[1].name for metric in _metrics(trigger) if (one := signal_of(metric)) is not None}
+        known = {one[1] for metric in _metrics(trigger) if (one := signal_named(metric)) is not None}
         if str(trigger.get("name")) in SIGNALS and known:
             words[name] = str(trigger["name"])
         elif len(known) == 1:
@@ -171,6 +173,8 @@ def _queries(found: Json) -> Iterator[tuple[str, Json]]:
 
 def _metrics(trigger: Json) -> list[str]:
     """What may be a metric in a trigger's query, without the suffixes of a histogram."""
+    from kubectl_llmhpa.engines import words_in
+
     query = str((trigger.get("metadata") or {}).get("query") or "")
     return [_SUFFIX.sub("", word) for word in words_in(query)]
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from kubectl_llmhpa import quantities
 from kubectl_llmhpa.api import HPAS, Json
-from kubectl_llmhpa.policy import Target
+
+if TYPE_CHECKING:
+    from kubectl_llmhpa.policy import Target
 
 
 def render(

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from kubectl_llmhpa.kube.writing import Writing
 
 _SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-_AT_ONCE = 8
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _REVIEW_KIND = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview"}
 _LOCAL_REVIEWS = "/apis/authorization.k8s.io/v1/namespaces/{}/localsubjectaccessreviews"
@@ -144,17 +143,7 @@ class Cluster:
 
     def get_many(self, paths: Sequence[str]) -> list[Json | ApiError]:
         """See `api.Reader.get_many`."""
-        from kubectl_llmhpa.kube.at_once import at_once
-
-        transport = self._open()
-
-        def one(path: str) -> Json | ApiError:
-            try:
-                return transport.get_json(path)
-            except ApiError as error:
-                return error
-
-        return at_once(one, paths, _AT_ONCE)
+        return self._open().get_many(paths)
 
     def watch(
         self,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -92,6 +92,26 @@ class HttpConnection:
 
         `path` is encoded already, `content` is JSON.
         """
+        self._send(self._head(method, path, accept=accept, content=content, whole=whole) + (content or b""))
+        return self.answer()
+
+    def ask(self, paths: Sequence[str]) -> None:
+        """Send a GET for each path, all at once; the answers come in their order (RFC 9112, 9.3.2).
+
+        Each `answer` is read to its end before the next.
+        """
+        self._send(b"".join(self._head("GET", path, accept="application/json") for path in paths))
+
+    def answer(self) -> Answer:
+        """The next answer, its body still to be read."""
+        if self._stream is None:
+            raise OSError("the connection was closed")
+        return Answer(self._stream)
+
+    def _head(
+        self, method: str, path: str, *, accept: str, content: bytes | None = None, whole: bool = True
+    ) -> bytes:
+        """A request up to its content."""
         if not path.isascii() or not path.isprintable() or " " in path:
             raise OSError("the path has characters that no path can have")
         lines = [
@@ -103,12 +123,13 @@ class HttpConnection:
             lines.append("Accept-Encoding: gzip")
         if content is not None:
             lines += ["Content-Type: application/json", f"Content-Length: {len(content)}"]
+        return "\r\n".join([*lines, "", ""]).encode()
+
+    def _send(self, content: bytes) -> None:
         if self._socket is None:
             self.dial()
         assert self._socket is not None
-        assert self._stream is not None
-        self._socket.sendall("\r\n".join([*lines, "", ""]).encode() + (content or b""))
-        return Answer(self._stream)
+        self._socket.sendall(content)
 
 
 class Answer:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import abc
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kubectl_llmhpa.api import Json
 from kubectl_llmhpa.errors import ApiError
 from kubectl_llmhpa.kube import failures, request_log
 from kubectl_llmhpa.kube.http import HttpConnection, Server
+
+_AT_ONCE = 8
 
 
 class Transport(abc.ABC):
@@ -60,6 +62,18 @@ class Transport(abc.ABC):
         """The JSON object at `path`."""
         return self._object(path, self.request("GET", path, accept=accept))
 
+    def get_many(self, paths: Sequence[str]) -> list[Json | ApiError]:
+        """The JSON objects at all paths, or why there is none."""
+        from kubectl_llmhpa.kube.at_once import at_once
+
+        return at_once(self._object_or_error, paths, _AT_ONCE)
+
+    def _object_or_error(self, path: str) -> Json | ApiError:
+        try:
+            return self.get_json(path)
+        except ApiError as error:
+            return error
+
     def post_json(self, path: str, content: Mapping[str, Any]) -> Json:
         """The JSON object that answers a POST."""
         return self._object(path, self.request("POST", path, content=json.dumps(content).encode()))
@@ -91,6 +105,50 @@ class SocketTransport(Transport):
         connection.dial()
         self._free.append(connection)
 
+    def get_in_turn(self, paths: Sequence[str]) -> list[Json | ApiError]:
+        """As `get_many`, asked for at once on one connection: each connection more has a handshake more.
+
+        What the connection was closed before is asked for again by itself.
+        """
+        found: list[Json | ApiError] = []
+        connection = self._connection(self._timeout)
+        began = time.monotonic()
+        try:
+            connection.ask(paths)
+            for path in paths:
+                answer = connection.answer()
+                body = answer.read()
+                request_log.answered("GET", path, answer.status, len(body), began)
+                found.append(self._told(path, answer.status, body))
+                if answer.last:
+                    connection.close()
+                    break
+        except TimeoutError as error:
+            connection.close()
+            found += [failures.no_answer("GET", path, error) for path in paths[len(found) :]]
+        except OSError:
+            connection.close()
+        self._free.append(connection)
+        return [*found, *map(self._object_or_error, paths[len(found) :])]
+
+    def _told(self, path: str, status: int, body: bytes) -> Json | ApiError:
+        """What an answer says."""
+        if status >= 400:
+            return failures.from_answer("GET", path, status, body, self._said)
+        try:
+            return self._object(path, body)
+        except ApiError as error:
+            return error
+
+    def _connection(self, timeout: float) -> HttpConnection:
+        """One that is free, else a new one."""
+        try:
+            connection = self._free.pop()
+        except IndexError:  # all are in use, or there is none yet
+            connection = HttpConnection(self._server, self._timeout)
+        connection.limit(timeout)
+        return connection
+
     def close(self) -> None:
         """See `Transport.close`."""
         while self._free:
@@ -100,11 +158,7 @@ class SocketTransport(Transport):
         self, method: str, path: str, *, accept: str, content: bytes | None, timeout: float | None
     ) -> bytes:
         """See `Transport.request`; a kept-alive connection that the server closed is opened anew once."""
-        try:
-            connection = self._free.pop()
-        except IndexError:  # all are in use, or there is none yet
-            connection = HttpConnection(self._server, self._timeout)
-        connection.limit(timeout or self._timeout)
+        connection = self._connection(timeout or self._timeout)
         for attempt in (1, 2):
             try:
                 answer = connection.request(method, path, accept=accept, content=content)

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from kubectl_llmhpa import engines
 from kubectl_llmhpa.api import Json
-from kubectl_llmhpa.hpa.arithmetic.go import ceil32, wrap32
+from kubectl_llmhpa.hpa.go import ceil32, wrap32
 from kubectl_llmhpa.lint import scalers
 from kubectl_llmhpa.lint.documents import Document, FieldPath
 from kubectl_llmhpa.lint.model import HPA, SCALED_OBJECT, Bundle, Check, Located, PodEngine, located

@@ -9,6 +9,7 @@ from typing import TextIO
 CLEAR = "\x1b[2J\x1b[H"
 #: The parts of a redraw without flicker: to the top left corner, erase the rest of a line, erase what is below.
 HOME, ERASE_LINE, ERASE_BELOW = "\x1b[H", "\x1b[K", "\x1b[J"
+_COLOURS = {"red": 31, "green": 32, "yellow": 33, "cyan": 36}
 
 
 def escape(text: str) -> str:
@@ -21,6 +22,11 @@ def escape(text: str) -> str:
     return "".join(char if char.isprintable() else _spelled(char) for char in text)
 
 
+def one_line(text: str) -> str:
+    """Text of several lines on one, control characters made visible."""
+    return escape(" ".join(text.split("\n")))
+
+
 def live(stream: TextIO, env: Mapping[str, str]) -> bool:
     """Whether the stream is a terminal that can be redrawn."""
     return stream.isatty() and env.get("TERM", "") not in ("", "dumb")
@@ -29,6 +35,11 @@ def live(stream: TextIO, env: Mapping[str, str]) -> bool:
 def colour(stream: TextIO, env: Mapping[str, str]) -> bool:
     """Whether colour may be used: a terminal, and NO_COLOR unset or empty (no-color.org)."""
     return live(stream, env) and not env.get("NO_COLOR")
+
+
+def coloured(text: str, name: str) -> str:
+    """The text in a colour of the terminal's own, by its name."""
+    return f"\x1b[{_COLOURS[name]}m{text}\x1b[0m"
 
 
 def _spelled(char: str) -> str:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from decimal import ROUND_FLOOR, Decimal
 
+from kubectl_llmhpa import api
 from kubectl_llmhpa.engines import Seats
 
-#: The controller acts only on a ratio beyond 1 +- 0.1 (`--horizontal-pod-autoscaler-tolerance` of the controller
-#: manager; an HPA's own is in its spec from 1.35 on).
-TOLERANCE = Decimal("0.1")
+TOLERANCE = Decimal(api.TOLERANCE)
 RUNNING_SHARE = Decimal("0.5")
 
 

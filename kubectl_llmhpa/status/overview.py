@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from kubectl_llmhpa.api import HPAS, Json, moment, place
-from kubectl_llmhpa.engines import engine_of
 from kubectl_llmhpa.hpa import HpaView, Rescale, in_words, is_ours, of_hpa, rescales, view
 from kubectl_llmhpa.hpa import scaled_objects as keda
 from kubectl_llmhpa.hpa.failures import EVENT_TELLS
+from kubectl_llmhpa.names import engine_of
 from kubectl_llmhpa.status import drift, scaled
 from kubectl_llmhpa.status.drift import Drift
 from kubectl_llmhpa.status.scaled import Workloads

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kubectl_llmhpa import engines
 from kubectl_llmhpa.api import Json
 
 #: (namespace, kind, name) of a workload -> its object.
@@ -47,6 +46,8 @@ def old_pods(workload: Json | None, kind: str) -> tuple[int, int]:
 
 def engine(workload: Json | None) -> str | None:
     """The engine that a pod template starts, by command line, labels or image; None when none of them names one."""
+    from kubectl_llmhpa import engines
+
     for path in _TEMPLATES:
         template = _at(workload, "spec", *path)
         labels = _at(template, "metadata", "labels") or {}

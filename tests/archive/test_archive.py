@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kubectl_llmhpa.cli.main import COMMANDS
+from kubectl_llmhpa.cli.group import COMMANDS
 from release import manifest, pack
 from tests.archive import installed
 from tests.archive.conftest import Run

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from kubectl_llmhpa.api import Resource
-from kubectl_llmhpa.cli.main import cli
+from kubectl_llmhpa.cli.group import cli
 from kubectl_llmhpa.errors import ApiError
 from kubectl_llmhpa.kube import Cluster, request_log
 from kubectl_llmhpa.plan.permitted import Right, needed

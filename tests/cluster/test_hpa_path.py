@@ -12,7 +12,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from kubectl_llmhpa.hpa.arithmetic import Controller, go
+from kubectl_llmhpa.hpa import go
+from kubectl_llmhpa.hpa.arithmetic import Controller
 from tests.cluster import hpa_cases, oracles
 from tests.cluster.hpa_cases import Json
 

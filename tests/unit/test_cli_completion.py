@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from click.shell_completion import ShellComplete
 
-from kubectl_llmhpa.cli.main import COMMANDS, cli
+from kubectl_llmhpa.cli.group import COMMANDS, cli
 
 #: Answers as kubectl does and writes down what it was asked.
 KUBECTL = """#!/bin/sh

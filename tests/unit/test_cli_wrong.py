@@ -9,7 +9,8 @@ import click
 import pytest
 import yaml
 
-from kubectl_llmhpa.cli import main as entry
+from kubectl_llmhpa.cli import group
+from kubectl_llmhpa.cli.main import main
 from kubectl_llmhpa.errors import ExitCode
 
 SECTIONS: dict[str, dict[str, str]] = yaml.safe_load(
@@ -56,7 +57,7 @@ def no_cluster(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def said(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, list[str]]:
     """The exit code and the lines on stderr; nothing may be on stdout."""
     with pytest.raises(SystemExit) as end:
-        entry.main(list(words))
+        main(list(words))
     streams = capsys.readouterr()
     assert streams.out == ""
     return int(str(end.value.code)), streams.err.splitlines()
@@ -85,11 +86,11 @@ def test_wrong(capsys: pytest.CaptureFixture[str], folder: Path, line: str, says
     assert not asked(folder)
 
 
-@pytest.mark.parametrize("name", entry.COMMANDS)
+@pytest.mark.parametrize("name", group.COMMANDS)
 def test_every_option_says_when_its_value_is_wrong(
     capsys: pytest.CaptureFixture[str], folder: Path, name: str
 ) -> None:
-    command = entry.cli.get_command(click.Context(entry.cli), name)
+    command = group.cli.get_command(click.Context(group.cli), name)
     assert command is not None
     for option in command.params:
         if isinstance(option, click.Option):

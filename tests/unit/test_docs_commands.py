@@ -15,7 +15,8 @@ from pathlib import Path
 import click
 import pytest
 
-from kubectl_llmhpa.cli.main import COMMANDS, cli, unfolded
+from kubectl_llmhpa.cli.group import COMMANDS, cli
+from kubectl_llmhpa.cli.main import unfolded
 from tests.unit.test_docs_links import PAGES, ROOT
 
 FLAG = re.compile(r"(?<![\w-])--[a-z][\w-]+")

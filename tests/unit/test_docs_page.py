@@ -8,7 +8,7 @@ from types import ModuleType
 import click
 import pytest
 
-from kubectl_llmhpa.cli.main import COMMANDS
+from kubectl_llmhpa.cli.group import COMMANDS
 from kubectl_llmhpa.engines import ENGINES
 from kubectl_llmhpa.findings import RULES
 from tests import loading

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from kubectl_llmhpa.hpa import go
 from kubectl_llmhpa.hpa.arithmetic import (
     Change,
     Controller,
@@ -25,7 +26,6 @@ from kubectl_llmhpa.hpa.arithmetic import (
     ScalingRules,
     conditions,
     events,
-    go,
     limits,
     reading,
     sync,

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from kubectl_llmhpa.errors import LlmHpaError
-from kubectl_llmhpa.hpa.arithmetic import Pod, ScalingPolicy, ScalingRules, go, reading
+from kubectl_llmhpa.hpa import go
+from kubectl_llmhpa.hpa.arithmetic import Pod, ScalingPolicy, ScalingRules, reading
 
 Json = dict[str, Any]
 NAN = "-9223372036854775808m"

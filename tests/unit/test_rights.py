@@ -9,7 +9,7 @@ import pytest
 
 from kubectl_llmhpa.api import Json, Resource
 from kubectl_llmhpa.backends.model import BACKENDS, KEDA, PROMETHEUS_ADAPTER
-from kubectl_llmhpa.cli import main, rbac
+from kubectl_llmhpa.cli import group, rbac
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.plan.permissions import rights, roles
 from kubectl_llmhpa.plan.permissions.rights import Scene
@@ -176,5 +176,5 @@ def test_no_subject(words: str) -> None:
 
 
 def test_the_command_line_and_the_table_have_the_same_words() -> None:
-    assert set(rbac._COMMANDS) == set(COMMANDS) == set(main.COMMANDS) - {"rbac", "completion"}
+    assert set(rbac._COMMANDS) == set(COMMANDS) == set(group.COMMANDS) - {"rbac", "completion"}
     assert {f"--{one}" for one in rbac._FLAGS} == {row.need for row in ROWS} - {"", OPTIONAL}

@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 
 from kubectl_llmhpa.api import MANAGED_BY, MANAGER, Json, Resource, WatchEvent
 from kubectl_llmhpa.cli import status as status_module
+from kubectl_llmhpa.cli import status_run
 from kubectl_llmhpa.cli.status_text import Lines
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from tests.unit.hpa_objects import KV, W, average, failed, hpa, pods, reported
@@ -107,7 +108,7 @@ def run(reader: Recorded, *words: str, monkeypatch: pytest.MonkeyPatch) -> Resul
         assert read_only
         yield reader
 
-    monkeypatch.setattr(status_module, "connect", connect)
+    monkeypatch.setattr(status_run, "Cluster", connect)
     return CliRunner().invoke(status_module.status, words, catch_exceptions=True)
 
 
@@ -195,7 +196,7 @@ def test_a_workload_without_an_hpa_is_an_error_with_a_remedy(monkeypatch: pytest
 
 
 def test_a_lost_rule_is_said_to_those_who_use_it() -> None:
-    from kubectl_llmhpa.cli.status import _lost
+    from kubectl_llmhpa.cli.status_run import _lost
     from kubectl_llmhpa.status.overview import overview
 
     found = overview([hpa()], {}, [], now=datetime.now(timezone.utc), every=True)

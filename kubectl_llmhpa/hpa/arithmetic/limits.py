@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kubectl_llmhpa.hpa.arithmetic.go import (
+from kubectl_llmhpa.hpa.arithmetic.model import ScalingPolicy, ScalingRules, Time
+from kubectl_llmhpa.hpa.go import (
     MAX_INT32,
     MIN_INT32,
     ceil32,
     floor32,
     wrap32,
 )
-from kubectl_llmhpa.hpa.arithmetic.model import ScalingPolicy, ScalingRules, Time
 
 WITHIN_RANGE = "DesiredWithinRange"
 MESSAGES = {

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from kubectl_llmhpa.policy import TOLERANCE
+from kubectl_llmhpa.hpa.ratios import TOLERANCE
 
 Source: TypeAlias = Literal["Pods", "Object", "External"]
 Form: TypeAlias = Literal["AverageValue", "Value", ""]
@@ -35,7 +35,7 @@ class Controller:
     """
 
     minor: int = 37
-    tolerance: float = float(TOLERANCE)
+    tolerance: float = TOLERANCE
     downscale_window: int = 300
     scale_to_zero: bool | None = None
 
@@ -99,7 +99,7 @@ class Spec:
     max_replicas: int
     up: ScalingRules | None = None
     down: ScalingRules | None = None
-    tolerances: tuple[float, float] = (float(TOLERANCE), float(TOLERANCE))
+    tolerances: tuple[float, float] = (TOLERANCE, TOLERANCE)
     namespace: str = ""
     controller: Controller = DEFAULTS
 

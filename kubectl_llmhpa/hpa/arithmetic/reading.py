@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 from kubectl_llmhpa.api import Json
 from kubectl_llmhpa.errors import LlmHpaError
-from kubectl_llmhpa.hpa.arithmetic.go import approximate, milli
 from kubectl_llmhpa.hpa.arithmetic.model import (
     BEHAVIOR_TOLERANCE,
     DEFAULTS,
@@ -22,6 +21,7 @@ from kubectl_llmhpa.hpa.arithmetic.model import (
     Source,
     Spec,
 )
+from kubectl_llmhpa.hpa.go import approximate, milli
 
 _FIELDS: dict[str, Source] = {"Pods": "Pods", "Object": "Object", "External": "External"}
 _UP = (ScalingPolicy("Pods", 4, 15), ScalingPolicy("Percent", 100, 15))

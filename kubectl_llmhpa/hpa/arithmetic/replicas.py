@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
-from kubectl_llmhpa.hpa.arithmetic.go import (
+from kubectl_llmhpa.hpa.arithmetic.model import Pod
+from kubectl_llmhpa.hpa.go import (
     MAX_INT32,
     MAX_INT64,
     ceil32,
@@ -20,19 +20,10 @@ from kubectl_llmhpa.hpa.arithmetic.go import (
     ratio,
     wrap64,
 )
-from kubectl_llmhpa.hpa.arithmetic.model import Pod
+from kubectl_llmhpa.hpa.ratios import Step, by_ratio, by_total
 
 NO_PODS = "no pods returned by selector while calculating replica count"
 NO_SAMPLES = "did not receive metrics for targeted pods (pods might be unready)"
-
-#: How the number came about.
-#: within: the ratio is within the tolerance, so nothing changes; formula: ratio times pods, or total by target;
-#: filled: the formula after pods without a sample were given one; held-within, held-turn, held-count: with those the
-#: ratio is within the tolerance, or beyond 1 on the other side, or the result is, so nothing changes;
-#: from-zero: there is no pod to count, the ratio itself is the number.
-Step: TypeAlias = Literal[
-    "within", "formula", "filled", "held-within", "held-turn", "held-count", "from-zero"
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +104,6 @@ def of_pods(
     return Proposal(replicas, usage, first, step, final, size, tuple(missing), tuple(pending), tuple(ignored))
 
 
-def by_ratio(value: float, count: int, current: int, tolerances: tuple[float, float]) -> tuple[Step, int]:
-    """Where every pod has a number: no change while the ratio is within the tolerance, else the ratio times pods."""
-    if 1.0 - tolerances[0] <= value <= 1.0 + tolerances[1]:
-        return "within", current
-    return "formula", ceil32(value * count)
-
-
 def of_value(
     usage: int,
     pods: Sequence[Pod],
@@ -152,9 +136,8 @@ def of_object_average(
     """An Object metric with an AverageValue: the total by the target."""
     first = ratio(float(total), float(target) * float(status_replicas))
     usage = ceil64(ratio(float(total), float(status_replicas)))
-    if 1.0 - tolerances[0] <= first <= 1.0 + tolerances[1]:
-        return Proposal(status_replicas, usage, first, "within", first)
-    return Proposal(ceil32(ratio(float(total), float(target))), usage, first, "formula", first)
+    step, replicas = by_total(total, status_replicas, target, tolerances)
+    return Proposal(replicas, usage, first, step, first)
 
 
 def of_external_average(

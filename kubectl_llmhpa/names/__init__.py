@@ -1,0 +1,24 @@
+"""Whose metric is this, and which signal, by its name alone?
+
+Answered from a table that `scripts/names` writes of the rows in `engines/`: those take longer to load than `status` has
+time for.
+"""
+
+from __future__ import annotations
+
+from kubectl_llmhpa.names.table import LOOKALIKES, PREFIXES, SIGNALS
+
+
+def signal_named(metric: str) -> tuple[str, str] | None:
+    """The names of the engine and of the signal, for a metric as the engine or an adapter (`:` as `_`) spells it."""
+    return SIGNALS.get(metric.replace(":", "_"))
+
+
+def engine_of(metric: str) -> str | None:
+    """The name of the engine (or the title of the look-alike) that a metric name belongs to; None for others."""
+    known = signal_named(metric)
+    return _beginning(metric, LOOKALIKES) or (known[0] if known else _beginning(metric, PREFIXES))
+
+
+def _beginning(metric: str, owners: tuple[tuple[str, str], ...]) -> str | None:
+    return next((owner for prefix, owner in owners if metric.startswith(prefix)), None)
