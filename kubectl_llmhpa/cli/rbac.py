@@ -28,7 +28,7 @@ _COMMANDS = (
 )
 _FLAGS = (
     "selector", "watch", "warm", "prometheus-token-secret", "helm", "install-custom-metrics-api", "url", "replicas",
-    "prove",
+    "prove", "history",
 )  # fmt: skip
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from kubectl_llmhpa.engines import EngineFacts
     from kubectl_llmhpa.kube import Connection
     from kubectl_llmhpa.simulate import Comparison, World
+    from kubectl_llmhpa.simulate.history import Past
+    from kubectl_llmhpa.simulate.requests import Requests
     from kubectl_llmhpa.simulate.scalers import Candidate
     from kubectl_llmhpa.simulate.service import Service
 
@@ -35,6 +37,7 @@ class Subject:
     gpus: int = 1
     ordered: bool = False
     notes: tuple[str, ...] = ()
+    past: Past | None = None
 
 
 # fmt: off
@@ -56,6 +59,10 @@ class Subject:
 @click.option(
     "--load", default="", metavar="SHAPE:KEY=VALUE,...",
     help="Made-up requests: constant:rate=5, ramp:to=20, step:high=20, day:peak=40, bursty:peak=20",
+)
+@click.option(
+    "--history", default="", metavar="TIME",
+    help="The load that the workload had in the last 24h, by its own Prometheus; seats too, where a pod was full",
 )
 @click.option(
     "--slo", default="ttft=2s", show_default=True, metavar="KEY=TIME,...",
@@ -122,10 +129,10 @@ class Subject:
 @connection_options
 def simulate(
     connection: Connection, workload: tuple[str, ...], filename: str, trace: Path | None, skip_bad: bool, times: int,
-    load: str, slo: str, goal: float, policy: str, least: int | None, most: int | None, replicas: int | None,
-    seats: int | None, service: str, from_bench: tuple[Path, ...], start_up: str, ordered: bool | None, grace: str,
-    scrape_interval: str, sync_period: str, balance: str, gpus: int | None, seed: int, html: Path | None,
-    output: str | None,
+    load: str, history: str, slo: str, goal: float, policy: str, least: int | None, most: int | None,
+    replicas: int | None, seats: int | None, service: str, from_bench: tuple[Path, ...], start_up: str,
+    ordered: bool | None, grace: str, scrape_interval: str, sync_period: str, balance: str, gpus: int | None, seed: int,
+    html: Path | None, output: str | None,
 ) -> None:
     # fmt: on
     """Simulate an autoscaler on a load, beside other policies and beside fixed replicas.
@@ -137,6 +144,8 @@ def simulate(
     Examples:
       # What is in the cluster against what enable would write, on a day's load
       kubectl llm-hpa simulate sts/vllm --load day:peak=20
+      # The load that it really had
+      kubectl llm-hpa simulate sts/vllm --history 24h --policy load,anticipate
       # A file against a trace, without a cluster
       kubectl llm-hpa simulate -f hpa.yaml --trace trace.csv --slo ttft=2s,tpot=80ms
       # Two policies for a pod that takes five minutes to start
@@ -144,13 +153,17 @@ def simulate(
     """
     if workload and filename:
         raise click.UsageError("-f reads no cluster: leave out TYPE/NAME")
-    if bool(trace) == bool(load):
-        raise click.UsageError("give one of --trace FILE and --load SHAPE, for example --load day:peak=20")
+    if (trace is not None) + bool(load) + bool(history) != 1:
+        raise click.UsageError(
+            "give one of --trace FILE, --load SHAPE and --history TIME, for example --load day:peak=20"
+        )
+    if history and not workload:
+        raise click.UsageError("--history is that of a workload: name it")
     if not trace and (skip_bad or times > 1):
         raise click.UsageError("--skip-bad and --times are for --trace")
     from dataclasses import replace
 
-    from kubectl_llmhpa.simulate import Question, Slo, World, compare, loads, traces
+    from kubectl_llmhpa.simulate import Question, Slo, World, compare
     from kubectl_llmhpa.simulate.words import pairs, seconds
 
     wanted = Slo.parse(slo)
@@ -162,16 +175,10 @@ def simulate(
         balance=balance, seed=seed,  # type: ignore[arg-type]
     )  # fmt: skip
     notes: list[str] = []
-    if trace:
-        remedy = "mend the file, or leave such rows out with --skip-bad"
-        read = traces.read(trace, option="--trace", skip_bad=skip_bad, remedy=remedy)
-        requests = traces.superposed(read.requests, times, seed=seed)
-        if read.skipped:
-            notes.append(f"{read.skipped} rows of the trace are left out, the first for {read.fault}")
-    else:
-        requests = loads.load(load, seed=seed)
-    subject = _subject(connection, workload, filename)
+    given = _given(trace, load, skip_bad=skip_bad, times=times, seed=seed, notes=notes)
+    subject = _subject(connection, workload, filename, _long_enough(history) if history else 0.0)
     notes += subject.notes
+    requests = given or _past(subject, seed)
     pod = _pod(curve, seats, from_bench, subject, notes)
     world = replace(world, ordered=subject.ordered if ordered is None else ordered)
     if not given_starts:
@@ -193,8 +200,44 @@ def _above_zero(option: str, text: str) -> float:
     return value
 
 
-def _subject(connection: Connection, workload: tuple[str, ...], filename: str) -> Subject:
-    """The autoscaler that is there, from a file or from the cluster."""
+def _given(
+    trace: Path | None, load: str, *, skip_bad: bool, times: int, seed: int, notes: list[str]
+) -> Requests | None:
+    """The requests of a trace or of a made-up load, None for those of the workload's own history."""
+    from kubectl_llmhpa.simulate import loads, traces
+
+    if load:
+        return loads.load(load, seed=seed)
+    if trace is None:
+        return None
+    remedy = "mend the file, or leave such rows out with --skip-bad"
+    read = traces.read(trace, option="--trace", skip_bad=skip_bad, remedy=remedy)
+    if read.skipped:
+        notes.append(f"{read.skipped} rows of the trace are left out, the first for {read.fault}")
+    return traces.superposed(read.requests, times, seed=seed)
+
+
+def _past(subject: Subject, seed: int) -> Requests:
+    from kubectl_llmhpa.simulate import history
+
+    assert subject.past is not None
+    return history.requests(subject.past, seed=seed)
+
+
+def _long_enough(text: str) -> float:
+    from kubectl_llmhpa.simulate import history
+    from kubectl_llmhpa.simulate.words import seconds
+
+    value = seconds("--history", text)
+    if not history.SHORTEST_S <= value <= history.LONGEST_S:
+        raise click.UsageError(
+            f"--history must be between {history.SHORTEST_S // 60}m and {history.LONGEST_S // 3600}h"
+        )
+    return value
+
+
+def _subject(connection: Connection, workload: tuple[str, ...], filename: str, past: float) -> Subject:
+    """The autoscaler that is there, from a file or from the cluster; with the load of so many `past` seconds."""
     if filename:
         from kubectl_llmhpa.simulate import files
 
@@ -205,8 +248,10 @@ def _subject(connection: Connection, workload: tuple[str, ...], filename: str) -
     with connect(connection, read_only=True) as cluster:
         from kubectl_llmhpa.simulate import live
 
-        seen = live.look(cluster, workload, cluster.namespace)
-    return Subject(seen.candidates, seen.engine, seen.start_up, seen.gpus, seen.ordered, seen.notes)
+        seen = live.look(cluster, workload, cluster.namespace, seconds=past)
+    return Subject(
+        seen.candidates, seen.engine, seen.start_up, seen.gpus, seen.ordered, seen.notes, seen.past
+    )
 
 
 def _pod(

@@ -22,6 +22,7 @@ from kubectl_llmhpa.engines.promql import (
     over_all,
     peak,
     per_pod,
+    seats_seen,
     told_seats,
     words_in,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "over_all",
     "peak",
     "per_pod",
+    "seats_seen",
     "signal_of",
     "speaks",
     "told_seats",

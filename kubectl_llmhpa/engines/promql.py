@@ -96,14 +96,20 @@ def is_peak(query: str) -> bool:
 def by_seats_seen(query: str, *, running: str, waiting: str, told: int) -> str:
     """A query's number as it would be if a pod had the seats that it is told to have.
 
-    `running` and `waiting` are queries for each pod's own. The most that a pod ran while requests waited there for half
-    a minute is what it can run, and a target that is a share of `told` seats is out of reach where that is less. What
-    was seen in the last three hours counts, at most `told` and at least an eighth of it; where no pod was full, the
-    number is as it is.
+    `running` and `waiting` are queries for each pod's own. A target that is a share of `told` seats is out of reach
+    where a pod can run less. What was seen in the last three hours counts, at most `told` and at least an eighth of it;
+    where no pod was full, the number is as it is.
+    """
+    seen = seats_seen(running, waiting, seconds=SEEN_S, step=SEEN_STEP_S)
+    return f"({query}) / (clamp({seen} / {told}, {LEAST_SEEN:g}, 1) or vector(1))"
+
+
+def seats_seen(running: str, waiting: str, *, seconds: int, step: int) -> str:
+    """The most that a pod ran while requests waited there for half a minute, which is what it can run; looked for
+    every `step` of the last `seconds`. No element where no pod was full.
     """
     full = f"{running} > 0 and min_over_time(({waiting})[{HELD_S}s:{HELD_STEP_S}s]) > 0"
-    seen = f"max(max_over_time(({full})[{SEEN_S}s:{SEEN_STEP_S}s]))"
-    return f"({query}) / (clamp({seen} / {told}, {LEAST_SEEN:g}, 1) or vector(1))"
+    return f"max(max_over_time(({full})[{seconds}s:{step}s]))"
 
 
 def told_seats(query: str) -> int:

@@ -80,6 +80,19 @@ def query(reader: Reader, server: Server, expression: str) -> list[Sample]:
     ]
 
 
+def query_range(
+    reader: Reader, server: Server, expression: str, *, start: int, end: int, step: int
+) -> list[tuple[int, float]]:
+    """(time, number) of an expression that gives one element, every `step` seconds where it gives one; [] for none.
+
+    Raises ApiError; its `code` is 400 or 422 when Prometheus refuses the expression.
+    """
+    question = {"query": expression, "start": str(start), "end": str(end), "step": str(step)}
+    answer: Json = reader.get(f"{server.proxy_path}/api/v1/query_range?{urllib.parse.urlencode(question)}")
+    found = answer["data"].get("result") or [{}]
+    return [(round(float(at)), float(number)) for at, number in found[0].get("values") or []]
+
+
 def series(reader: Reader, server: Server, *selectors: str, seconds: float) -> list[dict[str, str]]:
     """The labels of up to SERIES_LIMIT series that one of the selectors matches, seen within the last `seconds`.
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kubectl_llmhpa.api import HPAS, SCALED_OBJECTS, STATEFUL_SETS, Json, Reader, scaler_named, type_and_name
 from kubectl_llmhpa.engines import EngineFacts
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.hpa import scaled_objects
 from kubectl_llmhpa.plan.looking import sight
-from kubectl_llmhpa.simulate import scalers
+from kubectl_llmhpa.simulate import history, scalers
 from kubectl_llmhpa.simulate.files import in_order
 from kubectl_llmhpa.simulate.scalers import Candidate
 from kubectl_llmhpa.workloads import Workload, missing, pods, resolve, words_of
@@ -22,7 +22,8 @@ class Live:
     """What a cluster says of a workload.
 
     `engine` is None, and `start_up` (seconds) empty, where it does not tell. `gpus` are those of one replica, `ordered`
-    says whether its pods start one after the other, `notes` are sentences.
+    says whether its pods start one after the other, `notes` are sentences. `past` is the load that it had, where that
+    was asked for.
     """
 
     candidates: tuple[Candidate, ...]
@@ -31,12 +32,14 @@ class Live:
     gpus: int
     ordered: bool
     notes: tuple[str, ...]
+    past: history.Past | None = None
 
 
-def look(reader: Reader, words: tuple[str, ...], namespace: str) -> Live:
+def look(reader: Reader, words: tuple[str, ...], namespace: str, *, seconds: float = 0.0) -> Live:
     """A workload's autoscalers and pods, or one autoscaler (`hpa/NAME`, `scaledobject/NAME`) and the pods it scales.
 
-    Raises LlmHpaError when there is no such object, or the workload has no autoscaler.
+    With `seconds` the load of that time too, and the seats that were seen in it. Raises LlmHpaError when there is no
+    such object, the workload has no autoscaler, or no history.
     """
     word, name = type_and_name(words)
     if scaler := scaler_named(word):
@@ -62,11 +65,18 @@ def look(reader: Reader, words: tuple[str, ...], namespace: str) -> Live:
     try:
         engine = sight.engine_of(reader, workload).facts
     except LlmHpaError as error:
+        if seconds:
+            raise
         notes.append(f"seats are not read from a pod: {error.problem}")
+    past = None
+    if seconds and engine is not None:
+        past = history.read(reader, workload, own, engine, seconds)
+        notes += history.notes(past)
+        engine = replace(engine, seats=past.seats or engine.seats)
     asked = [sum(gpu_requests(engine_container(pod)).values()) for pod in own]
     gpus = int(max(asked, default=0)) * workload.pods_per_replica
     ordered = workload.resource.kind == STATEFUL_SETS.kind and in_order(workload.object)
-    return Live(candidates, engine, start_times(own), max(1, gpus), ordered, tuple(notes))
+    return Live(candidates, engine, start_times(own), max(1, gpus), ordered, tuple(notes), past)
 
 
 def _candidates(reader: Reader, workload: Workload) -> tuple[Candidate, ...]:

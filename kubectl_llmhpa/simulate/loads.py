@@ -150,16 +150,18 @@ def _drawn(shape: Shape, of: Mapping[str, float], draw: random.Random, attempted
         raise LlmHpaError(attempted, "no request ever comes")
     now = 0.0
     spread = of["spread"]
-    prompt, output = (math.log(of[key]) - spread**2 / 2 for key in ("prompt", "output"))
     while True:
         now += draw.expovariate(highest)
         if now >= duration:
             return made
         if draw.random() * highest < shape.rate(of, now):
             made.at.append(now)
-            made.prompt.append(_length(draw, prompt, spread))
-            made.output.append(_length(draw, output, spread))
+            made.prompt.append(drawn_length(draw, of["prompt"], spread))
+            made.output.append(drawn_length(draw, of["output"], spread))
 
 
-def _length(draw: random.Random, mean: float, spread: float) -> int:
-    return max(1, round(math.exp(mean + spread * draw.gauss(0.0, 1.0)) if spread else math.exp(mean)))
+def drawn_length(draw: random.Random, mean: float, spread: float) -> int:
+    """Tokens of one request, from a lognormal around the mean whose sigma is `spread`."""
+    if not spread:
+        return max(1, round(mean))
+    return max(1, round(math.exp(math.log(mean) - spread**2 / 2 + spread * draw.gauss(0.0, 1.0))))

@@ -116,7 +116,7 @@ def test_the_model_reads_the_query_as_the_policy_means_it() -> None:
     meant = scalers.of_policy("anticipate", known(8), least=1, most=5, external=True).scaling
     assert written.measures == meant.measures
     assert [one.target for one in written.spec.metrics] == [one.target for one in meant.spec.metrics]
-    assert written.spec.metrics[0].target == 1000 * int(8 * Decimal("0.6"))
+    assert written.spec.metrics[0].target == 4000
 
 
 def test_the_model_reads_load_too_as_the_policy_means_it() -> None:

@@ -132,8 +132,12 @@ def test_the_page_stands_alone_and_escapes_names(capsys: pytest.CaptureFixture[s
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "give one of --trace FILE and --load"),
-        ([LOAD, "--trace=x.csv"], "give one of --trace FILE and --load"),
+        ([], "give one of --trace FILE, --load SHAPE and --history"),
+        ([LOAD, "--history=1h"], "give one of --trace FILE, --load SHAPE and --history"),
+        (["--history=1h"], "--history is that of a workload"),
+        (["sts/vllm", "--history=9m"], "--history must be between 10m and 168h"),
+        (["sts/vllm", "--history=200h"], "--history must be between 10m and 168h"),
+        ([LOAD, "--trace=x.csv"], "give one of --trace FILE, --load SHAPE and --history"),
         ([LOAD, "--skip-bad"], "--skip-bad and --times are for --trace"),
         ([LOAD, "--times=2"], "--skip-bad and --times are for --trace"),
         ([LOAD, "-f", "x.yaml", "sts/x"], "-f reads no cluster"),

@@ -115,6 +115,7 @@ ROWS = (
     Row(CLUSTER, "prometheuses.monitoring.coreos.com", "list", _WRITE, "which Prometheus selects it"),
     Row(CLUSTER, "prometheuses.monitoring.coreos.com", "list", (DETECT, STATUS, DOCTOR, LINT), "whom to ask",
         need=OPTIONAL),
+    Row(CLUSTER, "prometheuses.monitoring.coreos.com", "list", (SIMULATE,), "whom to ask", need="--history"),
     *(
         Row(CLUSTER, what, "list", _WRITE, "who else scrapes", need=OPTIONAL, served=True)
         for what in ("prometheusagents.monitoring.coreos.com", "vmagents.operator.victoriametrics.com",
@@ -131,6 +132,7 @@ ROWS = (
     Row(CLUSTER, "deployments.apps", "list", (*_WRITE, DOCTOR), "which namespaces Prometheus' operator looks after",
         need=OPTIONAL),
     Row(PROMETHEUS, "services/proxy", "get", (DETECT, DOCTOR, *_UNDO), _FINDING, need=OPTIONAL, named="server"),
+    Row(PROMETHEUS, "services/proxy", "get", (SIMULATE,), "the load that it had", need="--history", named="server"),
     Row(PROMETHEUS, "services", "list", _WRITE, "the address that KEDA asks", backends=(KEDA,)),
     Row(PROMETHEUS, "services", "get list", (DOCTOR,), "the address to ask for samples", need=OPTIONAL),
     Row(PROMETHEUS, "networkpolicies.networking.k8s.io", "list", (*_WRITE, DOCTOR), "what keeps KEDA out",
