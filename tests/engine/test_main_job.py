@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.cluster.conftest import ADAPTER, Kubectl, Plugin, load_image
+from tests.cluster.conftest import Kubectl, Plugin, load_image
 from tests.cluster.dump import differences, dump
 from tests.engine import vllm_runtime
 from tests.engine.tiny_model import SMALL
@@ -26,14 +26,14 @@ def test_a_real_vllm_scales_from_1_to_3_under_bench_and_back_to_1(
     before = dump(kubectl, namespace)
     seen = json.loads(llm_hpa("detect", *target, "-o", "json").stdout)["items"][0]
     assert (seen["engine"], seen["version"], seen["port"]) == ("vllm", vllm_runtime.VERSION, 8000)
-    enabled = llm_hpa("enable", *ADAPTER, *target, "--min", "1", "--max", "3", "--scale-down-window", "15s")
+    enabled = llm_hpa("enable", *target, "--min", "1", "--max", "3", "--scale-down-window", "15s")
     assert enabled.code == 0, enabled.stderr
     loaded = llm_hpa("bench", *target, "--concurrency", "20", "--duration", "90s", "-o", "json", timeout=600)
     assert loaded.code == 0, loaded.stderr
     report = json.loads(loaded.stdout)
     events = kubectl.get("events", "-n", namespace, "--field-selector", "reason=SuccessfulRescale")["items"]
     messages = [event["message"] for event in events]
-    assert any(message.startswith("New size: 3; reason: pods metric vllm:") for message in messages), messages
+    assert any(message.startswith("New size: 3; reason: external metric s") for message in messages), messages
     assert report["kind"] == "Bench"
     assert kubectl.get("jobs", "-n", namespace)["items"] == []
     kubectl.run("wait", *target, "--for=jsonpath={.spec.replicas}=1", "--timeout=240s", timeout=270)
