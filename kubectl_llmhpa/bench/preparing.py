@@ -60,7 +60,8 @@ class Options:
 
 @dataclass(frozen=True)
 class Scene:
-    """What is there: the engine, its pods, the HPA (None: nothing scales it) and the signals of its metrics by name."""
+    """What is there: the engine, its pods, the HPA (None: nothing scales it), and its ScaledObject where KEDA made it
+    (None: it did not, or it cannot be read)."""
 
     workload: Workload
     sight: EngineSight
@@ -68,7 +69,11 @@ class Scene:
     own: tuple[Json, ...]
     model: target.Model
     options: Options
-    signals: Mapping[str, str] = field(default_factory=dict)
+    scaled_object: Json | None = None
+
+    @property
+    def signals(self) -> dict[str, str]:
+        return signals_of(self.hpa, self.scaled_object)
 
     @property
     def ready(self) -> int:
@@ -147,7 +152,7 @@ def look(reader: Reader, workload: Workload, options: Options, mode: Callable[[R
     hpa = next((each for each in hpas if workload.is_target_of(each["spec"]["scaleTargetRef"])), None)
     own = tuple(pods(reader, workload))
     model = target.model(reader, sight.pod, sight.port, sight.container, wanted=options.model, own=own)
-    scene = Scene(workload, sight, hpa, own, model, options, signals_of(reader, hpa))
+    scene = Scene(workload, sight, hpa, own, model, options, _scaled_object(reader, hpa))
     work = mode(reader, scene)
     chosen = work.load
     if work.prediction is not None:
@@ -156,6 +161,9 @@ def look(reader: Reader, workload: Workload, options: Options, mode: Callable[[R
         state = autoscaler.view(hpa, ready=len(ready_pods(own)))
         if not state.healthy:
             chosen = replace(chosen, notes=(*chosen.notes, f"the HPA is {state.state}: {state.why}"))
+        if scene.scaled_object is None and pinning.is_kedas(hpa):
+            unread = "what the HPA's metrics measure is not known: its ScaledObject cannot be read"
+            chosen = replace(chosen, notes=(*chosen.notes, unread))
     return Plan(
         workload, sight, hpa, work.endpoint, model, chosen, work.pins or scene.ready, options, _run(scene, work),
         traffic.look(reader, workload, sight), work.only, work.pins, work.prediction,
@@ -163,14 +171,19 @@ def look(reader: Reader, workload: Workload, options: Options, mode: Callable[[R
     )  # fmt: skip
 
 
-def signals_of(reader: Reader, hpa: Json | None) -> dict[str, str]:
+def _scaled_object(reader: Reader, hpa: Json | None) -> Json | None:
+    """What KEDA made the HPA from."""
+    if hpa is None or not pinning.is_kedas(hpa):
+        return None
+    with contextlib.suppress(ApiError):
+        return pinning.scaler_of(reader, hpa)[1]
+    return None
+
+
+def signals_of(hpa: Json | None, scaled_object: Json | None) -> dict[str, str]:
     """The engine's signal behind each metric of an HPA, by the metric's name; of KEDA's HPA its ScaledObject tells."""
     if hpa is None:
         return {}
-    scaled_object = None
-    if pinning.is_kedas(hpa):
-        with contextlib.suppress(ApiError):
-            _, scaled_object = pinning.scaler_of(reader, hpa)
     return scaled_objects.signals_behind([one.name for one in autoscaler.view(hpa).metrics], scaled_object)
 
 

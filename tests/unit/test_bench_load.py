@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from kubectl_llmhpa.bench.load import FALLBACK, Ask, choose
@@ -75,9 +73,25 @@ def test_asks_are_read_from_the_hpa() -> None:
         metric("External", "vllm_num_requests_waiting", "Value", "9"),
     ]
     hpa = {"metadata": {}, "spec": {"maxReplicas": 3, "metrics": metrics}}
-    unasked: Any = None  # nobody is asked where no ScaledObject is behind it
-    assert asks_of(hpa, signals_of(unasked, hpa)) == [
+    assert asks_of(hpa, signals_of(hpa, None)) == [
         Ask("vllm:num_requests_running", "running", 4.8),
         Ask("my_own", "", 7),
         Ask("vllm_num_requests_waiting", "waiting", 9, per_pod=False),
     ]
+
+
+def test_asks_of_kedas_hpa_are_named_by_its_scaled_object() -> None:
+    def trigger(name: str, query: str) -> dict[str, object]:
+        return {"type": "prometheus", "name": name, "metadata": {"query": query, "threshold": "4"}}
+
+    names = ("s0-prometheus", "s1-prometheus")
+    average = {"type": "AverageValue", "averageValue": "4"}
+    metrics = [
+        {"type": "External", "external": {"metric": {"name": name}, "target": average}} for name in names
+    ]
+    hpa = {"metadata": {}, "spec": {"maxReplicas": 3, "metrics": metrics}}
+    triggers = [trigger("running", "sum(vllm:num_requests_running)"), trigger("", "sum(my_own)")]
+    asks = asks_of(hpa, signals_of(hpa, {"spec": {"triggers": triggers}}))
+    assert asks == [Ask("s0-prometheus", "running", 4), Ask("s1-prometheus", "", 4)]
+    # 4 for each of 2 replicas is a sum of 8
+    assert choose(asks, replicas=2, max_replicas=3, seats=8).concurrency == 12
