@@ -71,9 +71,8 @@ def _adapter(reader: Reader) -> tuple[list[Document], list[str]]:
     except ApiError as error:
         if error.unavailable:
             raise
-        return [], [
-            "the metric adapter's file may not be read, so its rules were not judged"
-        ] * error.forbidden
+        unseen = "the metric adapter's file may not be read, so its rules were not judged"
+        return [], [unseen] if error.forbidden else []
     except LlmHpaError:
         return [], []
     return [_document(DEPLOYMENTS, adapter.deployment), _document(CONFIG_MAPS, file)], []

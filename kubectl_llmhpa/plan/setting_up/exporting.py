@@ -32,11 +32,7 @@ def write(writer: Writer, prepared: Sequence[Prepared], folder: str, helm: Helm 
     files = render(writer, prepared, helm)
     target = Path(folder)
     attempted = f"write {folder}"
-    strangers = [
-        name
-        for name in files
-        if (target / name).exists() and _MARK[2:] not in (target / name).read_text()[:400]
-    ]
+    strangers = [name for name in files if (target / name).exists() and not _exported(target / name)]
     if strangers:
         raise LlmHpaError(
             attempted, f"{strangers[0]} is there already and was not written by an export",
@@ -56,6 +52,11 @@ def write(writer: Writer, prepared: Sequence[Prepared], folder: str, helm: Helm 
             attempted, error.strerror or str(error), "name a folder that you may write"
         ) from error
     return [str(target / name) for name in files]
+
+
+def _exported(path: Path) -> bool:
+    """Whether an earlier export wrote it."""
+    return path.is_file() and _MARK[2:] in path.read_text(errors="replace")[:400]
 
 
 def render(writer: Writer, prepared: Sequence[Prepared], helm: Helm | None = None) -> dict[str, str]:
