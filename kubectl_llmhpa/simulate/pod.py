@@ -17,9 +17,6 @@ from kubectl_llmhpa.simulate.service import KEPT_FREE, Service
 
 #: Less than this part of a token is nothing: what rounding leaves.
 _NOTHING = 1e-7
-#: Steps until a request that comes while others run is in one: the rest of the one under way, and the next, which is
-#: already scheduled (asynchronous scheduling, vLLM 0.12 and newer).
-_JOINING = 1.5
 _NEVER = math.inf
 
 
@@ -31,9 +28,9 @@ class Pod:
     """
 
     __slots__ = (
-        "_again", "_chunk", "_first", "_heap", "_last", "_now", "_output", "_per_request", "_prefill", "_prompt",
-        "_rate", "_reading", "_room", "_seats", "_step", "_tokens", "_until", "_waiting", "deleted", "gone", "kv",
-        "kv_limit", "load", "name", "next", "number", "preempted", "ready_at", "started",
+        "_again", "_chunk", "_first", "_heap", "_joining", "_last", "_now", "_output", "_per_request", "_prefill",
+        "_prompt", "_rate", "_reading", "_room", "_seats", "_step", "_tokens", "_until", "_waiting", "deleted", "gone",
+        "kv", "kv_limit", "load", "name", "next", "number", "preempted", "ready_at", "started",
     )  # fmt: skip
 
     def __init__(self, number: int, service: Service, requests: Requests, served: Served, now: float) -> None:
@@ -51,7 +48,7 @@ class Pod:
         self.gone = _NEVER
         self._prompt, self._output = requests.prompt, requests.output
         self._first, self._last = served.first, served.last
-        self._seats, self._chunk = service.seats, service.chunk
+        self._seats, self._chunk, self._joining = service.seats, service.chunk, service.joining
         self._step, self._per_request, self._prefill = (
             service.step,
             service.per_request,
@@ -167,7 +164,7 @@ class Pod:
             free -= 1
         if total:
             self.kv += total
-            steps = -(-total // self._chunk) + (_JOINING if heap and joining else 0.0)
+            steps = -(-total // self._chunk) + (self._joining if heap and joining else 0.0)
             took = steps * (self._step + self._per_request * len(heap)) + total * self._prefill
             self._until = now + took
             self._rate = steps / took

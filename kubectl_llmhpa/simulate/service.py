@@ -25,7 +25,9 @@ class Service:
     `prefill` is tokens of prompts per second; `chunk` the most tokens of prompts in one step
     (`--max-num-batched-tokens`); `kv_tokens` what the KV cache holds; `overhead` what a request spends outside of the
     engine (HTTP, tokens to text), without keeping others waiting. `origin` says where the numbers come from, `assumed`
-    that some are our default.
+    that some are our default. `joining` is how many steps a request that comes while others run waits for its own: the
+    rest of the one under way, half of one on average, and the next one where that is already scheduled (asynchronous
+    scheduling, vLLM 0.12 and newer).
     """
 
     seats: int
@@ -37,6 +39,7 @@ class Service:
     overhead: float
     origin: str
     assumed: bool = False
+    joining: float = 1.5
 
     def at_speed(self, factor: float) -> Service:
         """The same pod that does everything so many times as fast."""

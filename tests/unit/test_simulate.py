@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubectl_llmhpa.hpa.arithmetic import Metric, ScalingPolicy, ScalingRules, Spec
-from kubectl_llmhpa.simulate import pod, sweep
+from kubectl_llmhpa.simulate import sweep
 from kubectl_llmhpa.simulate.closed import point
 from kubectl_llmhpa.simulate.control import Scaling
 from kubectl_llmhpa.simulate.fleet import Run, World, run
@@ -141,10 +141,9 @@ def step_by_step(rows: list[tuple[int, int]], service: Service) -> tuple[list[fl
     st.lists(st.tuples(st.integers(1, 500), st.integers(1, 40)), min_size=1, max_size=40), st.integers(1, 9)
 )
 def test_counting_tokens_is_the_same_as_going_step_by_step(rows: list[tuple[int, int]], seats: int) -> None:
-    service = replace(POD, seats=seats, kv_tokens=10**6)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pod, "_JOINING", 0.0)  # the literal engine does not schedule a step ahead
-        made = one_pod([(0.0, *row) for row in rows], service)
+    # The literal engine does not schedule a step ahead.
+    service = replace(POD, seats=seats, kv_tokens=10**6, joining=0.0)
+    made = one_pod([(0.0, *row) for row in rows], service)
     first, last = step_by_step(rows, service)
     assert list(made.served.first) == pytest.approx(first)
     assert list(made.served.last) == pytest.approx(last)
