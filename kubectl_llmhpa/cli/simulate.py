@@ -62,7 +62,7 @@ class Subject:
 )
 @click.option(
     "--history", default="", metavar="TIME",
-    help="The load that the workload had in the last 24h, by its own Prometheus; seats too, where a pod was full",
+    help="The load that the workload had in so long (24h), by its own Prometheus; and seats, where a pod was full",
 )
 @click.option(
     "--slo", default="ttft=2s", show_default=True, metavar="KEY=TIME,...",
