@@ -9,6 +9,8 @@ from kubectl_llmhpa.bench.preparing import Scene
 from kubectl_llmhpa.bench.sizing.prove import Timing
 from kubectl_llmhpa.errors import ApiError
 from kubectl_llmhpa.monitoring import durations
+from kubectl_llmhpa.plan.setting_up.scalers import counts_peaks
+from kubectl_llmhpa.policy import PEAK
 from kubectl_llmhpa.workloads.pods import start_times
 
 #: Prometheus' own default, for a target whose interval is not to be seen.
@@ -25,12 +27,15 @@ def of(reader: Reader, scene: Scene) -> tuple[Timing, Mapping[str, str]]:
     ready = _SLOWER * times[-1] + _FIRST_SAMPLE_S if times else _READY_S
     started = f"1.5 x {times[-1]:.0f} s, the slowest of {len(times)} pods, + 5 s" if times else "assumed"
     sync = scene.options.sync_s
-    timing = Timing(scrape=scrape, sync=sync, ready=ready)
+    peak = float(PEAK.window) if scene.scaled_object and counts_peaks(scene.scaled_object) else 0.0
+    timing = Timing(scrape=scrape, sync=sync, ready=ready, peak=peak)
     origins = {
         "scrape": f"{scrape:g} s ({scraped})",
         "HPA sync": f"{sync:g} s (--sync-period)",
         "new pod": f"{ready:.0f} s ({started})",
     }
+    if peak:
+        origins["peak"] = f"{peak:.0f} s (the queries of its ScaledObject)"
     return timing, origins
 
 

@@ -105,6 +105,9 @@ def test_scale_in_waits_for_the_window_and_goes_as_behavior_says() -> None:
     assert 20 < first.earliest <= 30 < first.deadline <= 30 + 2 + 5 + 2 * 2 + 3 + 1
     assert 60 <= second.deadline - first.deadline <= 60 + 2 * 2 + 3
     spec = hpa(LOAD, most=3)
+    late = predict(spec, list(LOAD), replicas=1, seats=8, timing=replace(QUICK, peak=300.0)).down
+    assert [step.earliest for step in late] == [step.earliest for step in found.down]
+    assert [step.deadline for step in late] == pytest.approx([300 + step.deadline for step in found.down])
     assert spec.down is not None
     off = replace(spec, down=replace(spec.down, select="Disabled"))
     assert predict(off, list(LOAD), replicas=1, seats=8, timing=QUICK).down == ()

@@ -32,6 +32,8 @@ class Timing(Protocol):
     def ready(self) -> float: ...
     @property
     def drain(self) -> float: ...
+    @property
+    def peak(self) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,8 @@ def up(case: Case, corner: Corner, load: int, *, stuck: bool = False) -> list[Ru
 def down(spec: arithmetic.Spec, replicas: int, timing: Timing, *, eager: bool, late: bool) -> list[Rung]:
     """The rescales after the end of the load. `late`: its last sample is seen as long as possible, else never."""
     step = timing.sync * (_EAGER if eager else _LAZY)
-    now = timing.sample + timing.drain if late else -timing.sync  # the last look that sees the load
+    # the last look that sees the load
+    now = timing.sample + timing.drain + timing.peak if late else -timing.sync
     window = spec.controller.downscale_window if spec.down is None else spec.down.window
     memory = arithmetic.Memory((arithmetic.Recommendation(replicas, now),))
     rungs: list[Rung] = []
@@ -141,7 +144,8 @@ def _most(case: Case, signal: str, load: int, pods: int) -> float:
     """What they say at most.
 
     While load moves to new pods, the last samples of the old ones may still have all of it, so it counts twice. All
-    requests may be on one pod. A pod whose cache is full runs as many requests as it has seats, for that is what seats are.
+    requests may be on one pod. A pod whose cache is full runs as many requests as it has seats, for that is what seats
+    are.
     """
     seats = case.seats
     in_flight = load * (2 if pods > case.replicas else 1)

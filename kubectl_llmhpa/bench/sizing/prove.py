@@ -28,7 +28,8 @@ _PARTS = tuple(part / 10 for part in range(1, 10))
 class Timing:
     """Seconds, each at its longest: between two scrapes, how old an answer of the metrics API may be besides, between
     two looks of the HPA, from a replica that is asked for to a pod that takes load, until the last request is over when
-    the load ends, and for all else (a busy API server, the watch)."""
+    the load ends, and for all else (a busy API server, the watch); and for how long a number counts after it was there,
+    where a metric is a peak."""
 
     scrape: float = 5.0
     backend: float = 0.0
@@ -36,6 +37,7 @@ class Timing:
     ready: float = 120.0
     drain: float = 15.0
     slack: float = 5.0
+    peak: float = 0.0
 
     @property
     def sample(self) -> float:
@@ -119,7 +121,7 @@ def predict(
         )  # fmt: skip
     steps = _up([_until(path, goal) for path in best.paths], timing, best.alone)
     last = steps[-1]
-    gone = last.deadline + timing.drain + timing.sample + timing.sync
+    gone = last.deadline + timing.drain + timing.sample + timing.peak + timing.sync
     within = [rung.replicas for path in best.paths for rung in path if rung.at <= gone]
     highest = max(last.replicas, *within)
     notes = []

@@ -70,7 +70,7 @@ ROWS = (
     Row(WORKLOAD, "resourcequotas", "list", _WRITE, "whether --max fits", need=OPTIONAL),
     Row(WORKLOAD, "pods", "list", (EXPLAIN,), "the pods that count"),
     Row(WORKLOAD, "events", "list", (EXPLAIN, DOCTOR), "past rescales, which policies count", need=OPTIONAL),
-    Row(WORKLOAD, "scaledobjects.keda.sh", "get", (EXPLAIN, DOCTOR), "what KEDA measures", need=OPTIONAL),
+    Row(WORKLOAD, "scaledobjects.keda.sh", "get", (EXPLAIN, DOCTOR, BENCH), "what KEDA measures", need=OPTIONAL),
     Row(WORKLOAD, "horizontalpodautoscalers.autoscaling", "get list", (EXPLAIN, DOCTOR), "the HPA"),
     Row(WORKLOAD, METRICS, "get", (EXPLAIN, DOCTOR), "the values that the HPA reads", backends=_ADAPTERS),
     Row(WORKLOAD, "*.external.metrics.k8s.io", "list", (EXPLAIN, DOCTOR), "the values that the HPA reads",
