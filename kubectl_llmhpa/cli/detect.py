@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from kubectl_llmhpa.cli.connection import connect, connection_options
-from kubectl_llmhpa.cli.value_types import EngineName, LabelSelector
+from kubectl_llmhpa.cli.shared_options import engine_option
+from kubectl_llmhpa.cli.value_types import LabelSelector
 from kubectl_llmhpa.cli.workload_argument import workload_argument
 from kubectl_llmhpa.errors import ExitCode, LlmHpaError
 
@@ -25,12 +26,7 @@ _CLUSTER_ONLY = ("form", "versionSource", "evidence", "lookalike")
 @workload_argument(required=False)
 @click.option("-A", "--all-namespaces", is_flag=True, help="Look in all namespaces")
 @click.option("-l", "--selector", type=LabelSelector(), default="", help="Label selector for the pods")
-@click.option(
-    "--engine",
-    type=EngineName(),
-    default="",
-    help="The engine, where nothing else tells",
-)
+@engine_option
 @click.option(
     "--body", type=click.Path(), metavar="FILE|-", help="Read a saved metrics page instead of a cluster"
 )

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from kubectl_llmhpa.cli.connection import connect, connection_options
-from kubectl_llmhpa.cli.value_types import EngineName, NamespacedName, OutputFile
+from kubectl_llmhpa.cli.shared_options import engine_option
+from kubectl_llmhpa.cli.value_types import NamespacedName, OutputFile
 from kubectl_llmhpa.cli.workload_argument import workload_argument
 from kubectl_llmhpa.errors import ApiError, ExitCode, LlmHpaError
 
@@ -22,12 +23,7 @@ if TYPE_CHECKING:
 @click.option(
     "--prometheus", type=NamespacedName(), default="", help="The Prometheus object that has the samples"
 )
-@click.option(
-    "--engine",
-    type=EngineName(),
-    default="",
-    help="The engine, where nothing else tells",
-)
+@engine_option
 @click.option(
     "--record",
     type=OutputFile(),

@@ -8,17 +8,15 @@ import click
 
 from kubectl_llmhpa.cli.connection import connect, connection_options
 from kubectl_llmhpa.cli.from_bench import check, from_bench_options, measured
+from kubectl_llmhpa.cli.shared_options import engine_option, kedas_prometheus_options
 from kubectl_llmhpa.cli.value_types import (
     Duration,
-    EngineName,
     LabelSelector,
     NamespacedName,
     ObjectName,
     Parts,
     Policy,
-    Secret,
     SignalTarget,
-    Url,
 )
 from kubectl_llmhpa.cli.workload_argument import workload_argument
 from kubectl_llmhpa.errors import ExitCode, LlmHpaError
@@ -64,12 +62,7 @@ SCRAPERS = ("auto", "prometheus-operator", "arms", "google", "victoriametrics", 
 @from_bench_options
 @click.option("--scale-down-window", type=Duration(), help="How long a lower load must last (default 5m)")
 @click.option("--scale-down", type=click.Choice(["enabled", "disabled"]), help="Whether replicas may go down")
-@click.option(
-    "--engine",
-    type=EngineName(),
-    default="",
-    help="The engine, where nothing else tells",
-)
+@engine_option
 @click.option("--name", type=ObjectName(), help="Name of the HPA (default: the workload's)")
 @click.option(
     "--backend", type=click.Choice(["auto", "prometheus-adapter", "ack", "keda"]), default="auto", show_default=True,
@@ -85,14 +78,7 @@ SCRAPERS = ("auto", "prometheus-operator", "arms", "google", "victoriametrics", 
 )  # fmt: skip
 @click.option("--scrape-interval", type=Duration(), help="How often the engine is scraped (default 5s)")
 @click.option("--prometheus", type=NamespacedName(), help="The Prometheus object that is to scrape")
-@click.option(
-    "--prometheus-url", type=Url(), default="", help="What KEDA asks, where that is outside the cluster"
-)
-@click.option(
-    "--prometheus-token-secret", "token_secret", type=Secret(),
-    help="Secret beside the workload with the bearer token that KEDA shows to Prometheus (key: token)",
-)  # fmt: skip
-@click.option("--unsafe-ssl", is_flag=True, help="KEDA does not check the certificate of Prometheus")
+@kedas_prometheus_options
 @click.option(
     "--fallback", type=click.IntRange(min=1), metavar="REPLICAS",
     help="KEDA only: so many replicas, if there are fewer, while the metric cannot be read. It hides the fault: the "

@@ -8,7 +8,8 @@ import click
 
 from kubectl_llmhpa.backends.model import BACKENDS
 from kubectl_llmhpa.cli.connection import connect, connection_options
-from kubectl_llmhpa.cli.value_types import Duration, Secret, Url
+from kubectl_llmhpa.cli.shared_options import kedas_prometheus_options
+from kubectl_llmhpa.cli.value_types import Duration
 from kubectl_llmhpa.cli.workload_argument import workload_argument
 from kubectl_llmhpa.errors import ExitCode
 
@@ -22,14 +23,7 @@ if TYPE_CHECKING:
 @click.option(
     "--to", type=click.Choice(BACKENDS), required=True, help="Who is to hand the numbers to the HPA"
 )
-@click.option(
-    "--prometheus-url", type=Url(), default="", help="What KEDA asks, where that is outside the cluster"
-)
-@click.option(
-    "--prometheus-token-secret", "token_secret", type=Secret(),
-    help="Secret beside the workload with the bearer token that KEDA shows to Prometheus (key: token)",
-)  # fmt: skip
-@click.option("--unsafe-ssl", is_flag=True, help="KEDA does not check the certificate of Prometheus")
+@kedas_prometheus_options
 @click.option(
     "--edit-adapter", type=click.Choice(["auto", "yes", "no"]), default="auto", show_default=True,
     help="Whether rules may be added to the adapter's ConfigMap; auto: not where Helm, Argo CD or Flux own it",
