@@ -7,9 +7,8 @@ that a layer can be read (and fed with recorded facts) without a cluster.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 
@@ -27,8 +26,7 @@ PLAN_HASH_ANNOTATION = "kubectl-llm-hpa/plan-hash"
 TOLERANCE = "0.1"
 
 
-@dataclass(frozen=True, order=True)
-class Resource:
+class Resource(NamedTuple):
     """One REST resource: group and version, plural, kind."""
 
     api_version: str
@@ -119,8 +117,7 @@ def moment(text: object) -> datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
 
 
-@dataclass(frozen=True)
-class WatchEvent:
+class WatchEvent(NamedTuple):
     """One change: `type` is ADDED, MODIFIED or DELETED, `object` the whole object after it."""
 
     type: str

@@ -6,10 +6,9 @@ import gc
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kubectl_llmhpa.api import HPAS, SCALED_OBJECTS, Json, Reader, scaler_named, type_and_name
 from kubectl_llmhpa.kube import Cluster, Connection
@@ -23,15 +22,14 @@ if TYPE_CHECKING:
 _KEPT: list[object] = []
 
 
-@dataclass(frozen=True)
-class Form:
-    """How it is shown: `output` as in `-o`, the order, the states that are shown, the header."""
+class Form(NamedTuple):
+    """How it is shown: `output` as in `-o`, the order, the states that are shown, the header. `warned`: what was."""
 
+    warned: set[str]
     output: str | None = None
     sort_by: str = ""
     states: str = ""
     header: bool = True
-    warned: set[str] = field(default_factory=set)
 
     @property
     def wide(self) -> bool:
@@ -58,9 +56,9 @@ def run(
 
         sorting.states(states)
         sorting.check_order(sort_by)
-    form = Form(output, sort_by, states, not no_headers)
+    form = Form(set(), output, sort_by, states, not no_headers)
     if all_namespaces:  # the context's namespace is of no interest, so no kubectl is started to tell it
-        connection = replace(connection, namespace=connection.namespace or "default")
+        connection = connection._replace(namespace=connection.namespace or "default")
     with Cluster(connection, read_only=True) as cluster:
         from kubectl_llmhpa.status.question import Question
 
@@ -120,11 +118,12 @@ def _named(reader: Reader, kind: str, name: str) -> tuple[str, str]:
 
 def _show(question: Question, form: Form, found: list[Autoscaler]) -> None:
     from kubectl_llmhpa.cli.status_text import block, footnotes, overview_table
-    from kubectl_llmhpa.output import documents
     from kubectl_llmhpa.output.terminal import colour, escape
 
     found = _chosen(form, found)
-    if form.output in documents.FORMATS:
+    if form.output in ("json", "yaml"):
+        from kubectl_llmhpa.output import documents
+
         items = [_item(one) for one in found]
         print(documents.dump(documents.document("Status", {"items": items}), form.output), end="")
     elif form.output == "name":

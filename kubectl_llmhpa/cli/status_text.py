@@ -11,9 +11,8 @@ from kubectl_llmhpa.hpa import HpaView, MetricView
 from kubectl_llmhpa.output.ages import age
 from kubectl_llmhpa.output.tables import NONE, UNKNOWN, cut, fields, table
 from kubectl_llmhpa.output.terminal import CLEAR, ERASE_BELOW, ERASE_LINE, HOME, coloured, escape
-from kubectl_llmhpa.status.overview import Autoscaler
+from kubectl_llmhpa.status.overview import Autoscaler, word
 from kubectl_llmhpa.status.question import Question
-from kubectl_llmhpa.status.sorting import word
 
 #: Rescales that the block of one workload shows.
 LAST_RESCALES = 5

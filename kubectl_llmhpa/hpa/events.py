@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kubectl_llmhpa.api import Json
 
@@ -18,14 +18,13 @@ _RESCALE = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Rescale:
+class Rescale(NamedTuple):
     """One `SuccessfulRescale`: RFC 3339 time, new size, reason (may be empty), how many events were merged into it."""
 
     time: str
     size: int
     reason: str
-    count: int
+    count: int  # type: ignore[assignment]  # the name of a method of tuples, which nobody asks for
     combined: bool = False
 
 

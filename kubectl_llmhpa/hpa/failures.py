@@ -7,7 +7,7 @@ prometheus-adapter 0.12, KEDA 2.21), seen on a real cluster. First match wins.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 #: How a sentence ends whose cause only an event of the ScaledObject knows.
 EVENT_TELLS = "; the KEDAScalerFailed event of its ScaledObject tells why"
@@ -18,8 +18,7 @@ _BRACES = r"&LabelSelector\{(?:[^{}]|\{[^{}]*\})*\}"
 _SELECTOR = re.compile(rf"\({_BRACES}\)|/{_BRACES}|\(nil\)")
 
 
-@dataclass(frozen=True)
-class Failure:
+class Failure(NamedTuple):
     """`hop` is the broken link of the chain, `why` a sentence, `waits`: normal while no pod is ready."""
 
     hop: str

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class ScaleTarget:
+class ScaleTarget(NamedTuple):
     """`spec.scaleTargetRef`."""
 
     api_version: str
@@ -18,8 +17,7 @@ class ScaleTarget:
         return f"{self.kind}/{self.name}"
 
 
-@dataclass(frozen=True)
-class Condition:
+class Condition(NamedTuple):
     """One of AbleToScale, ScalingActive, ScalingLimited, ScaledToZero (1.37)."""
 
     type: str
@@ -28,8 +26,7 @@ class Condition:
     message: str
 
 
-@dataclass(frozen=True)
-class MetricView:
+class MetricView(NamedTuple):
     """One metric of the spec with its last value.
 
     `type` is Pods, Object, External, Resource or ContainerResource; `form` the branch that the controller takes
@@ -51,8 +48,7 @@ class MetricView:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class HpaView:
+class HpaView(NamedTuple):
     """One HPA, judged.
 
     `state` is one of New, Armed, Steady, ScalingUp, ScalingDown, Stabilizing, AtMax, NoCapacity, Disabled, Paused (by

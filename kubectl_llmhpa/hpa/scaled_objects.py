@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kubectl_llmhpa.api import SCALED_OBJECTS, Json
 from kubectl_llmhpa.names import engine_of, signal_named
@@ -28,8 +28,7 @@ _NO = ("false", "f", "0")
 _SUFFIX = re.compile(r"_(bucket|sum|count)$")
 
 
-@dataclass(frozen=True)
-class State:
+class State(NamedTuple):
     """What a ScaledObject says of itself.
 
     `fault` is a sentence about what keeps it from working, empty while nothing does; `fallback`, `paused`: the fault is

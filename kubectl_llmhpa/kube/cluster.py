@@ -6,7 +6,6 @@ import contextlib
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kubectl_llmhpa import api
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from kubectl_llmhpa.kube.transport import Transport
     from kubectl_llmhpa.kube.writing import Writing
 
-_SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+_SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _REVIEW_KIND = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview"}
 _LOCAL_REVIEWS = "/apis/authorization.k8s.io/v1/namespaces/{}/localsubjectaccessreviews"
@@ -260,9 +259,12 @@ class Cluster:
 def _default_namespace() -> str:
     """Where the kubeconfig names none: that of the pod in which this runs, else `default`; as kubectl does it."""
     inside = os.environ.get("KUBERNETES_SERVICE_HOST") and os.environ.get("KUBERNETES_SERVICE_PORT")
-    if not (inside and (_SERVICE_ACCOUNT / "token").is_file()):
+    if not (inside and os.path.isfile(f"{_SERVICE_ACCOUNT}/token")):
         return "default"
     if named := os.environ.get("POD_NAMESPACE"):
         return named
-    file = _SERVICE_ACCOUNT / "namespace"
-    return (file.read_text().strip() if file.is_file() else "") or "default"
+    try:
+        with open(f"{_SERVICE_ACCOUNT}/namespace", encoding="utf-8") as file:
+            return file.read().strip() or "default"
+    except FileNotFoundError:
+        return "default"

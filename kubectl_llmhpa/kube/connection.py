@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Connection:
+class Connection(NamedTuple):
     """kubectl's flags, handed to kubectl as they are.
 
     `flags` maps kubectl flag names (without dashes) to their values; a value of several strings
     repeats the flag, an empty string is a bare switch.
     """
 
-    flags: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
+    flags: Mapping[str, str | tuple[str, ...]] = {}
     namespace: str | None = None
 
     def arguments(self) -> list[str]:

@@ -10,7 +10,6 @@ import os
 import socket
 import ssl
 from collections.abc import Sequence
-from pathlib import Path
 
 from kubectl_llmhpa import __version__
 from kubectl_llmhpa.api import Json
@@ -87,7 +86,8 @@ class TlsServer:
         """
         token = self._endpoint.token
         if self._endpoint.token_file:
-            token = Path(self._endpoint.token_file).read_text(encoding="utf-8", errors="replace").strip()
+            with open(self._endpoint.token_file, encoding="utf-8", errors="replace") as file:
+                token = file.read().strip()
             if not token or not token.isprintable():
                 raise OSError(f"no token in {self._endpoint.token_file}")
         return [*self._headers, f"Authorization: Bearer {token}"] if token else self._headers
@@ -102,11 +102,11 @@ def _present(context: ssl.SSLContext, pem: bytes) -> None:
     """Give the context a client certificate with its key. OpenSSL takes a file alone: one in memory where there are."""
     if hasattr(os, "memfd_create"):
         file = os.memfd_create("client", os.MFD_CLOEXEC)
-        path = Path(f"/proc/self/fd/{file}")
+        path = f"/proc/self/fd/{file}"
     else:
         from kubectl_llmhpa.kube.proxy import private_folder
 
-        path = private_folder() / "client.pem"
+        path = str(private_folder() / "client.pem")
         file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     try:
         os.write(file, pem)
@@ -114,5 +114,5 @@ def _present(context: ssl.SSLContext, pem: bytes) -> None:
     finally:
         os.close(file)
         if not hasattr(os, "memfd_create"):
-            path.unlink()
-            path.parent.rmdir()
+            os.unlink(path)
+            os.rmdir(os.path.dirname(path))

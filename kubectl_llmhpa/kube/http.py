@@ -8,8 +8,10 @@ from __future__ import annotations
 import io
 import socket
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 #: The longest line of an answer, as in Go and in `http.client`.
 _LINE = 1 << 16

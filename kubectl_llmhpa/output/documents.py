@@ -42,9 +42,11 @@ def dump(obj: Any, form: str) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Dataclasses as objects with camelCase keys, enums as their value, decimals as numbers, the rest as it is."""
+    """Dataclasses and named tuples as objects with camelCase keys, enums as their value, decimals as numbers."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {camel(field.name): plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return {camel(name): plain(one) for name, one in value._asdict().items()}
     if isinstance(value, enum.Enum):
         return value.value
     if isinstance(value, Decimal):

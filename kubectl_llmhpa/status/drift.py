@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kubectl_llmhpa.api import MANAGER, Json
 from kubectl_llmhpa.status import scaled
@@ -12,8 +12,7 @@ from kubectl_llmhpa.status import scaled
 RULE, CHANGED, TEMPLATES = "rule", "changed", "templates"
 
 
-@dataclass(frozen=True)
-class Drift:
+class Drift(NamedTuple):
     """`word` is RULE (the adapter's next restart loses it), CHANGED (by somebody else) or TEMPLATES (two at once)."""
 
     word: str

@@ -10,7 +10,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from kubectl_llmhpa.api import HPAS, Json, Reader, WatchEvent
@@ -59,7 +59,7 @@ class Seen:
     def told(self, one: Autoscaler) -> Autoscaler:
         """An autoscaler with its last rescale, if it was seen."""
         found = self.resized.get(str((one.object.get("metadata") or {}).get("uid")))
-        return replace(one, resized=found) if found is not None else one
+        return one._replace(resized=found) if found is not None else one
 
 
 def resized(before: Json, after: Json, now: str) -> Resized | None:

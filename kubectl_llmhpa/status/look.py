@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from kubectl_llmhpa.api import (
     API_SERVICES,
@@ -20,22 +20,20 @@ from kubectl_llmhpa.hpa import is_ours, scaled_objects
 from kubectl_llmhpa.status.overview import Autoscaler, by_name, cut_off, overview
 from kubectl_llmhpa.status.question import BUILTIN, CUSTOM_METRICS, RESCALED, Question, Scalers
 from kubectl_llmhpa.status.question import events as events_of
-from kubectl_llmhpa.status.scaled import Workloads
 
 
-@dataclass(frozen=True)
-class Around:
+class Around(NamedTuple):
     """What was read beside the HPAs.
 
     `keda` is what is wrong with KEDA itself, empty while nothing is known to be; `lost` maps metrics of rules that the
     adapter's next restart loses to a sentence. `unread` are (what, why) of lists that could not be read.
     """
 
-    scaled_objects: list[Json] = field(default_factory=list)
-    workloads: Workloads = field(default_factory=dict)
-    events: list[Json] = field(default_factory=list)
+    scaled_objects: Sequence[Json] = ()
+    workloads: Mapping[tuple[str, str, str], Json] = {}
+    events: Sequence[Json] = ()
     keda: str = ""
-    lost: Mapping[str, str] = field(default_factory=dict)
+    lost: Mapping[str, str] = {}
     unread: tuple[tuple[str, str], ...] = ()
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 from kubectl_llmhpa.api import HPAS, Json, moment, place
 from kubectl_llmhpa.hpa import HpaView, Rescale, in_words, is_ours, of_hpa, rescales, view
@@ -25,8 +25,7 @@ _NUMBERS = ("Broken: metrics API", "Broken: value")
 _TOGETHER = timedelta(seconds=10)
 
 
-@dataclass(frozen=True)
-class Resized:
+class Resized(NamedTuple):
     """A rescale that was seen happening: old size, new size, RFC 3339 time; `by_hand`: the HPA did not do it."""
 
     old: int
@@ -35,8 +34,7 @@ class Resized:
     by_hand: bool = False
 
 
-@dataclass(frozen=True)
-class Autoscaler:
+class Autoscaler(NamedTuple):
     """One HPA that scales LLM pods.
 
     `engine` is the engine whose metric names it uses, or else the one that the workload's template starts (None: none
@@ -55,7 +53,7 @@ class Autoscaler:
     exists: bool = True
     drift: tuple[Drift, ...] = ()
     resized: Resized | None = None
-    object: Json = field(default_factory=dict, repr=False, compare=False)
+    object: Mapping[str, Any] = {}
 
     def signal(self, metric: str) -> str:
         """Our word for a metric, or its own name."""
@@ -73,6 +71,11 @@ class Autoscaler:
         if last is None or when is None or scaled_at is None or abs(when - scaled_at) > _TOGETHER:
             return ""
         return in_words(last.reason, self.signals)
+
+
+def word(state: str) -> str:
+    """`Broken` for `Broken: sample`."""
+    return state.partition(":")[0]
 
 
 def overview(
@@ -113,9 +116,9 @@ def cut_off(one: Autoscaler, problem: str) -> Autoscaler:
         return one
     why = f"KEDA's numbers do not reach the HPA ({problem}), so the replicas stay as they are"
     metrics = tuple(
-        replace(metric, now=None, ratio=None, vote=None, state="Unknown") for metric in judged.metrics
+        metric._replace(now=None, ratio=None, vote=None, state="Unknown") for metric in judged.metrics
     )
-    return replace(one, view=replace(judged, state=_NUMBERS[0], why=why, metrics=metrics))
+    return one._replace(view=judged._replace(state=_NUMBERS[0], why=why, metrics=metrics))
 
 
 def by_name(kind: str, workloads: Iterable[Json]) -> dict[tuple[str, str, str], Json]:
@@ -186,9 +189,8 @@ def _without_hpa(scaled_object: Json, workloads: Workloads, told: _Told, now: da
     word = "Paused" if state.paused else "Broken: autoscaler" if state.fault else "New"
     events = _about(told, "ScaledObject", scaled_object)
     why = _with_cause(state.fault, scaled_object, events) or "KEDA has not made its HPA yet"
-    return replace(
-        one,
-        view=replace(one.view, state=word, why=why, last_scale=None),
+    return one._replace(
+        view=one.view._replace(state=word, why=why, last_scale=None),
         scaled_object=place(scaled_object)[1],
         exists=False,
     )
@@ -203,25 +205,25 @@ def _as_keda_says(
     for metric, signal in signals.items():
         why = re.sub(rf"\b{re.escape(metric)}\b", signal, why)
     if not scaled_object["spec"].get("minReplicaCount"):  # the HPA's own minimum is 1 then
-        judged = replace(judged, min=0)
+        judged = judged._replace(min=0)
         if judged.state == "Disabled":
             return _asleep(judged, state.fault, scaled_object, events)
     if state.fallback:
-        return replace(judged, state="Degraded", why=_with_cause(state.fault, scaled_object, events))
+        return judged._replace(state="Degraded", why=_with_cause(state.fault, scaled_object, events))
     if judged.state in ("Broken: value", "Degraded"):
         why = _with_cause(why, scaled_object, events)
     elif state.held:
         why = f"{why}; an annotation of the ScaledObject keeps it from {state.held}"
-    return replace(judged, why=why)
+    return judged._replace(why=why)
 
 
 def _asleep(judged: HpaView, fault: str, scaled_object: Json, events: Sequence[Json]) -> HpaView:
     """At zero replicas, to which KEDA may take the workload: its own loop wakes it, and the HPA is no part of that."""
     if fault:
         why = "asleep at zero replicas, and KEDA cannot read what would wake it"
-        return replace(judged, state="Broken: autoscaler", why=_with_cause(why, scaled_object, events))
-    return replace(
-        judged, state="Steady", why="asleep at zero replicas; KEDA wakes it when a trigger is active"
+        return judged._replace(state="Broken: autoscaler", why=_with_cause(why, scaled_object, events))
+    return judged._replace(
+        state="Steady", why="asleep at zero replicas; KEDA wakes it when a trigger is active"
     )
 
 

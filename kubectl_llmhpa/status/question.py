@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from urllib.parse import urlencode
+from typing import NamedTuple
 
 from kubectl_llmhpa.api import DEPLOYMENTS, EVENTS, HPAS, SCALED_OBJECTS, STATEFUL_SETS, Json, Reader
 from kubectl_llmhpa.errors import ApiError
@@ -17,8 +16,7 @@ CUSTOM_METRICS = "/apis/custom.metrics.k8s.io"
 RESCALED = "SuccessfulRescale"
 
 
-@dataclass(frozen=True)
-class Question:
+class Question(NamedTuple):
     """What was asked: a namespace (None: all of them), selectors of the HPAs as the API takes them, and names.
 
     `named` are (kind, name) of workloads, HPAs or ScaledObjects; empty: all that scale LLM pods.
@@ -32,8 +30,12 @@ class Question:
     def path(self) -> str:
         """Where the HPAs are listed."""
         selectors = {"labelSelector": self.label_selector, "fieldSelector": self.field_selector}
-        query = urlencode({key: value for key, value in selectors.items() if value})
-        return HPAS.path(self.namespace) + (f"?{query}" if query else "")
+        given = {key: value for key, value in selectors.items() if value}
+        if not given:
+            return HPAS.path(self.namespace)
+        from urllib.parse import urlencode
+
+        return f"{HPAS.path(self.namespace)}?{urlencode(given)}"
 
     def means(self, kind: str, name: str, reference: Mapping[str, object]) -> bool:
         """Whether an object that scales what `reference` names is asked for, by its own name or its workload's."""
@@ -41,8 +43,7 @@ class Question:
         return not asked or (kind, name) in asked or (reference.get("kind"), reference.get("name")) in asked
 
 
-@dataclass(frozen=True)
-class Scalers:
+class Scalers(NamedTuple):
     """The HPAs and KEDA's ScaledObjects, or why there are none of these.
 
     `ahead` are answers by path to what is nearly always asked next, so that one round of requests is enough.
@@ -50,7 +51,7 @@ class Scalers:
 
     hpas: list[Json]
     scaled_objects: Json | ApiError
-    ahead: Mapping[str, Json | ApiError] = field(default_factory=dict)
+    ahead: Mapping[str, Json | ApiError] = {}
 
 
 def read(reader: Reader, question: Question) -> Scalers:
@@ -66,8 +67,7 @@ def read(reader: Reader, question: Question) -> Scalers:
 
 def events(namespace: str | None, kind: str, reason: str) -> str:
     """Where the events with a reason about objects of a kind are listed."""
-    selector = f"involvedObject.kind={kind},reason={reason}"
-    return f"{EVENTS.path(namespace)}?{urlencode({'fieldSelector': selector})}"
+    return f"{EVENTS.path(namespace)}?fieldSelector=involvedObject.kind%3D{kind}%2Creason%3D{reason}"
 
 
 def read_with(reader: Reader, question: Question, hpas: list[Json]) -> Scalers:

@@ -8,7 +8,7 @@ from typing import Any
 
 from kubectl_llmhpa import quantities
 from kubectl_llmhpa.errors import LlmHpaError
-from kubectl_llmhpa.status.overview import Autoscaler
+from kubectl_llmhpa.status.overview import Autoscaler, word
 
 #: Words of states, those that want a person first.
 STATES = (
@@ -19,11 +19,6 @@ STATES = (
 _FIELDS = ("apiVersion", "kind", "metadata", "spec", "status")
 
 _STEP = re.compile(r"\.?((?:\\.|[^.\[\]\\])+)|\[(\d+)\]|\['((?:\\.|[^'\\])+)'\]")
-
-
-def word(state: str) -> str:
-    """`Broken` for `Broken: sample`."""
-    return state.partition(":")[0]
 
 
 def states(wanted: str) -> list[str]:

@@ -76,7 +76,7 @@ def server(folder: Path, client: tuple[bytes, bytes]) -> Iterator[Endpoint]:
 
 
 def changed(endpoint: Endpoint, **fields: object) -> Endpoint:
-    return Endpoint(**{**vars(endpoint), **fields})
+    return Endpoint(**{**endpoint._asdict(), **fields})
 
 
 def test_a_certificate_and_a_token_are_presented(

@@ -10,7 +10,7 @@ from kubectl_llmhpa.api import Json, WatchEvent
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.status import sorting
 from kubectl_llmhpa.status.following import Seen, resized
-from kubectl_llmhpa.status.overview import Autoscaler, Resized, overview
+from kubectl_llmhpa.status.overview import Autoscaler, Resized, overview, word
 from tests.unit.hpa_objects import W, failed, hpa, limited, reported
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=timezone.utc)
@@ -75,7 +75,7 @@ def test_a_state_that_there_is_not_is_refused() -> None:
 
 
 def test_every_state_has_its_place_in_the_order() -> None:
-    assert {sorting.word(one.view.state) for one in four()} <= set(sorting.STATES)
+    assert {word(one.view.state) for one in four()} <= set(sorting.STATES)
 
 
 AFTER = "2026-11-24T11:59:58Z"

@@ -23,7 +23,7 @@ EVIL = "\x1b[2J\u202eevil\r\n"
 
 def one(**more: object) -> Autoscaler:
     (found,) = overview([hpa(current_metrics=[reported(W, "4800m")])], {}, [], now=NOW)
-    return Autoscaler(**{**found.__dict__, **more})
+    return Autoscaler(**{**found._asdict(), **more})
 
 
 @pytest.mark.parametrize(
