@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import http.server
 import math
-import subprocess
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
 import pytest
-import yaml
 
 from kubectl_llmhpa.backends import scaled_object
 from kubectl_llmhpa.policy import decide
 from kubectl_llmhpa.simulate import scalers
 from kubectl_llmhpa.simulate.measures import Sample, over_time, reading
-from tests.cluster.ground import programs
-from tests.cluster.test_queries import Prometheus, free_port
+from tests.cluster.test_queries import Prometheus
+from tests.cluster.timed_samples import holding
 
 pytestmark = pytest.mark.control_plane
 
@@ -54,43 +49,10 @@ FULL: Mapping[str, tuple[Sequence[tuple[Sequence[float], Sequence[float]]], floa
 
 @pytest.fixture(scope="module")
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Prometheus, int]]:
-    """One that has scraped all of it at once, by the times that stand in the page; and the time of the last sample."""
-    folder = tmp_path_factory.mktemp("peak")
-    programs.build(["prometheus"])
+    """One that holds all of it, and the time of the last sample."""
     now = int(time.time()) // STEP * STEP
-    body = page(now).encode()
-
-    class Page(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "text/plain; version=0.0.4")
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    port = free_port()
-    target = {"targets": [f"127.0.0.1:{server.server_port}"]}
-    job = {"job_name": "engines", "honor_labels": True, "static_configs": [target]}
-    (folder / "prometheus.yml").write_text(
-        yaml.safe_dump({"global": {"scrape_interval": "2s"}, "scrape_configs": [job]})
-    )
-    command = [
-        str(programs.path_of("prometheus")),
-        f"--config.file={folder}/prometheus.yml",
-        f"--storage.tsdb.path={folder}/data",
-        f"--web.listen-address=127.0.0.1:{port}",
-    ]
-    with (folder / "log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
-        try:
-            yield ready(Prometheus(port), folder / "log"), now
-        finally:
-            process.terminate()
-            server.shutdown()
-            server.server_close()
+    with holding(tmp_path_factory.mktemp("peak"), page(now)) as server:
+        yield server, now
 
 
 def page(now: int) -> str:
@@ -105,18 +67,6 @@ def page(now: int) -> str:
                         when = (now - STEP * (len(samples) - 1 - at)) * 1000
                         lines.append(f"vllm:num_requests_{name}{labels} {sample} {when}")
     return "\n".join(lines) + "\n"
-
-
-def ready(prometheus: Prometheus, log: Path) -> Prometheus:
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        try:
-            if prometheus.get("/api/v1/query", query="sum(scrape_samples_scraped)")["result"]:
-                return prometheus
-        except OSError:
-            pass
-        time.sleep(0.5)
-    raise AssertionError(f"Prometheus is not ready\n{log.read_text()[-2000:]}")
 
 
 def asked(prometheus: tuple[Prometheus, int], load: str) -> float | None:
