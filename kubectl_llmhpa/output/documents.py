@@ -59,7 +59,7 @@ def plain(value: Any) -> Any:
 
 
 def read(wanted: type[T], value: Any, where: str = "") -> T:
-    """The inverse of `plain` for a dataclass of plain data.
+    """The inverse of `plain` for a dataclass or a named tuple of plain data.
 
     A key that is not known is left out, so a document of a newer version can be read; a key that is missing takes the
     field's default. Raises ValueError, which names the place (`sweep.points[3].ttft`), for anything else.
@@ -68,18 +68,34 @@ def read(wanted: type[T], value: Any, where: str = "") -> T:
         raise _misfit(where, "an object")
     hints = typing.get_type_hints(wanted)
     found = {}
-    for field in dataclasses.fields(wanted):  # type: ignore[arg-type]  # every caller hands in a dataclass
-        name = camel(field.name)
+    for field, optional in fields_of(wanted).items():
+        name = camel(field)
         place = f"{where}.{name}" if where else name
         if name in value:
-            found[field.name] = _read(hints[field.name], value[name], place)
-        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+            found[field] = _read(hints[field], value[name], place)
+        elif not optional:
             raise ValueError(f"{place} is missing")
     return wanted(**found)
 
 
+def has_fields(kind: Any) -> bool:
+    """Whether a type is a dataclass or a named tuple."""
+    return dataclasses.is_dataclass(kind) or hasattr(kind, "_fields")
+
+
+def fields_of(kind: Any) -> dict[str, bool]:
+    """The fields of a dataclass or a named tuple, each with whether it has a default."""
+    if not dataclasses.is_dataclass(kind):
+        return {name: name in kind._field_defaults for name in kind._fields}
+    missing = dataclasses.MISSING
+    return {
+        one.name: one.default is not missing or one.default_factory is not missing
+        for one in dataclasses.fields(kind)
+    }
+
+
 def _read(hint: Any, value: Any, where: str) -> Any:
-    """A value of a type hint: plain types, None, Decimal, enums, dataclasses, and tuples and mappings of them."""
+    """A value of a type hint: plain types, None, Decimal, enums, what has fields, and tuples and mappings of them."""
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if origin in (types.UnionType, typing.Union):
         if value is None and types.NoneType in inner:
@@ -96,7 +112,7 @@ def _read(hint: Any, value: Any, where: str) -> Any:
         if not isinstance(value, Mapping):
             raise _misfit(where, "an object")
         return {str(key): _read(inner[1], each, f"{where}.{key}") for key, each in value.items()}
-    if dataclasses.is_dataclass(hint):
+    if has_fields(hint):
         return read(typing.cast("type[Any]", hint), value, where)
     return _scalar(hint, value, where)
 

@@ -1,25 +1,25 @@
-"""The JSON Schema of a document, made from the dataclasses that it is made from: one place says what there is.
+"""The JSON Schema of a document, from the dataclasses and named tuples that it is made of: one place says what there is.
 
 What a field means stands in the docstring of its class; there names are Python's, here they are the document's.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 import json
 import re
 import types
 import typing
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
-from kubectl_llmhpa.output.documents import SCHEMA_VERSION, camel
+from kubectl_llmhpa.output.documents import SCHEMA_VERSION, camel, fields_of, has_fields
 
 #: Longest line of a small object or list.
 _WIDTH = 110
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
-_SCALARS = {str: "string", bool: "boolean", int: "integer", float: "number"}
+_SCALARS = {str: "string", bool: "boolean", int: "integer", float: "number", Decimal: "number"}
 
 
 def schema(kind: str, content: type[Any]) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def _on_one_line(found: re.Match[str]) -> str:
 
 def _object(content: type[Any], named: dict[str, Any]) -> dict[str, Any]:
     hints = typing.get_type_hints(content)
-    properties = {camel(one.name): _of(hints[one.name], named) for one in dataclasses.fields(content)}
+    properties = {camel(name): _of(hints[name], named) for name in fields_of(content)}
     return {
         "description": _description(content),
         "type": "object",
@@ -75,17 +75,17 @@ def _of(hint: Any, named: dict[str, Any]) -> dict[str, Any]:
         return {"type": "array", "prefixItems": [_of(each, named) for each in inner], "items": False}
     if origin is not None and issubclass(origin, Mapping):
         return {"type": "object", "additionalProperties": _of(inner[1], named)}
-    if dataclasses.is_dataclass(hint):
+    if has_fields(hint):
         name = typing.cast("type[Any]", hint).__name__
         if name not in named:
             named[name] = {}
             named[name] = _object(typing.cast("type[Any]", hint), named)
         return {"$ref": f"#/$defs/{name}"}
-    return {"type": _SCALARS.get(hint, "number")}
+    return {"type": _SCALARS[hint]}
 
 
 def _description(content: type[Any]) -> str:
     """The docstring on one line; names of fields as the document spells them."""
     text = " ".join(inspect.cleandoc(content.__doc__ or "").split())
-    names = {field.name for field in dataclasses.fields(content)}
+    names = fields_of(content)
     return re.sub(r"`(\w+)`", lambda found: f"`{camel(found[1])}`" if found[1] in names else found[0], text)
