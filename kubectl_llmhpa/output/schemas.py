@@ -1,4 +1,4 @@
-"""The JSON Schema of a document, from the dataclasses and named tuples that it is made of: one place says what there is.
+"""The JSON Schema of a document, from the dataclasses and named tuples that it is made of: one place says what it has.
 
 What a field means stands in the docstring of its class; there names are Python's, here they are the document's.
 """
