@@ -5,105 +5,15 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from kubectl_llmhpa.bench.pod import adaptive, client, meeting, request
+from kubectl_llmhpa.bench.pod import client, meeting, request
 from kubectl_llmhpa.bench.pod.arrivals import arrivals
 from kubectl_llmhpa.bench.pod.measure import Histogram, Sample
-
-Handler = Callable[[str, dict[str, Any], asyncio.StreamWriter], Awaitable[None]]
-
-
-class Engine:
-    """Answers POSTs with `handler`; keeps what was asked."""
-
-    def __init__(self, handler: Handler) -> None:
-        self.handler = handler
-        self.bodies: list[dict[str, Any]] = []
-        self.heads: list[str] = []
-        self.connections = 0
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        try:
-            head = (await reader.readuntil(b"\r\n\r\n")).decode()
-            length = next(
-                int(line.split(":")[1]) for line in head.split("\r\n") if "content-length" in line.lower()
-            )
-            body = json.loads(await reader.readexactly(length))
-            self.heads.append(head)
-            self.bodies.append(body)
-            await self.handler(head.split(" ")[1], body, writer)
-        except ConnectionError:
-            pass
-        finally:
-            writer.close()
-
-
-async def reply(writer: asyncio.StreamWriter, status: str, body: dict[str, Any]) -> None:
-    text = json.dumps(body)
-    head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(text)}\r\n\r\n"
-    writer.write((head + text).encode())
-    await writer.drain()
-
-
-async def stream(
-    writer: asyncio.StreamWriter, tokens: int, *, gap: float = 0.002, usage: bool = True, end: bool = True
-) -> None:
-    """`tokens` chunks; every SSE event is split over two HTTP chunks to exercise the decoders."""
-    writer.write(
-        b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream;charset=x\r\nTransfer-Encoding: chunked\r\n\r\n"
-    )
-
-    def event(data: str) -> None:
-        raw = f"data: {data}\n\n".encode()
-        for part in (raw[:7], raw[7:]):
-            writer.write(f"{len(part):x}\r\n".encode() + part + b"\r\n")
-
-    for number in range(tokens):
-        await asyncio.sleep(gap)
-        reason = "length" if number == tokens - 1 else None
-        event(json.dumps({"choices": [{"text": "x", "finish_reason": reason if end else None}]}))
-        await writer.drain()
-    if usage:
-        event(json.dumps({"choices": [], "usage": {"completion_tokens": tokens * 2}}))
-    if end:
-        event("[DONE]")
-        writer.write(b"0\r\n\r\n")
-    await writer.drain()
-
-
-async def good(_path: str, body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
-    await stream(writer, body["max_tokens"])
-
-
-def load(handler: Handler, **settings: Any) -> tuple[dict[str, Any], list[dict[str, Any]], Engine]:
-    """The summary, all lines, and the engine after a run."""
-    engine = Engine(handler)
-    out = io.StringIO()
-
-    async def go() -> dict[str, Any]:
-        server = await asyncio.start_server(engine.serve, "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
-        chosen: dict[str, Any] = {
-            "base_url": f"http://127.0.0.1:{port}", "model": "m", "stages": [[0.4, 4]], "num_prompts": None,
-            "input_tokens": 16, "output_tokens": 4, "seed": 1, "request_timeout_s": 5, "drain_s": 1,
-        }  # fmt: skip
-        chosen.update(settings)
-        facts = await client.run(chosen, out)
-        server.close()
-        return facts
-
-    facts = asyncio.run(go())
-    lines = []
-    for line in out.getvalue().splitlines():
-        marker, _, text = line.partition(" ")
-        assert marker == client.MARKER
-        lines.append(json.loads(text))
-    return facts, lines, engine
+from tests.unit.bench_engine import Engine, Handler, error_500, good, load, reply, stream
 
 
 def test_a_closed_loop_holds_its_concurrency_and_measures(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,10 +110,6 @@ def test_an_engine_that_does_not_stream_still_counts() -> None:
 
 async def broken_off(_path: str, _body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
     await stream(writer, 2, usage=False, end=False)
-
-
-async def error_500(_path: str, _body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
-    await reply(writer, "500 Internal Server Error", {"error": "engine dead"})
 
 
 async def error_in_stream(_path: str, _body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
@@ -344,76 +250,6 @@ def test_histograms_merge_and_stay_within_one_percent() -> None:
     assert set(Histogram().summary().values()) == {None}
 
 
-def test_points_are_measured_one_after_the_other_without_their_warm_up() -> None:
-    point = {"min_seconds": 0.3, "min_requests": 10, "max_seconds": 5, "warmup_s": 0.1}
-    points = [{"concurrency": 2, "seed": 7, **point}, {"concurrency": 5, "seed": 8, **point}]
-    facts, lines, engine = load(good, points=points, slo={"ttft_s": 5})
-    found = [line for line in lines if line["kind"] == "point"]
-    assert [(one["point"], one["asked_concurrency"], one["seed"]) for one in found] == [(0, 2, 7), (1, 5, 8)]
-    assert facts["ended"] == "points"
-    for one in found:
-        assert one["complete"]
-        assert one["measured"]
-        assert one["done"] >= 10
-        assert one["good"] == one["done"]
-        assert one["sent"] == one["done"] + one["open"]
-        assert one["concurrency"] == pytest.approx(one["asked_concurrency"], rel=0.2)
-        assert one["rate_times_latency"] == pytest.approx(one["concurrency"], rel=0.25)
-    assert sum(one["done"] for one in found) < len(engine.bodies)  # the warm-up is not among them
-
-
-def test_a_sweep_chooses_its_points(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(adaptive, "FIRST_WARMUP_S", 0.05)
-    monkeypatch.setattr(adaptive, "WARMUP_S", (0.05, 0.1))
-    plan = {"seats": 2, "share": 0.95, "most": 4, "min_seconds": 0.2, "budget_s": 20}
-    facts, lines, _ = load(good, adaptive=plan, slo={"ttft_s": 5})
-    found = [line["asked_concurrency"] for line in lines if line["kind"] == "point"]
-    assert found[:3] == [1, 2, 4]
-    assert facts["ended"] == "points"
-    assert facts["stopped"] in (
-        "more requests in flight were not to be tried",
-        "the throughput grows no more",
-    )
-
-
-def test_answers_of_a_sweep_differ_in_length_around_what_was_asked() -> None:
-    settings = {"base_url": "http://engine", "input_tokens": 1, "output_tokens": 48, "seed": 1}
-    found = [request.Endpoint({**settings, "output_spread": 0.5}).length() for _ in range(3)]
-    assert len(set(found)) == 1  # by the seed
-    endpoint = request.Endpoint({**settings, "output_spread": 0.5})
-    lengths = [endpoint.length() for _ in range(2000)]
-    assert (min(lengths), max(lengths)) == (24, 72)
-    assert sum(lengths) / len(lengths) == pytest.approx(48, rel=0.03)
-    assert {request.Endpoint(settings).length() for _ in range(9)} == {48}
-
-
-def test_a_hopeless_sweep_stops() -> None:
-    point = {"seed": 1, "min_seconds": 0.1, "max_seconds": 5}
-    points = [{"concurrency": number, **point} for number in (1, 2, 3, 4)]
-    facts, lines, _ = load(good, points=points, slo={"e2e_s": 1e-6}, stop={"points": 2, "misses": 0.5})
-    assert len([line for line in lines if line["kind"] == "point"]) == facts["points"] == 2
-    assert facts["stopped"] == "2 points in a row had more than 50 % of requests outside the SLO"
-
-
-def test_an_engine_that_dies_in_a_sweep_leaves_what_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "GIVE_UP_S", 0.3)
-    monkeypatch.setattr(client, "TICK_S", 0.1)
-    asked = 0
-
-    async def dies(path: str, body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
-        nonlocal asked
-        asked += 1
-        await (good if asked < 60 else error_500)(path, body, writer)
-
-    points = [
-        {"concurrency": 4, "seed": 1, "min_requests": number, "max_seconds": 20} for number in (20, 500)
-    ]
-    facts, lines, _ = load(dies, points=points)
-    first, second = [line for line in lines if line["kind"] == "point"]
-    assert (first["complete"], second["complete"], facts["ended"]) == (True, False, "gave up")
-    assert second["failed"]["http 500"] >= 10
-
-
 def test_an_open_loop_sends_what_is_due_and_counts_what_it_may_not_send() -> None:
     facts, _, _ = load(good, rates=[[0.5, 40, 40], [0.5, 40, 80]], slo={"e2e_s": 5})
     assert facts["arrivals"] == facts["sent"] == len(list(arrivals([[0.5, 40, 40], [0.5, 40, 80]], 1)))
@@ -466,7 +302,9 @@ def test_clients_wait_for_the_one_who_starts_them(monkeypatch: pytest.MonkeyPatc
         port = json.loads(out.getvalue().partition(" ")[2].splitlines()[0])["port"]
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        except ConnectionRefusedError:  # any free port is another one for each family, and it told that of IPv6
+        except (
+            ConnectionRefusedError
+        ):  # any free port is another one for each family, and it told that of IPv6
             reader, writer = await asyncio.open_connection("::1", port)
         writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         answer = await reader.read()
