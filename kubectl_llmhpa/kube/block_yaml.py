@@ -14,7 +14,7 @@ _PLAIN = re.compile(r"(?:[A-Za-z0-9/.]|-(?! ))(?:[A-Za-z0-9 _./+=@,()*~%-]|:(?! 
 _QUOTED = re.compile(r"\"([^\"\\]*)\"|'([^']*)'")
 #: What YAML 1.1 or 1.2 may take for a number, a date, a truth or nothing.
 _OTHER = re.compile(
-    r"[-.]*\d[\d_.:eExXabcdfABCDFoTZ +-]*|\.?(true|false|yes|no|on|off|y|n|null|inf|nan)", re.IGNORECASE
+    r"[-.]*\d[\d_.:eExXabcdfABCDFoTZ +-]*|true|false|yes|no|on|off|y|n|null|[-+]?\.(inf|nan)", re.IGNORECASE
 )
 _EMPTY: dict[str, Any] = {"{}": {}, "[]": []}
 

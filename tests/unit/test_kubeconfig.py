@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kubectl_llmhpa.kube import block_yaml
@@ -228,6 +229,8 @@ def agree(read_here: Any, value: Any) -> bool:
 
 
 @given(st.dictionaries(NAMES, NESTED, min_size=1, max_size=4), st.booleans())
+@example({"A": -math.inf}, False)
+@example({"A": math.inf}, True)
 def test_yaml_is_read_as_yaml_or_not_at_all(value: dict[str, Any], indented: bool) -> None:
     class Dumper(yaml.SafeDumper):
         def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
