@@ -14,7 +14,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from kubectl_llmhpa import __version__
@@ -55,6 +55,17 @@ class Pin:
     before: Json
     replicas: int
 
+    def as_json(self) -> str:
+        """Its text in the ConfigMap."""
+        content = {"resource": self.resource._asdict(), "before": self.before, "replicas": self.replicas}
+        return json.dumps(content, sort_keys=True)
+
+    @classmethod
+    def read(cls, text: str) -> Pin:
+        """The inverse of `as_json`."""
+        content = json.loads(text)
+        return cls(Resource(**content["resource"]), content["before"], content["replicas"])
+
 
 def client() -> str:
     """This process, as the annotation names it."""
@@ -89,10 +100,7 @@ def pin(writer: Writer, workload: Workload, hpa: Json, replicas: int) -> None:
 def left(reader: Reader, workload: Workload) -> Pin | None:
     """What a benchmark holds or has left held; None where it is nothing."""
     found = objects.read(reader, CONFIG_MAPS, workload.namespace, _name(workload))
-    if found is None:
-        return None
-    content = json.loads(found["data"][_KEY])
-    return Pin(Resource(**content["resource"]), content["before"], content["replicas"])
+    return None if found is None else Pin.read(found["data"][_KEY])
 
 
 def release(writer: Writer, workload: Workload) -> str:
@@ -180,7 +188,7 @@ def _record(workload: Workload, held: Pin) -> Json:
             "labels": journal.labels_for(workload),
             "annotations": {VERSION_ANNOTATION: __version__},
         },
-        "data": {_KEY: json.dumps(asdict(held), sort_keys=True)},
+        "data": {_KEY: held.as_json()},
     }
 
 
