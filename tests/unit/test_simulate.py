@@ -149,6 +149,13 @@ def test_counting_tokens_is_the_same_as_going_step_by_step(rows: list[tuple[int,
     assert list(made.served.last) == pytest.approx(last)
 
 
+def test_a_request_that_joins_others_waits_for_the_steps_under_way() -> None:
+    rows = [(0.0, 100, 40), (0.5, 100, 40)]
+    soon, late = (one_pod(rows, replace(POD, joining=joining)).served.first for joining in (0.5, 1.5))
+    assert late[0] == soon[0], "nobody was there before it"
+    assert late[1] - soon[1] == pytest.approx(POD.step_time(1))
+
+
 # Against a real engine
 
 
