@@ -32,7 +32,7 @@ from kubectl_llmhpa.kube import Cluster, Connection
 from kubectl_llmhpa.monitoring import address, prometheus_operator
 from kubectl_llmhpa.plan.setting_up import keda_hops
 from kubectl_llmhpa.plan.setting_up.hops import Hop, HopState
-from kubectl_llmhpa.policy import behavior
+from kubectl_llmhpa.policy import Target, behavior
 from kubectl_llmhpa.workloads import Workload, pod_names, resolve
 from tests.cluster.conftest import Kubectl, Plugin
 from tests.cluster.guarded import guarded_prometheus
@@ -85,7 +85,7 @@ def rendered(cluster: Cluster, stub: Stub, matchers: str, **changed: object) -> 
         "name": NAME, "namespace": stub.namespace, "hpa_name": NAME, "scale_target": workload.scale_target,
         "min_replicas": 1, "max_replicas": 3, "behavior": behavior(0), "address": prometheus_url(cluster),
         "triggers": [
-            scaled_object.trigger(one, value, sources[one], matchers) for one, value in TARGETS.items()
+            scaled_object.trigger(Target(one, "", value, ""), sources, matchers) for one, value in TARGETS.items()
         ],
         "labels": {MANAGED_BY: MANAGER, "kubectl-llm-hpa/workload": workload.label}, "annotations": {}, **changed,
     })  # type: ignore[arg-type]  # fmt: skip
