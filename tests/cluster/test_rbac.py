@@ -262,7 +262,7 @@ def test_a_robot_scales_with_the_adapter(kubectl: Kubectl, llm_hpa: Plugin, stub
 def test_a_robot_scales_with_keda(kubectl: Kubectl, llm_hpa: Plugin, stub: Stub) -> None:
     """An HPA that was made by hand is handed to KEDA and back, and Prometheus wants a token."""
     namespace, workload = stub.namespace, stub.reference[0]
-    commands = ("enable", "status", "explain", "doctor", "disable")
+    commands = ("enable", "status", "explain", "doctor", "bench", "disable")
     by_hand: Json = {"apiVersion": HPAS.api_version, "kind": HPAS.kind, **undone.hpa_of(3)}
     by_hand["metadata"] = {"name": "by-hand", "namespace": namespace}
     by_hand["spec"]["scaleTargetRef"] |= {"kind": stub.kind, "name": stub.name}
@@ -280,6 +280,7 @@ def test_a_robot_scales_with_keda(kubectl: Kubectl, llm_hpa: Plugin, stub: Stub)
             assert run("status", *who) == 0
             assert run("explain", workload, *who) == 0
             assert run("doctor", workload, *who) == 0
+            assert run("bench", workload, *who, "--duration", "5s") in (0, 4)
             assert run("disable", workload, *who) == 0
             with Cluster(Connection({"as": user}, namespace), read_only=False) as cluster:
                 undone.undone(cluster, POD_MONITORS, SCALED_OBJECTS, TRIGGER_AUTHENTICATIONS)
