@@ -118,6 +118,8 @@ def test_below_the_knee_there_is_none_yet(highest: int) -> None:
     assert sizing.knee.why.startswith(f"no knee yet: {highest} in flight still serve")
     assert (sizing.n_max, sizing.confidence) == (highest, SWEEP_FURTHER)
     assert sizing.notes[-1].endswith("sweep further")
+    assert sizing.verdict.startswith(f"a pod can have at least {highest} requests in flight")
+    assert sizing.verdict.endswith("its limit was not found, sweep further")
 
 
 @pytest.mark.parametrize(
@@ -337,7 +339,7 @@ def test_targets_are_at_least_one_and_fall_with_growth_and_lag(
             assert one.value >= 1
             assert one.value == int(one.value)
         if one.value is not None and one.signal == "kv-cache":
-            assert 0.01 <= one.value <= 0.8
+            assert 0.05 <= one.value <= 0.8
     for worse in (hasty, slow):
         for signal in ("running", "in-flight", "kv-cache"):
             before, after = values(calm).get(signal), values(worse).get(signal)

@@ -32,7 +32,7 @@ def judge(sweep: Sweep, conditions: Conditions | None = None) -> Sizing:
     wants = slos.asked_for(sweep.slo)
     n_max, origin = _most(found, knee, kept, wants=wants)
     confidence = _confidence(found, knee, kept, n_max, sweep, wants=wants)
-    started = start(sweep.cold_start, conditions, n_max)
+    started = start(sweep.cold_start, conditions, None if confidence == SWEEP_FURTHER else n_max)
     chosen: tuple[SignalTarget, ...] = ()
     sizes = Replicas(None, None, None, "")
     if n_max is not None:
@@ -105,6 +105,9 @@ def _verdict(sizing: Sizing, *, wants: bool) -> str:
         if sizing.slo.first_miss <= 1:
             return f"no number of replicas can meet this SLO: {sizing.slo.why}"
         return f"the SLO was never kept: {sizing.slo.why}; sweep from 1 on"
+    if sizing.confidence == SWEEP_FURTHER:
+        can = f"a pod can have at least {sizing.n_max:g} requests in flight ({sizing.rate_max:.2f} a second)"
+        return f"{can}: its limit was not found, sweep further"
     if sizing.start.impossible:
         return f"no reactive scaler can meet this SLO: {sizing.start.impossible}"
     asks = ", ".join(

@@ -13,7 +13,7 @@ USUAL_START_S = 120.0
 
 
 def start(cold: ColdStart | None, conditions: Conditions, n_max: float | None) -> Start:
-    """`n_max` are the requests in flight that a pod can take; None: not known, so nothing is impossible."""
+    """`n_max` are the requests in flight that a pod can take; None: not known, so nothing is called impossible."""
     lag, took = lag_of(cold, conditions), start_up(cold)
     window = min(LONGEST_WINDOW, max(USUAL_WINDOW, 60 * math.ceil(2 * lag.value / 60)))
     why = "the default"

@@ -15,6 +15,8 @@ CACHE = "T x ceil((input + output) / block) / (blocks - 1)"
 CACHE_SEEN = "T x KV cache at N_max / N_max"
 RATE = "headroom x rate at N_max"
 LARGEST_CACHE = 0.8
+#: Below it other things than the cache are the limit, and one long request is more than the target.
+LEAST_CACHE = 0.05
 MAIN, SECOND, GUARD = "main", "second", "guard"
 _LATENCIES = ("ttft", "itl", "e2e")
 
@@ -149,7 +151,13 @@ def _cache(basis: Basis, signal: str) -> SignalTarget:
         note += f"; at N_max the cache was {seen:.0%} full and not {expected:.0%}"
     if value > LARGEST_CACHE:
         value, note = LARGEST_CACHE, f"{note}; held to {LARGEST_CACHE}, beyond which requests are preempted"
-    value = max(0.01, math.floor(100 * value + 1e-9) / 100)
+    if value < LEAST_CACHE:
+        note = (
+            f"this gives {value:.2g}: the sweep did not press the cache ({expected:.2g} full at N_max), so it is not "
+            "what limits a pod; sweep with requests as long as the users' (--input-len, --output-len)"
+        )
+        return SignalTarget(signal, None, SECOND, ESTIMATED, formula, inputs, note)
+    value = math.floor(100 * value + 1e-9) / 100
     return SignalTarget(signal, value, SECOND, ESTIMATED, formula, inputs, note)
 
 
