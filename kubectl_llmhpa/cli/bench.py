@@ -62,6 +62,8 @@ def bench(connection: Connection, workload: tuple[str, ...], **flags: Any) -> in
       # A fixed load, as JSON
       kubectl llm-hpa bench deploy/llama --concurrency 16 --duration 60s -o json
     """  # fmt: skip
+    from dataclasses import replace
+
     from kubectl_llmhpa.bench import preparing, view
     from kubectl_llmhpa.bench.report import load, of_outcome
     from kubectl_llmhpa.cli.main import printable
@@ -88,7 +90,7 @@ def bench(connection: Connection, workload: tuple[str, ...], **flags: Any) -> in
         plan = preparing.look(cluster, target, options, chosen.work)
         _guard(plan, yes=flags["yes"])
         outcome: Outcome = chosen.execute(cluster, plan, view.choose(sys.stderr, os.environ))
-        report = of_outcome(outcome)
+        report = replace(of_outcome(outcome), context=cluster.context)
         _tell(report, flags)
         if flags["apply"]:
             bench_apply.apply(cluster, target, report, yes=flags["yes"])

@@ -100,6 +100,20 @@ class Cluster:
             self._namespace = found or _default_namespace()
         return self._namespace
 
+    @property
+    def context(self) -> str:
+        """The name of the kubeconfig's context that is used; empty where there is none, as in a pod."""
+        from subprocess import TimeoutExpired
+
+        from kubectl_llmhpa.kube import proxy
+
+        view = proxy.config_view(self.connection, "{.current-context}")
+        try:
+            return view.communicate(timeout=20)[0].strip()
+        except TimeoutExpired:
+            view.kill()
+            return ""
+
     def get(self, path: str, *, accept: str = "application/json") -> Json:
         """See `api.Reader.get`."""
         return self._open().get_json(path, accept)

@@ -56,6 +56,7 @@ def test_the_load_makes_the_hpa_rescale(
     assert outcome.code == 0, outcome.stderr
     report = json.loads(outcome.stdout)
     assert report["kind"] == "Bench"
+    assert report["context"] == kubectl.run("config", "current-context").stdout.strip()
     assert report["load"]["mustRescale"] is True
     assert "1.5 x" in report["load"]["reason"]
     assert 0 < report["firstRescaleSeconds"] < seconds

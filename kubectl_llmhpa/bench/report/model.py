@@ -138,12 +138,13 @@ class Verdict:
 class Report:
     """Everything about one run. Seconds count from the start of the load, latencies are seconds but those of `result`.
 
-    `mode` is plain, sweep, profile or prove; `started_at` is null where the load never started. `through` names what
-    `url` leads to. `result` has the figures of the whole run, `attainment` the share (0..1) of its requests that kept
-    the SLO. `sweep` are the points of a sweep and `sizing` what they say. `hpa` is the autoscaler at the end,
-    `first_rescale_seconds` when more replicas were first wanted, `lag` the way from there to relief, `proof` what was
-    predicted and what came, `usage` the cost. `timeline` has every event, `scaling` the replicas and the metrics as
-    the HPA saw them, `moments` the client second by second, `samples` the engines, `starts` the pods that came.
+    `context` is the kubeconfig's that was used. `mode` is plain, sweep, profile or prove; `started_at` is null where
+    the load never started. `through` names what `url` leads to. `result` has the figures of the whole run, `attainment`
+    the share (0..1) of its requests that kept the SLO. `sweep` are the points of a sweep and `sizing` what they say.
+    `hpa` is the autoscaler at the end, `first_rescale_seconds` when more replicas were first wanted, `lag` the way from
+    there to relief, `proof` what was predicted and what came, `usage` the cost. `timeline` has every event, `scaling`
+    the replicas and the metrics as the HPA saw them, `moments` the client second by second, `samples` the engines,
+    `starts` the pods that came.
     """
 
     run: str
@@ -176,3 +177,4 @@ class Report:
     requests_per_pod: tuple[PodShare, ...]
     notes: tuple[str, ...]
     verdict: Verdict = field(default_factory=lambda: Verdict(0, ""))
+    context: str = ""
