@@ -217,8 +217,8 @@ def _spec(hpa: Json, attempted: str) -> tuple[arithmetic.Spec, tuple[str, ...]]:
 
 
 def _asks(spec: arithmetic.Spec, measures: Sequence[Measure]) -> str:
-    """`running 38, waiting 16, kv-cache 0.8`."""
+    """`running 32, waiting 16, kv-cache 0.8`."""
     return ", ".join(
-        f"{measure.signal} {metric.target / 1000:g}"
+        f"{measure.signal} {metric.target / 1000:g}" + " (peak)" * (measure.over == "peak")
         for metric, measure in zip(spec.metrics, measures, strict=True)
     )

@@ -113,7 +113,9 @@ def test_the_model_reads_the_query_as_the_policy_means_it() -> None:
     """What is written and what the bench measured are the same."""
     made = plan(AHEAD)
     written = scalers.of_scaled_object(made.scaler.object, "x").scaling
-    meant = scalers.of_policy("anticipate", known(8), least=1, most=5, external=True).scaling
+    policy = scalers.of_policy("anticipate", known(8), least=1, most=5, external=True)
+    assert policy.asks == "in-flight 4 (peak), waiting 2, kv-cache 0.8"
+    meant = policy.scaling
     assert written.measures == meant.measures
     assert [one.target for one in written.spec.metrics] == [one.target for one in meant.spec.metrics]
     assert written.spec.metrics[0].target == 4000
