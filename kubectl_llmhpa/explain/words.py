@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kubectl_llmhpa import quantities
 from kubectl_llmhpa.api import Json
-from kubectl_llmhpa.engines import SIGNALS, Kind, signal_of
+from kubectl_llmhpa.engines import SIGNALS, Kind
 from kubectl_llmhpa.hpa import scaled_objects
 from kubectl_llmhpa.hpa.arithmetic import Metric
 
@@ -39,22 +38,13 @@ class Named:
 
 def named(hpa: Json, scaled_object: Json | None) -> tuple[Named, ...]:
     """Every metric of the HPA, in its order. KEDA's are called by what their queries measure."""
-    known = scaled_objects.signals(scaled_object) if scaled_object else {}
-    found = []
+    names = []
     for entry in (hpa.get("spec") or {}).get("metrics") or ():
         body = entry.get(_BODIES.get(str(entry.get("type")), "")) or {}
-        name = str((body.get("metric") or {}).get("name") or body.get("name") or "")
-        found.append(_named(name, known))
-    return tuple(found)
-
-
-def _named(name: str, known: Mapping[str, str]) -> Named:
-    if name in known:
-        word = known[name]
-    else:
-        signal = signal_of(name)
-        word = signal[1].name if signal else name
-    return Named(name, word, SIGNALS.get(word))
+        names.append(str((body.get("metric") or {}).get("name") or body.get("name") or ""))
+    known = scaled_objects.signals_behind(names, scaled_object)
+    words = [known.get(name, name) for name in names]
+    return tuple(Named(name, word, SIGNALS.get(word)) for name, word in zip(names, words, strict=True))
 
 
 def number(milli: int) -> str:
