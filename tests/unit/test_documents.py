@@ -1,4 +1,4 @@
-"""Documents read back: what `plain` wrote becomes the same dataclasses again, anything else is named by its place."""
+"""Documents read back: what `plain` wrote becomes the same data again, anything else is named by its place."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given
@@ -22,8 +22,7 @@ class Colour(enum.Enum):
     BLUE = "blue"
 
 
-@dataclass(frozen=True)
-class Leaf:
+class Leaf(NamedTuple):
     name: str
     share: float | None
     exact: Decimal
