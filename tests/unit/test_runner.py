@@ -41,6 +41,8 @@ def test_rings_of_the_clusters_know_what_they_need(runner: ModuleType) -> None:
     assert [each.name for each in runner.RINGS] == [
         "static",
         "unit",
+        "browser",
+        "archive",
         "control-plane",
         "cluster",
         "engine",
@@ -139,7 +141,8 @@ NAMES = ("llm-hpa-test", "llm-hpa-test-2")
 def test_clusters_are_taken_down_after_their_tests(runner: ModuleType, cluster_log: Path) -> None:
     outcome = runner.Outcome(ring(runner, "cluster"))
     runner.with_clusters(outcome.ring, 2, False, lambda: None, outcome)
-    lines = cluster_log.read_text().splitlines()
+    built, *lines = cluster_log.read_text().splitlines()
+    assert built.startswith("build")
     assert lines[:2] == [f"up {name}" for name in NAMES]
     assert sorted(lines[2:4]) == [f"load-image {name}" for name in NAMES]
     assert sorted(lines[4:]) == [f"down {name}" for name in NAMES]
