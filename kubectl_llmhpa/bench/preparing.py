@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -33,7 +33,7 @@ class Options:
     `tool` is builtin, vllm or sglang. `duration_s` is not used when `num_prompts` is given; of a sweep it is the least
     time of a point. `points` and `replicas` are of a sweep, `stages` (`seconds, first, last` requests per second) of a
     profile, `scale_in` and `sync_s` (the HPA controller's period) of a proof, as `replicas` is: those to reach.
-    `arrivals` are what a sweep's replicas are for.
+    `arrivals` are what a sweep's replicas are for. `models` are names and their weights: each request asks for one.
     """
 
     tool: str = "builtin"
@@ -43,7 +43,7 @@ class Options:
     input_tokens: int = 256
     output_tokens: int = 128
     url: str = ""
-    model: str = ""
+    models: tuple[tuple[str, float], ...] = ()
     image: str = ""
     keep: bool = False
     start_timeout_s: float = 600.0
@@ -151,10 +151,12 @@ def look(reader: Reader, workload: Workload, options: Options, mode: Callable[[R
     hpas = reader.get(HPAS.path(workload.namespace)).get("items") or []
     hpa = next((each for each in hpas if workload.is_target_of(each["spec"]["scaleTargetRef"])), None)
     own = tuple(pods(reader, workload))
-    model = target.model(reader, sight.pod, sight.port, sight.container, wanted=options.model, own=own)
+    wanted = options.models[0][0] if options.models else ""
+    model = target.model(reader, sight.pod, sight.port, sight.container, wanted=wanted, own=own)
     scene = Scene(workload, sight, hpa, own, model, options, _scaled_object(reader, hpa))
     work = mode(reader, scene)
-    chosen = work.load
+    refuse_other_host(work.endpoint, options.tool, workload)
+    chosen = mixed(work.load, options.models)
     if work.prediction is not None:
         options = replace(options, duration_s=work.seconds)
     if hpa is not None:
@@ -209,6 +211,25 @@ def seed_of(options: Options) -> int:
     return options.seed if options.seed is not None else secrets.randbelow(2**31)
 
 
+def mixed(chosen: load.Load, models: Sequence[tuple[str, float]]) -> load.Load:
+    """The load with a note of the shares of its models, where it asks for several."""
+    if len(models) < 2:
+        return chosen
+    total = sum(weight for _, weight in models)
+    shares = ", ".join(f"{name} ({weight / total:.0%})" for name, weight in models)
+    return replace(chosen, notes=(*chosen.notes, f"requests ask for {shares}"))
+
+
+def refuse_other_host(endpoint: target.Endpoint, tool: str, workload: Workload) -> None:
+    """An engine's own generator sends the host name of its URL, by which no route of a Gateway would be found."""
+    if endpoint.host and tool != "builtin":
+        raise LlmHpaError(
+            f"benchmark {workload.reference}",
+            f"{tool}'s generator cannot ask for host {endpoint.host}, by which {endpoint.what} is found",
+            "use --tool builtin",
+        )
+
+
 def refuse_second_run(reader: Reader, workload: Workload) -> None:
     """Two loads on one workload spoil each other's figures."""
     for found in pinning.running(reader, workload):
@@ -222,7 +243,8 @@ def refuse_second_run(reader: Reader, workload: Workload) -> None:
 def _run(scene: Scene, work: Work) -> job.Run:
     options, workload, word = scene.options, scene.workload, secrets.token_hex(3)
     settings: dict[str, Any] = {
-        "base_url": work.endpoint.url, "host": work.endpoint.host, "model": scene.model.name, "seed": seed_of(options),
+        "base_url": work.endpoint.url, "host": work.endpoint.host, "model": scene.model.name,
+        "models": options.models, "seed": seed_of(options),
         "input_tokens": options.input_tokens, "output_tokens": options.output_tokens,
         "slo": slo_settings(options.slo), "request_timeout_s": 300, "drain_s": _DRAIN_S,
         **work.settings,

@@ -137,13 +137,15 @@ def _options(mode: str, flags: dict[str, Any]) -> Options:
         raise click.UsageError("an engine's own generator counts requests: give --num-prompts")
     if tool != "builtin" and (mode in ("profile", "prove") or flags["clients"] > 1):
         raise click.UsageError(f"--{'clients' if flags['clients'] > 1 else mode} needs --tool builtin")
+    if tool != "builtin" and len(flags["models"] or ()) > 1:
+        raise click.UsageError("several --model need --tool builtin: an engine's own generator asks for one")
     usual = _POINT_S if mode == "sweep" else 180.0
     return Options(
         tool=tool, concurrency=flags["concurrency"] or preset.get("concurrency"),
         duration_s=usual if duration is None else float(duration), num_prompts=prompts,
         input_tokens=flags["input_len"] or preset.get("input_len", 256),
         output_tokens=flags["output_len"] or preset.get("output_len", 128),
-        url=flags["url"], model=flags["model"], image=flags["image"], keep=flags["keep"],
+        url=flags["url"], models=flags["models"] or (), image=flags["image"], keep=flags["keep"],
         start_timeout_s=float(flags["timeout"]), clients=flags["clients"], slo=flags["slo"] or Slo(),
         points=flags["points"] or (), replicas=flags["replicas"], scale_in=not flags["no_scale_in"],
         sync_s=float(flags["sync_period"]), arrivals=flags["arrivals"] or Arrivals(),

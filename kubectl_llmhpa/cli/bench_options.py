@@ -19,6 +19,7 @@ Stages = tuple[tuple[float, float, float], ...]
 
 _LIMIT = re.compile(r"(ttft|tpot|e2e)=(\d+(?:\.\d+)?)(ms|s)")
 _ARRIVAL = re.compile(r"(rate|peak|growth)=(\d+(?:\.\d+)?)(%?)")
+_WEIGHTED = re.compile(r"([^=,]+?)(?:=(\d+(?:\.\d+)?))?")
 _SHARE = re.compile(r"share=(0?\.\d+|1|\d{1,2}(?:\.\d+)?%)")
 #: A trace becomes stages of this many seconds, or so many stages where it is longer.
 _BIN_S, _BINS = 5.0, 240
@@ -65,6 +66,24 @@ class ArrivalsType(click.ParamType[Arrivals]):
         if found.get("peak", math.inf) < found.get("rate", 0.0):
             self.fail(f"{value!r} has a peak below the rate that is always there", param, ctx)
         return Arrivals(**found)
+
+
+class ModelsType(click.ParamType[tuple[tuple[str, float], ...]]):
+    """`lora-a=3,lora-b=1`, or one name."""
+
+    name = "names"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[tuple[str, float], ...]:
+        """Names with their weights, 1 where none is said; fails with a sentence that shows the form."""
+        found: dict[str, float] = {}
+        for part in str(value).split(","):
+            match = _WEIGHTED.fullmatch(part.strip())
+            if not match or not float(match[2] or 1) or match[1] in found:
+                self.fail(f"{value!r} is not a model's name, nor of the form lora-a=3,lora-b=1", param, ctx)
+            found[match[1]] = float(match[2] or 1)
+        return tuple(found.items())
 
 
 class Points(click.ParamType[tuple[int, ...]]):
@@ -150,7 +169,11 @@ def generator_options(command: _Command) -> _Command:
             "--url", default="",
             help="What to load: service/NAME, gateway/NAME or a base URL as pods reach it (default: its Service)",
         ),
-        click.option("--model", default="", help="Model name to ask for (default: what the engine says)"),
+        click.option(
+            "--model", "models", type=ModelsType(), metavar="NAME|NAME=N,...",
+            help="Model or LoRA adapter to ask for (default: what the engine says), or several with their weights, for "
+            "example lora-a=3,lora-b=1",
+        ),
         click.option("--image", default="", help="Image of the benchmark pod (default: the engine's own)"),
         click.option(
             "--timeout", type=Duration(), default="10m", show_default=True, help="How long its pod may take to start"
