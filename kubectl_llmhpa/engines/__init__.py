@@ -26,8 +26,9 @@ from kubectl_llmhpa.engines.promql import (
     told_seats,
     words_in,
 )
-from kubectl_llmhpa.engines.registry import assume, engine_of, identify, signal_of, speaks
+from kubectl_llmhpa.engines.registry import assume, identify, signal_of, speaks
 from kubectl_llmhpa.engines.rows import ENGINES
+from kubectl_llmhpa.names import engine_of
 
 __all__ = [
     "ENGINES",

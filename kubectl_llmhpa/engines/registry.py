@@ -26,7 +26,6 @@ from kubectl_llmhpa.engines.model import (
     Source,
 )
 from kubectl_llmhpa.engines.rows import ENGINES
-from kubectl_llmhpa.names import engine_of as engine_of
 
 UNLISTED = "unlisted"
 #: TensorRT-LLM up to 1.2 has the label and no name for it.

@@ -23,6 +23,8 @@ _REVIEWS = "/apis/authorization.k8s.io/"
 _SECONDS = 5.0
 #: In paths behind which others answer, who may take their time.
 _OTHERS = ("/proxy", ".metrics.k8s.io/")
+#: Requests that a connection has room for while nobody reads the first answer.
+_IN_TURN = 16
 
 
 def transport(endpoint: Endpoint) -> ReadingTransport:
@@ -37,9 +39,8 @@ class ReadingTransport(SocketTransport):
 
     def get_many(self, paths: Sequence[str]) -> list[Json | ApiError]:
         """See `Transport.get_many`: what the API server itself answers, in turn."""
-        if any(other in path for path in paths for other in _OTHERS):
-            return super().get_many(paths)
-        return self.get_in_turn(paths)
+        slow = any(other in path for path in paths for other in _OTHERS)
+        return self.get_in_turn(paths) if 1 < len(paths) <= _IN_TURN and not slow else super().get_many(paths)
 
     def _request(
         self, method: str, path: str, *, accept: str, content: bytes | None, timeout: float | None

@@ -164,3 +164,25 @@ def test_a_key_with_a_password_asks_nobody(server: Endpoint, folder: Path) -> No
     )
     with pytest.raises((OSError, ValueError)):
         direct.transport(wrong)
+
+
+@pytest.mark.parametrize(
+    ("paths", "in_turn"),
+    [
+        (["/api/v1/pods", "/apis/custom.metrics.k8s.io"], True),
+        (["/api/v1/pods"] * 16, True),
+        (["/api/v1/pods"] * 17, False),
+        (["/api/v1/pods"], False),
+        (["/api/v1/pods", "/api/v1/namespaces/x/pods/y:80/proxy/metrics"], False),
+        (["/api/v1/pods", "/apis/custom.metrics.k8s.io/v1beta2/namespaces/x"], False),
+    ],
+)
+def test_a_connection_is_for_all_where_the_server_itself_answers(
+    server: Endpoint, monkeypatch: pytest.MonkeyPatch, paths: list[str], in_turn: bool
+) -> None:
+    transport = direct.transport(server)
+    chosen: list[object] = []
+    monkeypatch.setattr(transport, "get_in_turn", chosen.append)
+    transport.get_many(paths)
+    transport.close()
+    assert chosen == ([paths] if in_turn else [])
