@@ -15,6 +15,7 @@ from kubectl_llmhpa.workloads import Workload
 
 #: What an HPA can hold by the number of pods, in every form.
 _HELD = (Kind.COUNT, Kind.RATIO)
+_TRUST = "say --trust-bench if the numbers hold for it all the same"
 _MEASURE = "measure it with bench --sweep --slo ... --save FILE"
 
 
@@ -57,8 +58,10 @@ def origin(target: SignalTarget) -> str:
     return f"measured: {target.formula}, {target.confidence}; {inputs}"
 
 
-def check(report: Report, workload: Workload, facts: EngineFacts, attempted: str) -> None:
-    """Raise LlmHpaError where the benchmark was of something else than what is there now.
+def check(
+    report: Report, workload: Workload, facts: EngineFacts, attempted: str, *, otherwise: str = _TRUST
+) -> None:
+    """Raise LlmHpaError where the benchmark was of something else than what is there now; `otherwise` is its remedy.
 
     Of the seats only what a flag admits is compared: what follows from the load changes with it.
     """
@@ -79,5 +82,5 @@ def check(report: Report, workload: Workload, facts: EngineFacts, attempted: str
     if others:
         raise LlmHpaError(
             attempted, f"it was measured on another: {'; '.join(others)}",
-            "measure this one, or say --trust-bench if the numbers hold for it all the same",
+            f"measure this one, or {otherwise}",
         )  # fmt: skip

@@ -12,7 +12,7 @@ from kubectl_llmhpa import hpa as autoscaler
 from kubectl_llmhpa import quantities
 from kubectl_llmhpa.api import HPAS, Json, Reader
 from kubectl_llmhpa.bench import job, load, target, traffic
-from kubectl_llmhpa.bench.sizing.model import Arrivals, Conditions, Slo
+from kubectl_llmhpa.bench.sizing.model import Arrivals, Conditions, Slo, Sweep
 from kubectl_llmhpa.bench.sizing.prove import Prediction
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.hpa import scaled_objects
@@ -34,6 +34,7 @@ class Options:
     time of a point. `points` and `replicas` are of a sweep, `stages` (`seconds, first, last` requests per second) of a
     profile, `scale_in` and `sync_s` (the HPA controller's period) of a proof, as `replicas` is: those to reach.
     `arrivals` are what a sweep's replicas are for. `models` are names and their weights: each request asks for one.
+    `unscaled` stages have a peak of 1; the true one is to be computed, from the sweep `measured` where there is one.
     """
 
     tool: str = "builtin"
@@ -53,6 +54,8 @@ class Options:
     points: tuple[int, ...] = ()
     replicas: int | None = None
     stages: tuple[tuple[float, float, float], ...] = ()
+    unscaled: bool = False
+    measured: Sweep | None = None
     scale_in: bool = True
     sync_s: float = 15.0
     arrivals: Arrivals = field(default_factory=Arrivals)

@@ -65,6 +65,7 @@ def bench(connection: Connection, workload: tuple[str, ...], **flags: Any) -> in
     from dataclasses import replace
 
     from kubectl_llmhpa.bench import preparing, view
+    from kubectl_llmhpa.bench.advice import check
     from kubectl_llmhpa.bench.report import load, of_outcome
     from kubectl_llmhpa.cli.main import printable
     from kubectl_llmhpa.plan import pinning
@@ -73,7 +74,7 @@ def bench(connection: Connection, workload: tuple[str, ...], **flags: Any) -> in
     def say(text: str) -> None:
         click.echo(printable(text), err=True)
 
-    if flags["saved"]:
+    if flags["saved"] and not flags["profile"]:
         if workload:
             raise click.UsageError("TYPE/NAME and --from exclude each other")
         _tell(load(flags["saved"]), flags)
@@ -82,12 +83,22 @@ def bench(connection: Connection, workload: tuple[str, ...], **flags: Any) -> in
         raise click.UsageError("missing argument 'TYPE/NAME' (or --from FILE)")
     mode = _mode(flags)
     options = _options(mode, flags)
+    saved = load(flags["saved"]) if flags["saved"] else None
+    if saved is not None:
+        if saved.sweep is None:
+            raise LlmHpaError(
+                f"compute the peak from {flags['saved']}", "it has no sweep", "name the peak with --rate"
+            )
+        options = replace(options, measured=saved.sweep)
     with connect(connection, read_only=False) as cluster:
         target = resolve(cluster, workload, cluster.namespace)
         pinning.remove_orphans(cluster, target, say)
         pinning.recover(cluster, target, say)
         chosen = _module(mode)
         plan = preparing.look(cluster, target, options, chosen.work)
+        if saved is not None:
+            attempted = f"compute the peak from {flags['saved']}"
+            check(saved, target, plan.sight.facts, attempted, otherwise="name the peak with --rate")
         _guard(plan, yes=flags["yes"])
         outcome: Outcome = chosen.execute(cluster, plan, view.choose(sys.stderr, os.environ))
         report = replace(of_outcome(outcome), context=cluster.context)
@@ -114,6 +125,8 @@ def _mode(flags: dict[str, Any]) -> str:
             if "plain" in modes:
                 raise click.UsageError(f"--{name} does not go with --{mode}")
             raise click.UsageError(f"--{name} goes with --{modes[0]}")
+    if flags["saved"] and (flags["profile"] not in given.SHAPES or flags["rate"]):
+        raise click.UsageError("--from goes with --profile step or ramp, without --rate")
     if flags["clients"] > 1 and mode == "sweep":
         raise click.UsageError("--clients does not go with --sweep: one client goes from point to point")
     if flags["duration"] is not None and flags["num_prompts"] is not None:
@@ -150,6 +163,7 @@ def _options(mode: str, flags: dict[str, Any]) -> Options:
         points=flags["points"] or (), replicas=flags["replicas"], scale_in=not flags["no_scale_in"],
         sync_s=float(flags["sync_period"]), arrivals=flags["arrivals"] or Arrivals(),
         stages=given.profile(flags["profile"], flags["rate"], duration) if mode == "profile" else (),
+        unscaled=flags["profile"] in given.SHAPES and not flags["rate"],
     )  # fmt: skip
 
 

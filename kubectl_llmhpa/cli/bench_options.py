@@ -26,6 +26,7 @@ _BIN_S, _BINS = 5.0, 240
 #: Parts of a profile's time: before, at and after its peak; what the load is beside the peak.
 _STEP = ((0.25, 0.3, 0.3), (0.5, 1.0, 1.0), (0.25, 0.3, 0.3))
 _RAMP = ((0.5, 0.0, 1.0), (0.25, 1.0, 1.0), (0.25, 1.0, 0.0))
+SHAPES = {"step": _STEP, "ramp": _RAMP}
 
 
 class SloType(click.ParamType[Slo]):
@@ -141,7 +142,10 @@ def load_options(command: _Command) -> _Command:
             "--concurrency", type=click.IntRange(1, 5000),
             help="Requests in flight at any time (default: 1.5 times what the HPA tolerates); of a sweep the most",
         ),
-        click.option("--rate", type=click.FloatRange(0, min_open=True), help="Peak of a profile, requests per second"),
+        click.option(
+            "--rate", type=click.FloatRange(0, min_open=True),
+            help="Peak of a profile, requests per second (default: what must double the replicas)",
+        ),
         click.option(
             "--duration", type=Duration(), help="How long the load is held (default 180s; a point of a sweep 30s)"
         ),
@@ -186,7 +190,8 @@ def result_options(command: _Command) -> _Command:
     return _with(command, (
         click.option(
             "--from", "saved", type=click.Path(path_type=Path), metavar="FILE",
-            help="Tell again what --save wrote, in any form; nothing is loaded and no cluster is asked",
+            help="Tell again what --save wrote, in any form; nothing is loaded and no cluster is asked. With --profile "
+            "step or ramp: the sweep that says how much a pod serves, for its peak",
         ),
         click.option("--apply", is_flag=True, help="Write the measured targets, as enable does, after showing them"),
         click.option("-y", "--yes", is_flag=True, help="Load what serves already, and write, without asking"),
@@ -207,15 +212,13 @@ def _with(command: _Command, options: tuple[Callable[[_Command], _Command], ...]
 def profile(word: str, peak: float | None, duration: float | None) -> Stages:
     """The stages of `--profile`: a shape by name, or a file, in `seconds, first, last` requests per second.
 
-    A file keeps its own times and rates unless a duration or a peak is given: then it is stretched to them. Raises
-    LlmHpaError for a file that is neither stages nor a trace.
+    A shape has a peak of 1 where none is given. A file keeps its own times and rates unless a duration or a peak is
+    given: then it is stretched to them. Raises LlmHpaError for a file that is neither stages nor a trace.
     """
-    shape = {"step": _STEP, "ramp": _RAMP}.get(word)
+    shape = SHAPES.get(word)
     if shape is not None:
-        if peak is None:
-            raise click.UsageError(f"--profile {word} needs its peak: --rate")
-        seconds = 180.0 if duration is None else duration
-        return tuple((part * seconds, first * peak, last * peak) for part, first, last in shape)
+        seconds, most = 180.0 if duration is None else duration, peak or 1.0
+        return tuple((part * seconds, first * most, last * most) for part, first, last in shape)
     stages = _of_file(Path(word))
     longest, most = sum(stage[0] for stage in stages), max(stage[1] for stage in stages)
     if not most:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import click
 import pytest
 
 from kubectl_llmhpa.api import Json
@@ -118,8 +117,7 @@ def test_a_load_in_words(load: Load, text: str) -> None:
 def test_shapes_of_a_profile_have_their_peak_and_their_time() -> None:
     assert bench_options.profile("step", 10, 100) == ((25, 3, 3), (50, 10, 10), (25, 3, 3))
     assert bench_options.profile("ramp", 8, 40) == ((20, 0, 8), (10, 8, 8), (10, 8, 0))
-    with pytest.raises(click.UsageError, match="--rate"):
-        bench_options.profile("ramp", None, 40)
+    assert bench_options.profile("ramp", None, 40) == ((20, 0, 1), (10, 1, 1), (10, 1, 0))
 
 
 def test_a_profile_from_a_file(tmp_path: Path) -> None:

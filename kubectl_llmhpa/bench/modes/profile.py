@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 from kubectl_llmhpa.api import Reader, Writer
+from kubectl_llmhpa.bench import peak as peaks
 from kubectl_llmhpa.bench import recording, run, target
 from kubectl_llmhpa.bench.load import Load
 from kubectl_llmhpa.bench.outcome import Outcome
-from kubectl_llmhpa.bench.preparing import Plan, Scene, Work
+from kubectl_llmhpa.bench.preparing import Plan, Scene, Work, asks_of
+from kubectl_llmhpa.bench.sizing.curve import curve
 
 
 def work(reader: Reader, scene: Scene) -> Work:
     """See `Work`."""
     options = scene.options
-    stages = options.stages
+    stages, reason = options.stages, f"{len(options.stages)} stages"
+    if options.unscaled:
+        most, why = peaks.peak(asks_of(scene.hpa, scene.signals), scene.ready, _pod(scene))
+        stages = tuple((seconds, first * most, last * most) for seconds, first, last in stages)
+        reason = f"{reason}; the peak {why}"
     peak = max(max(first, last) for _, first, last in stages)
     seconds = sum(stage[0] for stage in stages)
     endpoint = target.find(reader, scene.workload.namespace, scene.own, scene.sight.port, url=options.url)
     notes = () if scene.hpa is not None else ("nothing scales it: the replicas stay as they are",)
-    chosen = Load(0, f"{len(stages)} stages", False, notes, rate=round(peak, 3))
+    chosen = Load(0, reason, False, notes, rate=round(peak, 3))
     return Work(endpoint, chosen, {"rates": [list(stage) for stage in stages]}, seconds)
+
+
+def _pod(scene: Scene) -> peaks.Pod:
+    """What tells how much a pod serves."""
+    options, sight = scene.options, scene.sight
+    measured = None if options.measured is None else curve(options.measured)
+    latency = peaks.latency(sight.facts, sight.body)
+    return peaks.Pod(options.output_tokens, scene.seats, measured, latency)
 
 
 def execute(cluster: Writer, plan: Plan, view: run.Observer) -> Outcome:
