@@ -11,7 +11,7 @@ from kubectl_llmhpa.api import CONFIG_MAPS, JOBS, PODS, Json, Writer
 from kubectl_llmhpa.bench import job
 from kubectl_llmhpa.bench.following import Follower
 from kubectl_llmhpa.bench.interrupts import interruptible, uninterrupted
-from kubectl_llmhpa.bench.preparing import Plan
+from kubectl_llmhpa.bench.preparing import Plan, refuse_second_run
 from kubectl_llmhpa.bench.recording import Progress, Recording, end_of, progress
 from kubectl_llmhpa.bench.sampling import Sampler
 from kubectl_llmhpa.bench.share import Shares
@@ -45,8 +45,10 @@ After = Callable[[Recording], None]
 def record(cluster: Writer, plan: Plan, view: Observer, after: After | None = None) -> Recording:
     """Makes the load and watches; whatever happens, everything that was made is removed again (unless `keep`).
 
-    Raises LlmHpaError for what went wrong before anything was measured.
+    Raises LlmHpaError for what went wrong before anything was measured, and where another benchmark has begun since
+    the plan was made: somebody may have thought about a question for long.
     """
+    refuse_second_run(cluster, plan.workload)
     workload, limit = plan.workload, plan.run.deadline_s + 60.0
     timeline = Timeline(cluster, workload.namespace, plan.signals)
     watched = PodWatch(cluster, workload, timeline.note)

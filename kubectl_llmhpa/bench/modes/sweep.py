@@ -52,7 +52,7 @@ def work(reader: Reader, scene: Scene) -> Work:
     )  # fmt: skip
     pins = options.replicas if scene.hpa is not None else None
     chosen = Load(most, reason, False, notes, rising=True)
-    return Work(endpoint, chosen, settings, seconds, only, pins, conditions=_conditions(reader, scene))
+    return Work(endpoint, chosen, settings, seconds, only, pins, conditions=conditions(reader, scene))
 
 
 def execute(cluster: Writer, plan: Plan, view: run.Observer) -> Outcome:
@@ -70,14 +70,14 @@ def execute(cluster: Writer, plan: Plan, view: run.Observer) -> Outcome:
     return replace(told, sweep=sweep, sizing=judge(sweep, plan.conditions))
 
 
-def _conditions(reader: Reader, scene: Scene) -> Conditions:
-    """The signals that the HPA uses come first: for them a target is to be found at any rate.
+def conditions(reader: Reader, scene: Scene) -> Conditions:
+    """What the points are judged by.
 
-    Without an HPA the times are those of what `enable` would make.
+    The signals that the HPA uses come first: for them a target is to be found at any rate. Without an HPA the times are those of what `enable` would make.
     """
     usual = Conditions()
     if scene.hpa is None:
-        return usual
+        return usual.expecting(scene.options.arrivals)
     times, _ = timing.of(reader, scene)
     used = [ask.signal for ask in asks_of(scene.hpa, scene.signals) if ask.signal]
     signals = tuple(dict.fromkeys((*used, *usual.signals)))

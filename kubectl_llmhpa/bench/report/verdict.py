@@ -65,8 +65,12 @@ def attainment(outcome: Outcome) -> float | None:
 def _of_sweep(outcome: Outcome) -> Verdict:
     """Of a sweep the points are valid or not, each for itself: the judgement of all of them speaks."""
     sizing = outcome.sizing
-    if sizing is None or all(point.invalid for point in outcome.sweep.points):  # type: ignore[union-attr]
-        return _said(ExitCode.MEASUREMENT_INVALID, "measurement invalid: no point of the sweep may be used")
+    reasons = [point.invalid for point in outcome.sweep.points]  # type: ignore[union-attr]
+    if sizing is None or all(reasons):
+        why = f": {max(reasons, key=reasons.count)}" if reasons else ""
+        return _said(
+            ExitCode.MEASUREMENT_INVALID, f"measurement invalid: no point of the sweep may be used{why}"
+        )
     missed = asked_slo(outcome.plan) is not None and sizing.slo.value is None
     return _said(ExitCode.SLO_NOT_MET if missed else ExitCode.OK, sizing.verdict)
 
