@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -113,6 +115,20 @@ def test_markdown_of_the_cluster_stays_text() -> None:
     made = report.markdown(report.of_outcome(hostile()))
     assert "<script>" not in made.replace("\\<", "")
     assert [line.count(" | ") for line in made.splitlines() if line.startswith("| \\<script")] == [3]
+
+
+@pytest.mark.parametrize("make", [swept, proved, hostile])
+def test_every_row_of_a_markdown_table_has_a_cell_for_each_header(make: Callable[[], Outcome]) -> None:
+    columns: list[int] = []
+    lines = report.markdown(report.of_outcome(make())).splitlines()
+    for place, line in enumerate(lines):
+        if not line.startswith("|"):
+            continue
+        if not lines[place - 1].startswith("|"):
+            columns.append(line.count("|"))
+            assert set(lines[place + 1]) == {"|", "-"}
+        assert len(re.findall(r"(?<!\\)\|", line)) == columns[-1]
+    assert len(columns) > 2
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,8 @@ def execute(cluster: Writer, plan: Plan, view: run.Observer) -> Outcome:
 def conditions(reader: Reader, scene: Scene) -> Conditions:
     """What the points are judged by.
 
-    The signals that the HPA uses come first: for them a target is to be found at any rate. Without an HPA the times are those of what `enable` would make.
+    The signals that the HPA uses come first: for them a target is to be found at any rate. Without an HPA the
+    times are those of what `enable` would make.
     """
     usual = Conditions()
     if scene.hpa is None:

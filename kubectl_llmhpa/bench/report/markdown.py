@@ -38,8 +38,10 @@ def _section(section: Section) -> list[str]:
 
 
 def _table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [headers, ["---"] * len(headers), *([_plain(cell.strip()) for cell in row] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    from tabulate import tabulate
+
+    cells = [[_plain(cell.strip()) for cell in row] for row in rows]
+    return tabulate(cells, headers, tablefmt="github", disable_numparse=True)
 
 
 def _plain(text: str) -> str:
