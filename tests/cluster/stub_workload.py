@@ -79,6 +79,10 @@ class Stub:
         """`spec.replicas` now."""
         return int(self.kubectl.get(self._object, "-n", self.namespace)["spec"]["replicas"])
 
+    def ready(self) -> int:
+        """How many replicas are ready."""
+        return int(self.kubectl.get(self._object, "-n", self.namespace)["status"].get("readyReplicas", 0))
+
     def pods(self) -> int:
         """How many pods it has."""
         return len(self.kubectl.get("pods", "-n", self.namespace, "-l", f"app={self.name}")["items"])

@@ -1,6 +1,6 @@
 """`enable` on every topology, with engines in the pods: the API server takes what it would write.
 
-Where the real controller of a kind runs here (LeaderWorkerSet), `test_engines.py` goes all the way instead.
+Where the real controller of a kind runs here (LeaderWorkerSet), `test_loops.py` goes all the way instead.
 """
 
 from __future__ import annotations

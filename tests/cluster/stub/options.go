@@ -17,7 +17,7 @@ type Options struct {
 	Address          string
 	Model            string
 	ServedNames      []string
-	Engine           string // vllm, sglang or llamacpp: whose command line this is
+	Engine           string // vllm, sglang, dynamo or llamacpp: whose command line this is
 	Role             string // SGLang's disaggregation mode: prefill, decode, or "" for both in one
 	Seats            int
 	KVTokens         int
@@ -40,11 +40,12 @@ type Options struct {
 
 const usageText = `stub-engine: an LLM engine without a model, for tests
 
-It takes the flags of 'vllm serve', 'sglang.launch_server' and 'llama-server' that matter here and skips all others.
+It takes the flags of 'vllm serve', 'sglang.launch_server', 'dynamo.vllm' and 'llama-server' that matter here and skips
+all others.
   serve MODEL, --model M, --model-path M     what /v1/models calls the root
   --served-model-name NAME[ NAME...]         names that requests use (the model); llama.cpp: --alias
   --host H, --port P                         where to listen (0.0.0.0:8000; SGLang 127.0.0.1:30000,
-                                             llama.cpp 127.0.0.1:8080)
+                                             llama.cpp 127.0.0.1:8080, Dynamo 0.0.0.0:$DYN_SYSTEM_PORT, 9090)
   --max-num-seqs N, --max-running-requests N, --parallel N   seats (8; llama.cpp 4)
   --max-model-len N, --context-length N, --ctx-size N        longest prompt and output together (4096)
   --max-num-batched-tokens N                 tokens in one step (2048)
@@ -55,7 +56,7 @@ It takes the flags of 'vllm serve', 'sglang.launch_server' and 'llama-server' th
   -m, -a, -c, -np, LLAMA_ARG_...             llama.cpp's short forms and variables of those above
 Its own:
   --body NAME            recorded metrics body to speak like (vllm-0.20.2; SGLang sglang-0.5.12, sglang-0.5.12-ROLE;
-                         llama.cpp llamacpp-11434)
+                         llama.cpp llamacpp-11434, Dynamo dynamo-1.6.1-worker-vllm0.31.0)
   --bodies DIR           where the recorded bodies lie (/bodies)
   --kv-tokens N          tokens that the cache holds (16384)
   --step-base D          time of one step (7.7ms), and for each sequence in it:
@@ -87,6 +88,11 @@ func ParseOptions(program string, arguments []string) (*Options, error) {
 		if role := flags.text("disaggregation-mode", "null"); role != "null" {
 			options.Role = role
 			body += "-" + role
+		}
+	case filepath.Base(program) == "dynamo":
+		options.Engine, port, body = "dynamo", "9090", "dynamo-1.6.1-worker-vllm0.31.0"
+		if given := os.Getenv("DYN_SYSTEM_PORT"); given != "" {
+			port = given
 		}
 	}
 	host = flags.text("host", host)

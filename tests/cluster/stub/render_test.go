@@ -14,7 +14,7 @@ func snapshot(seen bool) Snapshot {
 	e := idle(8, 16000)
 	now := e.Snapshot(nil)
 	now.Seen = seen
-	now.Values["running"], now.Values["waiting"], now.Values["kv"] = 8, 17, 0.5
+	now.Values["running"], now.Values["waiting"], now.Values["in_flight"], now.Values["kv"] = 8, 17, 25, 0.5
 	now.Histograms["first_token"].Observe(0.2)
 	now.Started = time.Unix(1_800_000_000, 0)
 	return now
@@ -82,6 +82,10 @@ func TestBodiesShowTheEnginesOwnValues(t *testing.T) {
 			`process_start_time_seconds 1.8e+09`,
 		},
 		"sglang-0.5.12": {`sglang:num_queue_reqs{engine_type="unified",model_name="tiny",moe_ep_rank="0",pp_rank="0",tp_rank="0"} 17.0`},
+		"dynamo-1.6.1-worker-vllm0.31.0": {
+			`dynamo_component_inflight_requests{dynamo_component="backend",dynamo_endpoint="generate",dynamo_namespace="dynamo",model="tiny",worker_id="aba047e65f91ce7d"} 25`,
+			`dynamo_component_gpu_cache_usage_percent{dp_rank="0",dynamo_component="backend",model="tiny"} 0.5`,
+		},
 	} {
 		text := render(t, body, snapshot(true), false)
 		for _, line := range want {

@@ -166,6 +166,10 @@ func TestEnginesCommandLines(t *testing.T) {
 	if err != nil || sglang.Address != "0.0.0.0:30000" || sglang.Seats != 4 || sglang.Metrics || sglang.Body != "sglang-0.5.12" {
 		t.Errorf("%+v %v", sglang, err)
 	}
+	dynamo, err := ParseOptions("dynamo", strings.Fields("--model /m --max-num-seqs 4"))
+	if err != nil || dynamo.Address != "0.0.0.0:9090" || dynamo.Seats != 4 || dynamo.Body != "dynamo-1.6.1-worker-vllm0.31.0" {
+		t.Errorf("%+v %v", dynamo, err)
+	}
 	if _, err := ParseOptions("vllm", strings.Fields("serve m --max-num-seqs none")); err == nil {
 		t.Error("a bad number must be refused")
 	}

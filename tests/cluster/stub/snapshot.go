@@ -39,7 +39,9 @@ func (n Number) MarshalJSON() ([]byte, error) {
 }
 
 // derived are the quantities that are made of another.
-var derived = map[string][]string{"waiting": {"waiting_first", "waiting_later"}, "kv": {"kv_used", "kv_free"}}
+var derived = map[string][]string{
+	"running": {"in_flight"}, "waiting": {"in_flight", "waiting_first", "waiting_later"}, "kv": {"kv_used", "kv_free"},
+}
 
 // Snapshot returns the engine's state now, with the override in place.
 func (e *Engine) Snapshot(override *Override) Snapshot {
@@ -80,6 +82,7 @@ func (e *Engine) Snapshot(override *Override) Snapshot {
 			}
 		}
 	}
+	values["in_flight"] = values["running"] + values["waiting"]
 	// SGLang's roles show two queues where others have one.
 	values["waiting_later"] = math.Floor(values["waiting"] / 2)
 	values["waiting_first"] = values["waiting"] - values["waiting_later"]

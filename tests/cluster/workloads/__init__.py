@@ -18,12 +18,12 @@ NAME: Final = "vllm-inference"
 SERVICE: Final = "inference-service"
 MODEL: Final = "tiny"
 
-Engine = Literal["vllm", "sglang", "llamacpp"]
+Engine = Literal["vllm", "sglang", "dynamo", "llamacpp"]
 Role = Literal["", "prefill", "decode"]
 Kind = Literal["StatefulSet", "Deployment", "LeaderWorkerSet"]
 Json = dict[str, Any]
 
-PORTS: Final[dict[str, int]] = {"vllm": 8000, "sglang": 30000, "llamacpp": 8080}
+PORTS: Final[dict[str, int]] = {"vllm": 8000, "sglang": 30000, "dynamo": 9090, "llamacpp": 8080}
 REQUESTS: Final = {"requests": {"cpu": "20m", "memory": "32Mi"}}
 LWS_INDEX: Final = "leaderworkerset.sigs.k8s.io/worker-index"
 
@@ -53,10 +53,10 @@ def stub_engine(
 ) -> str:
     """Return the manifest of the stub engine behind an engine's command line; ``flags`` come last.
 
-    ``role`` is a half of SGLang's disaggregation. ``metrics`` are what SGLang and llama.cpp have to be
-    asked for. The pod declares its port under ``port_name``, without a name (``None``), or not at all;
-    ``sidecar`` adds a container that declares this port and has no metrics. The workers of a
-    LeaderWorkerSet, one for each leader, have no port.
+    ``dynamo`` is a worker with vLLM. ``role`` is a half of SGLang's disaggregation. ``metrics`` are what
+    SGLang and llama.cpp have to be asked for. The pod declares its port under ``port_name``, without a name
+    (``None``), or not at all; ``sidecar`` adds a container that declares this port and has no metrics. The
+    workers of a LeaderWorkerSet, one for each leader, have no port.
     """
     port = PORTS[engine]
     container: Json = {
@@ -70,6 +70,8 @@ def stub_engine(
         },
         "resources": REQUESTS,
     }
+    if engine == "dynamo":
+        container["env"] = [{"name": "DYN_SYSTEM_PORT", "value": str(port)}]
     if declared:
         container["ports"] = [{"containerPort": port, **({"name": port_name} if port_name else {})}]
     containers = [container]
@@ -108,6 +110,10 @@ def command_line(
         command += ["--max-running-requests", str(seats)]
         command += ["--enable-metrics"] * metrics + ["--disaggregation-mode", role] * bool(role)
         certificate = ["--ssl-certfile", "/tls/tls.crt", "--ssl-keyfile", "/tls/tls.key"]
+    elif engine == "dynamo":
+        command = ["python3", "-m", "dynamo.vllm", "--model", "/models/tiny"]
+        command += ["--served-model-name", MODEL, "--max-num-seqs", str(seats)]
+        certificate = ["--tls-cert-path", "/tls/tls.crt", "--tls-key-path", "/tls/tls.key"]
     else:
         command = ["llama-server", "-m", "/models/tiny.gguf", "--alias", MODEL]
         command += ["-np", str(seats), "--host", "0.0.0.0", "--port", port] + ["--metrics"] * metrics
