@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from kubectl_llmhpa.bench.load import Ask
+from kubectl_llmhpa.bench.load import Ask, Load
+from kubectl_llmhpa.bench.modes import profile
 from kubectl_llmhpa.bench.peak import Pod, latency, peak
+from kubectl_llmhpa.bench.preparing import Options, Scene
 from kubectl_llmhpa.bench.sizing.curve import curve
 from kubectl_llmhpa.engines import identify
 from kubectl_llmhpa.errors import LlmHpaError
+from tests.unit.bench_outcomes import hpa, plan
 from tests.unit.sweeps import measured
 
 BODIES = Path(__file__).parents[1] / "bodies"
@@ -76,3 +80,22 @@ def test_the_mean_latency_is_of_all_requests_until_now(page: str, seconds: float
 def test_where_no_target_tells_it_asks_for_the_rate(asks: list[Ask], pod: Pod, said: str) -> None:
     with pytest.raises(LlmHpaError, match=said):
         peak(asks, 1, pod)
+
+
+def test_a_profile_without_a_rate_climbs_to_the_peak_and_says_why() -> None:
+    options = Options(
+        url="http://engine:8000", stages=((20, 0, 1), (10, 1, 1)), unscaled=True, measured=measured()
+    )
+    found = plan(Load(0, "", False), options, hpa(1))
+    scene = Scene(found.workload, found.sight, found.hpa, (), found.model, options)
+    reader: Any = None
+    work = profile.work(reader, scene)
+    assert work.settings["rates"] == [
+        [20, 0, pytest.approx(20.32)],
+        [10, pytest.approx(20.32), pytest.approx(20.32)],
+    ]
+    assert work.load.text == "at most 20.32 requests per second"
+    assert work.load.reason == (
+        "2 stages; the peak must double 1 replica: 2 x 1 replica x 10.2 requests/s of a pod beyond which requests wait "
+        "(saved sweep)"
+    )
