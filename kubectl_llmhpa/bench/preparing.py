@@ -233,10 +233,12 @@ def refuse_other_host(endpoint: target.Endpoint, tool: str, workload: Workload) 
         )
 
 
-def refuse_second_run(reader: Reader, workload: Workload) -> None:
-    """Two loads on one workload spoil each other's figures."""
+def refuse_second_run(reader: Reader, workload: Workload, own: str = "") -> None:
+    """Two loads on one workload spoil each other's figures. `own` is the name of the Job that may be there."""
     for found in pinning.running(reader, workload):
         name = found["metadata"]["name"]
+        if name == own:
+            continue
         raise LlmHpaError(
             f"benchmark {workload.reference}", f"another benchmark of it runs already (job/{name})",
             f"wait for it, or remove it: kubectl -n {workload.namespace} delete job {name}",

@@ -111,6 +111,7 @@ def _load(cluster: Writer, plan: Plan, recording: Recording, view: Observer) -> 
     """Makes the load and follows it to its summary, or to what ended it after something was measured."""
     follower = Follower(cluster, plan.run)
     make(cluster, plan.run, plan.sight.pod)
+    refuse_second_run(cluster, plan.workload, own=plan.run.name)  # made at the same moment: both give way
     follower.wait_for_start(plan.options.start_timeout_s, view.waiting)
     try:
         _follow(plan, follower, recording, view)

@@ -124,6 +124,9 @@ def test_a_benchmark_that_began_since_the_plan_is_seen_before_anything_is_made()
         LlmHpaError, match=r"another benchmark of it runs already \(job/llm-hpa-bench-vllm-abc\)"
     ):
         run.record(cluster, plan, view)
+    preparing.refuse_second_run(cluster, plan.workload, own="llm-hpa-bench-vllm-abc")
+    with pytest.raises(LlmHpaError, match="another benchmark"):
+        preparing.refuse_second_run(cluster, plan.workload, own="llm-hpa-bench-vllm-def")
 
 
 def test_what_is_to_come_counts_without_an_hpa_too() -> None:
