@@ -108,7 +108,8 @@ def seats_seen(running: str, waiting: str, *, seconds: int, step: int) -> str:
     """The most that a pod ran while requests waited there for half a minute, which is what it can run; looked for
     every `step` of the last `seconds`. No element where no pod was full.
     """
-    full = f"{running} > 0 and min_over_time(({waiting})[{HELD_S}s:{HELD_STEP_S}s]) > 0"
+    queued = f"count_over_time(({waiting} > 0)[{HELD_S}s:{HELD_STEP_S}s])"
+    full = f"{running} > 0 and {queued} >= {HELD_S // HELD_STEP_S}"
     return f"max(max_over_time(({full})[{seconds}s:{step}s]))"
 
 

@@ -81,7 +81,7 @@ def read(
         raise LlmHpaError(
             attempted,
             f"Prometheus {server.namespace}/{server.service} knows of no request that ended in the last "
-            f"{seconds / 3600:g} h (asked for {finished[0]}{{{matchers}}})",
+            f"{_long(seconds)} (asked for {finished[0]}{{{matchers}}})",
             "take a longer time, or give --trace or --load",
         )
     numbers = {
@@ -97,13 +97,13 @@ def read(
         full = asking.now(seats_seen(running, waiting, seconds=round(seconds), step=STEP_S))
     seats = None
     if full:
-        evidence = f"the most that a pod ran while requests waited, in the last {seconds / 3600:g} h"
+        evidence = f"the most that a pod ran while requests waited, in the last {_long(seconds)}"
         seats = Seats(int(full), evidence, proved=True)
     return minutes(
         ended,
         numbers,
         seats,
-        f"the last {seconds / 3600:g} h of Prometheus {server.namespace}/{server.service}",
+        f"the last {_long(seconds)} of Prometheus {server.namespace}/{server.service}",
     )
 
 
@@ -199,6 +199,10 @@ class _Asking:
     def now(self, expression: str) -> float | None:
         found = prometheus.query(self.reader, self.server, expression)
         return found[0].value if found and math.isfinite(found[0].value) else None
+
+
+def _long(seconds: float) -> str:
+    return f"{seconds / 3600:g} h" if seconds % 3600 == 0 else f"{seconds / 60:.0f} min"
 
 
 def _ended(name: str, matchers: str) -> str:

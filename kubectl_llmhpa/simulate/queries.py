@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from kubectl_llmhpa.engines import ENGINES, signal_of
-from kubectl_llmhpa.engines.promql import HELD_S, LEAST_SEEN, SEEN_S
+from kubectl_llmhpa.engines.promql import HELD_S, HELD_STEP_S, LEAST_SEEN, SEEN_S
 from kubectl_llmhpa.lint import promql
 from kubectl_llmhpa.lint.promql_selectors import selectors_of
 from kubectl_llmhpa.simulate.measures import LATENCIES, SIGNALS, Combine, Measure, Over
@@ -126,10 +126,11 @@ class _Reader:
             if isinstance(told, ast.NumberLiteral) and isinstance(most, ast.Call):
                 full = _bare(_inside(most, "max_over_time", SEEN_S))
                 if isinstance(full, ast.BinaryExpr) and str(full.op) == "and":
-                    running, queue = _bare(full.lhs), _bare(full.rhs)
-                    if _above_zero(running) and _above_zero(queue):
-                        waiting = _inside(_bare(queue.lhs), "min_over_time", HELD_S)
-                        if _is_signal("running", running.lhs) and _is_signal("waiting", waiting):
+                    running, looks = _bare(full.lhs), _bare(full.rhs)
+                    if _is_bound(running, ">", 0) and _is_bound(looks, ">=", HELD_S // HELD_STEP_S):
+                        queue = _bare(_inside(_bare(looks.lhs), "count_over_time", HELD_S))
+                        waiting = queue.lhs if _is_bound(queue, ">", 0) else None
+                        if waiting and _is_signal("running", running.lhs) and _is_signal("waiting", waiting):
                             return int(told.val)
         raise Unknown(_NOT_ONE)
 
@@ -187,14 +188,15 @@ def _inside(node: Any, function: str, window: float) -> Any:
     raise Unknown(_NOT_ONE)
 
 
-def _above_zero(node: Any) -> bool:
+def _is_bound(node: Any, word: str, number: float) -> bool:
+    """Whether it is something that is held against a number."""
     import promql_parser as ast
 
     return (
         isinstance(node, ast.BinaryExpr)
-        and str(node.op) == ">"
+        and str(node.op) == word
         and isinstance(node.rhs, ast.NumberLiteral)
-        and not node.rhs.val
+        and bool(node.rhs.val == number)
     )
 
 

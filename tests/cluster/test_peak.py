@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeAlias
 
 import pytest
 
@@ -35,12 +36,15 @@ LOADS: Mapping[str, Sequence[Sequence[float | None]]] = {
 }
 GONE = [[10.0 + at for at in range(15)] + [None] * 25]
 
+Pod: TypeAlias = tuple[Sequence[float | None], Sequence[float | None]]
+
 #: Running and waiting requests of each pod, and the seats that are seen by them, None: none.
-FULL: Mapping[str, tuple[Sequence[tuple[Sequence[float], Sequence[float]]], float | None]] = {
+FULL: Mapping[str, tuple[Sequence[Pod], float | None]] = {
     "full": ([([16.0] * 40, [5.0] * 40)], 16),
     "fullest": ([([12.0] * 40, [5.0] * 40), ([20.0] * 40, [1.0] * 40)], 20),
     "was full": ([([24.0] * 10 + [2.0] * 30, [5.0] * 10 + [0.0] * 30)], 24),
     "queue too short": ([([16.0] * 40, [0.0] * 38 + [5.0] * 2)], None),
+    "new pod": ([([None] * 38 + [16.0] * 2, [None] * 38 + [5.0] * 2)], None),
     "another's queue": ([([16.0] * 40, [0.0] * 40), ([0.0] * 40, [5.0] * 40)], None),
     "hardly any": ([([1.0] * 40, [50.0] * 40)], 1),
     "more than told": ([([90.0] * 40, [5.0] * 40)], 90),
@@ -57,7 +61,9 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Prome
 
 def page(now: int) -> str:
     lines = []
-    idle = {load: [(pod, [0.0] * len(pod)) for pod in pods] for load, pods in {**LOADS, "gone": GONE}.items()}
+    idle: dict[str, Sequence[Pod]] = {
+        load: [(pod, [0.0] * len(pod)) for pod in pods] for load, pods in {**LOADS, "gone": GONE}.items()
+    }
     for load, pods in {**idle, **{load: pods for load, (pods, _) in FULL.items()}}.items():
         for number, (running, waiting) in enumerate(pods):
             labels = f'{{namespace="{load}",pod="p{number}",engine="0",model_name="m"}}'
@@ -100,9 +106,11 @@ def test_prometheus_corrects_by_seats_seen_as_the_model_does(
 ) -> None:
     pods, seen = FULL[load]
     samples: dict[str, Sample] = {
-        str(at): (int(running[-1]), int(waiting[-1]), 0.0) for at, (running, waiting) in enumerate(pods)
+        str(at): (int(running[-1] or 0), int(waiting[-1] or 0), 0.0)
+        for at, (running, waiting) in enumerate(pods)
     }
-    totals = [sum(numbers) for numbers in zip(*(numbers for pod in pods for numbers in pod), strict=True)]
+    each = zip(*(numbers for pod in pods for numbers in pod), strict=True)
+    totals = [sum(number or 0.0 for number in numbers) for numbers in each]
     past = [(float(STEP * at), total) for at, total in enumerate(totals)]
     expected = reading(MEASURE, samples, past, seen)
     assert isinstance(expected, tuple)

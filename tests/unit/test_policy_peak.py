@@ -150,7 +150,13 @@ def test_the_model_reads_it_for_every_engine(engine: str, signals: dict[str, Any
 
 @pytest.mark.parametrize(
     "changed",
-    [(f"[{HELD_S}s", "[5s"), ("0.125", "0.5"), ("max(max_over", "sum(max_over"), ("vector(1)", "vector(2)")],
+    [
+        (f"[{HELD_S}s", "[5s"),
+        ("0.125", "0.5"),
+        (">= 3)", ">= 1)"),
+        ("max(max_over", "sum(max_over"),
+        ("vector(1)", "vector(2)"),
+    ],
 )
 def test_another_correction_is_not_simulated(changed: tuple[str, str]) -> None:
     made = plan(Wishes(max_replicas=5, backend=KEDA))
