@@ -57,6 +57,28 @@ def values() -> Json:
     return found
 
 
+def fresh(kubectl: Kubectl) -> None:
+    """Have a pod without restarts: for each of the last ten minutes the kubelet waits twice as long with the next."""
+    where = ("-n", NAMESPACE, "-l", f"app={NAME}")
+    rolled_out = ("rollout", "status", f"deploy/{NAME}", "-n", NAMESPACE, "--timeout=90s")
+    kubectl.run(*rolled_out)
+    pods = kubectl.get("pods", *where)["items"]
+    if any(one["restartCount"] for pod in pods for one in pod["status"]["containerStatuses"]):
+        kubectl.run("delete", "pod", *where)
+        kubectl.run(*rolled_out)
+    kubectl.run("wait", f"apiservice/{CUSTOM}", "--for=condition=Available", "--timeout=60s")
+
+
+def without_history(found: dict[str, Json]) -> dict[str, Json]:
+    """A dump of the cluster without what every upgrade leaves: Helm's revisions, and the times of its writes."""
+    kept = {key: one for key, one in found.items() if one.get("type") != "helm.sh/release.v1"}
+    for one in kept.values():
+        for entry in one.get("metadata", {}).get("managedFields") or ():
+            if entry["manager"] == "helm":
+                entry.pop("time", None)
+    return kept
+
+
 @contextlib.contextmanager
 def stand_in(kubectl: Kubectl) -> Iterator[None]:
     """It runs and serves custom metrics until the end of the block; the cluster's own adapter waits aside."""

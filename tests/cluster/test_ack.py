@@ -22,8 +22,9 @@ from kubectl_llmhpa.plan.adapter import rules
 from kubectl_llmhpa.plan.adapter.helm_rules import HelmRules
 from tests.cluster import ack
 from tests.cluster.conftest import Json, Kubectl, Plugin
-from tests.cluster.plain_adapter import CUSTOM
+from tests.cluster.dump import differences
 from tests.cluster.stub_workload import Stub
+from tests.cluster.test_loops import look
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
 
@@ -45,15 +46,7 @@ def installed(kubectl: Kubectl) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def fresh(kubectl: Kubectl) -> None:
-    """A pod without restarts: for each one of the last ten minutes the kubelet waits twice as long with the next."""
-    where = ("-n", ack.NAMESPACE, "-l", f"app={ack.NAME}")
-    rolled_out = ("rollout", "status", f"deploy/{ack.NAME}", "-n", ack.NAMESPACE, "--timeout=90s")
-    kubectl.run(*rolled_out)
-    pods = kubectl.get("pods", *where)["items"]
-    if any(one["restartCount"] for pod in pods for one in pod["status"]["containerStatuses"]):
-        kubectl.run("delete", "pod", *where)
-        kubectl.run(*rolled_out)
-    kubectl.run("wait", f"apiservice/{CUSTOM}", "--for=condition=Available", "--timeout=60s")
+    ack.fresh(kubectl)
 
 
 @pytest.fixture
@@ -228,9 +221,9 @@ def until(condition: Callable[[], bool], limit: float, what: str) -> None:
 
 
 def test_the_loop_closes(llm_hpa: Plugin, kubectl: Kubectl, namespace: str) -> None:
-    before = ack.values()
     stub = Stub(kubectl, namespace)
     stub.start()
+    before = ack.without_history(look(kubectl, namespace))
     wanted = (
         "enable",
         *stub.reference,
@@ -244,7 +237,7 @@ def test_the_loop_closes(llm_hpa: Plugin, kubectl: Kubectl, namespace: str) -> N
     assert "belongs to Helm" in refused.stderr
     assert "AlibabaCloudMetricsAdapter:" in refused.stderr
     assert f"helm upgrade {ack.NAME} " in refused.stderr
-    assert ack.values() == before
+    assert differences(before, ack.without_history(look(kubectl, namespace))) == []
     enabled = llm_hpa(*wanted, f"--helm={ack.CHART}")
     assert enabled.code == 0, enabled.stderr
     assert f"release.helm.sh/{ack.NAME} upgraded" in enabled.stdout
@@ -256,4 +249,4 @@ def test_the_loop_closes(llm_hpa: Plugin, kubectl: Kubectl, namespace: str) -> N
     assert llm_hpa(*wanted, f"--helm={ack.CHART}").code == 0
     removed = llm_hpa("disable", *stub.reference, f"--helm={ack.CHART}")
     assert removed.code == 0, removed.stderr
-    assert ack.values() == before
+    assert differences(before, ack.without_history(look(kubectl, namespace))) == []

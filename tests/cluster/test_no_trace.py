@@ -22,8 +22,8 @@ def stub(kubectl: Kubectl, namespace: str) -> Stub:
     return workload
 
 
-def killed_after(write: int, *arguments: str) -> int:
-    """The exit code of the plugin, SIGKILLed right after its N-th write (negative: by that signal)."""
+def killed_after(write: int | str, *arguments: str) -> int:
+    """The exit code of the plugin, SIGKILLed right after that write (see killed.py; negative: by that signal)."""
     command = [sys.executable, "-m", "tests.cluster.killed", str(write), *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, timeout=400, check=False).returncode
 
