@@ -105,21 +105,21 @@ def test_both_parts_are_told_apart_and_the_frontend_is_refused(served: Dynamo, l
     assert_one_sentence(outcome, "name the workload of the engines behind it")
 
 
-def test_workers_scale_1_2_1_by_their_own_queue(served: Dynamo, llm_hpa: Plugin) -> None:
-    enabled = llm_hpa("enable", *ADAPTER, *served.worker, "--max", "2", "--scale-down-window", "15s")
+def test_workers_scale_1_3_1_by_their_own_queue(served: Dynamo, llm_hpa: Plugin) -> None:
+    enabled = llm_hpa("enable", *ADAPTER, *served.worker, "--max", "3", "--scale-down-window", "15s")
     assert enabled.code == 0, enabled.stderr
     assert f"dynamo on port {dynamo_runtime.SYSTEM_PORT}" in enabled.stderr
     with streams(served.frontend, MODEL, 26, tokens=200) as failures:
-        until(lambda: served.replicas() == (2, 2), "two workers under load", served)
-        both = {f"http://{address}:{dynamo_runtime.SYSTEM_PORT}" for address in served.addresses("Worker")}
-        until(lambda: all(busy(worker) for worker in both), "requests at both workers", served)
+        until(lambda: served.replicas() == (3, 3), "three workers under load", served)
+        workers = {f"http://{address}:{dynamo_runtime.SYSTEM_PORT}" for address in served.addresses("Worker")}
+        until(lambda: all(busy(worker) for worker in workers), "requests at all workers", served)
     until(lambda: served.replicas() == (1, 1), "one worker without load", served)
     assert failures == []
     events = served.kubectl.get(
         "events", "-n", served.namespace, "--field-selector", "reason=SuccessfulRescale"
     )
     messages = [event["message"] for event in events["items"]]
-    assert any(message.startswith("New size: 2; reason: pods metric vllm:") for message in messages), messages
+    assert any(message.startswith("New size: 3; reason: pods metric vllm:") for message in messages), messages
     disabled = llm_hpa("disable", *served.worker)
     assert disabled.code == 0, disabled.stderr
 
