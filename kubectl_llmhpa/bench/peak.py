@@ -1,4 +1,4 @@
-"""The peak of a profile that nobody named: so many requests a second that the live HPA must double the replicas.
+"""The peak of a profile that nobody named: so many requests a second that the live HPA doubles the replicas.
 
 That is what twice as many pods serve while each is at its target. The HPA goes by the metric that asks for the most
 replicas, so the least of these rates will do.
@@ -46,7 +46,7 @@ def peak(asks: Sequence[Ask], replicas: int, pod: Pod) -> tuple[float, str]:
     of = "1 replica" if replicas == 1 else f"{replicas} replicas"
     return (
         _TIMES * replicas * rate,
-        f"must double {of}: {_TIMES} x {of} x {rate:.3g} requests/s of a pod {why}",
+        f"is to double {of}: {_TIMES} x {of} x {rate:.3g} requests/s of a pod {why}",
     )
 
 
@@ -78,5 +78,5 @@ def _rate(ask: Ask, replicas: int, pod: Pod) -> tuple[float, str] | None:
     if pod.curve is not None:
         return pod.curve.rate_at(target), f"{at} (saved sweep)"
     if pod.latency:
-        return target / pod.latency, f"{at} (its requests took {pod.latency:.3g} s until now)"
+        return target / pod.latency, f"{at} (estimated: its requests took {pod.latency:.3g} s until now)"
     return None

@@ -144,7 +144,7 @@ def load_options(command: _Command) -> _Command:
         ),
         click.option(
             "--rate", type=click.FloatRange(0, min_open=True),
-            help="Peak of a profile, requests per second (default: what must double the replicas)",
+            help="Peak of a profile, requests per second (default: what is to double the replicas)",
         ),
         click.option(
             "--duration", type=Duration(), help="How long the load is held (default 180s; a point of a sweep 30s)"

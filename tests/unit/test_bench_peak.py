@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,13 @@ SERVED = Pod(48, seats=8, latency=0.8)
             2 * 6.71,
             "1 replica x 6.71 requests/s of a pod at running 4 (saved",
         ),
-        ([Ask("m", "running", 4)], 3, SERVED, 2 * 3 * 4 / 0.8, "(its requests took 0.8 s until now)"),
+        (
+            [Ask("m", "running", 4)],
+            3,
+            SERVED,
+            2 * 3 * 4 / 0.8,
+            "(estimated: its requests took 0.8 s until now)",
+        ),
         ([Ask("m", "in-flight", 12, per_pod=False)], 3, SERVED, 2 * 12 / 0.8, "at in-flight 4 "),
         ([Ask("m", "waiting", 5)], 2, SWEPT, 2 * 2 * 10.16, "beyond which requests wait"),
         ([Ask("m", "waiting", 5), Ask("n", "running", 4)], 1, SWEPT, 2 * 6.71, "at running 4"),
@@ -47,7 +54,7 @@ def test_the_peak_is_what_twice_the_replicas_serve_at_their_target(
 ) -> None:
     found, said = peak(asks, replicas, pod)
     assert found == pytest.approx(rate)
-    assert said.startswith("must double")
+    assert said.startswith("is to double")
     assert why in said
 
 
@@ -94,8 +101,13 @@ def test_a_profile_without_a_rate_climbs_to_the_peak_and_says_why() -> None:
         [20, 0, pytest.approx(20.32)],
         [10, pytest.approx(20.32), pytest.approx(20.32)],
     ]
+    assert work.load.notes == ()
     assert work.load.text == "at most 20.32 requests per second"
     assert work.load.reason == (
-        "2 stages; the peak must double 1 replica: 2 x 1 replica x 10.2 requests/s of a pod beyond which requests wait "
-        "(saved sweep)"
+        "2 stages; the peak is to double 1 replica: 2 x 1 replica x 10.2 requests/s of a pod beyond which requests "
+        "wait (saved sweep)"
+    )
+    most = replace(scene, hpa=hpa(1, most=1))
+    assert profile.work(reader, most).load.notes == (
+        "the peak asks for 2 replicas, and the HPA makes 1 at most",
     )

@@ -16,8 +16,9 @@ def test_one_valid_point_says_sweep_further_and_calls_nothing_impossible() -> No
     points = [point(1, 2.3), replace(point(4, 6.7), invalid="12 s is too short: at least 30 s")]
     sizing = judge(sweep(points, seats=8))
     assert (sizing.n_max, sizing.confidence, sizing.start.impossible) == (1, SWEEP_FURTHER, "")
+    assert sizing.knee.why == "it takes three valid concurrencies to tell, not 1"
     assert sizing.verdict == (
-        "a pod can have at least 1 requests in flight (2.30 a second): its limit was not found, sweep further"
+        "a pod can have at least 1 request in flight (2.30 a second): its limit was not found, sweep further"
     )
 
 

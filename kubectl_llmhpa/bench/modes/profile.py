@@ -23,6 +23,10 @@ def work(reader: Reader, scene: Scene) -> Work:
     seconds = sum(stage[0] for stage in stages)
     endpoint = target.find(reader, scene.workload.namespace, scene.own, scene.sight.port, url=options.url)
     notes = () if scene.hpa is not None else ("nothing scales it: the replicas stay as they are",)
+    if options.unscaled and scene.max_replicas is not None and scene.max_replicas < 2 * scene.ready:
+        notes = (
+            f"the peak asks for {2 * scene.ready} replicas, and the HPA makes {scene.max_replicas} at most",
+        )
     chosen = Load(0, reason, False, notes, rate=round(peak, 3))
     return Work(endpoint, chosen, {"rates": [list(stage) for stage in stages]}, seconds)
 

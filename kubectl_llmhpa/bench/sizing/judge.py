@@ -106,7 +106,8 @@ def _verdict(sizing: Sizing, *, wants: bool) -> str:
             return f"no number of replicas can meet this SLO: {sizing.slo.why}"
         return f"the SLO was never kept: {sizing.slo.why}; sweep from 1 on"
     if sizing.confidence == SWEEP_FURTHER:
-        can = f"a pod can have at least {sizing.n_max:g} requests in flight ({sizing.rate_max:.2f} a second)"
+        what = "request" if sizing.n_max == 1 else "requests"
+        can = f"a pod can have at least {sizing.n_max:g} {what} in flight ({sizing.rate_max:.2f} a second)"
         return f"{can}: its limit was not found, sweep further"
     if sizing.start.impossible:
         return f"no reactive scaler can meet this SLO: {sizing.start.impossible}"

@@ -36,7 +36,7 @@ def gain(curve: Curve) -> float:
 
 def _taken(curve: Curve, chord: float | None, near: float | None) -> tuple[float | None, str]:
     if len(curve.levels) < 3:
-        return None, f"{len(curve.levels)} valid concurrencies are too few to tell"
+        return None, f"it takes three valid concurrencies to tell, not {len(curve.levels)}"
     last = curve.levels[-1]
     grown = gain(curve)
     if grown > GAIN:
