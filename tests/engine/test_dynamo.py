@@ -105,8 +105,15 @@ def test_both_parts_are_told_apart_and_the_frontend_is_refused(served: Dynamo, l
     assert_one_sentence(outcome, "name the workload of the engines behind it")
 
 
-def test_workers_scale_1_3_1_by_their_own_queue(served: Dynamo, llm_hpa: Plugin) -> None:
-    enabled = llm_hpa("enable", *ADAPTER, *served.worker, "--max", "3", "--scale-down-window", "15s")
+@pytest.mark.parametrize(
+    ("backend", "reason"),
+    [(ADAPTER, "pods metric vllm:"), (("--backend=keda",), "external metric s")],
+    ids=["prometheus-adapter", "keda"],
+)
+def test_workers_scale_1_3_1_by_their_own_queue(
+    served: Dynamo, llm_hpa: Plugin, backend: tuple[str, ...], reason: str
+) -> None:
+    enabled = llm_hpa("enable", *backend, *served.worker, "--max", "3", "--scale-down-window", "15s")
     assert enabled.code == 0, enabled.stderr
     assert f"dynamo on port {dynamo_runtime.SYSTEM_PORT}" in enabled.stderr
     with streams(served.frontend, MODEL, 26, tokens=200) as failures:
@@ -119,7 +126,7 @@ def test_workers_scale_1_3_1_by_their_own_queue(served: Dynamo, llm_hpa: Plugin)
         "events", "-n", served.namespace, "--field-selector", "reason=SuccessfulRescale"
     )
     messages = [event["message"] for event in events["items"]]
-    assert any(message.startswith("New size: 3; reason: pods metric vllm:") for message in messages), messages
+    assert any(message.startswith(f"New size: 3; reason: {reason}") for message in messages), messages
     disabled = llm_hpa("disable", *served.worker)
     assert disabled.code == 0, disabled.stderr
 
