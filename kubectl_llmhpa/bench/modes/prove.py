@@ -30,7 +30,10 @@ from kubectl_llmhpa.workloads import ready_pods
 
 #: After the last replica that goes was chosen: how long its pod may take to be gone.
 _GONE_S = 40.0
-_SHORT_WINDOW = "the HPA's window for scaling in ({window} s) is shorter than the load ({hold:.0f} s): a dip may take replicas away"
+_SHORT_WINDOW = (
+    "the HPA's window for scaling in ({window} s) is shorter than the load ({hold:.0f} s): "
+    "a dip may take replicas away"
+)
 #: The client's reason for an answer that broke off.
 _CUT = "disconnected"
 
