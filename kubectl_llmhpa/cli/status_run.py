@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from threading import Thread
-from typing import NamedTuple, TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kubectl_llmhpa.api import HPAS, SCALED_OBJECTS, Json, Reader, scaler_named, type_and_name
 from kubectl_llmhpa.kube import Cluster, Connection
