@@ -1,15 +1,18 @@
-"""The archive as users get it: unpacked by hand, or installed by the real Krew."""
+"""The plugin as users get it: an archive, unpacked by hand or installed by the real Krew, or a checkout by pipx."""
 
 from __future__ import annotations
 
 import functools
 import os
+import re
 import shutil
 import subprocess
 import tempfile
+import venv
 from pathlib import Path
 
 import pytest
+import yaml
 
 from release import manifest, pack
 
@@ -37,6 +40,13 @@ def archive() -> Path:
 def program(name: str) -> str:
     """A program of scripts/cluster, built from source: krew, kubectl, actionlint."""
     return said(str(ROOT / "scripts" / "cluster"), "build", name)
+
+
+@functools.cache
+def offline() -> dict[str, str]:
+    """Variables with which pip, and pipx, install from a folder of wheels and ask nobody else."""
+    wheels = said(str(ROOT / "scripts" / "wheels"))
+    return {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": wheels, "PYTHONPATH": ""}
 
 
 def said(*command: str, **variables: str) -> str:
@@ -86,4 +96,27 @@ def install_by_krew(folder: Path) -> dict[str, str]:
     written.write_text(manifest.of_archives(archives))
     ours = archives / archive().name
     said("kubectl", "krew", "install", f"--manifest={written}", f"--archive={ours}", **found)
+    return found
+
+
+def link_completion(found: dict[str, str]) -> None:
+    """Link the program of completion, by the command in the caveats that Krew shows."""
+    caveats = yaml.safe_load((ROOT / "plugin.yaml").read_text())["spec"]["caveats"]
+    (command,) = [line.strip() for line in caveats.splitlines() if line.strip().startswith("ln -s")]
+    said("sh", "-c", command, **found)
+
+
+def install_by_pipx(folder: Path) -> dict[str, str]:
+    """The README's lines, by the real pipx without a network; the variables with which kubectl finds the plugin."""
+    lines = re.search(r"(?ms)^```\n(pipx install .*?)^```$", (ROOT / "README.md").read_text())
+    assert lines
+    venv.create(folder / "pipx-itself", with_pip=True, symlinks=True)
+    said(str(folder / "pipx-itself" / "bin" / "pip"), "install", "--quiet", "pipx", **offline())
+    (folder / "home").mkdir()
+    found = {**variables(folder), **offline(), "PIPX_DEFAULT_BACKEND": "pip", "HOME": str(folder / "home")}
+    found |= {"PIPX_HOME": str(folder / "pipx"), "PIPX_BIN_DIR": str(folder / "bin")}
+    found["PATH"] = os.pathsep.join([found["PIPX_BIN_DIR"], found["PATH"]])
+    (folder / "programs" / "pipx").symlink_to(folder / "pipx-itself" / "bin" / "pipx")
+    output = said("sh", "-c", f"set -eu; cd {ROOT}\n{lines[1]}", **found)
+    assert output.endswith(f"kubectl-llm-hpa {manifest.version()[1:]}"), output
     return found

@@ -72,7 +72,5 @@ def test_kubectl_runs_what_krew_installed(krew: dict[str, str]) -> None:
 
 
 def test_kubectl_completes_after_the_link_that_the_caveats_name(krew: dict[str, str]) -> None:
-    caveats = yaml.safe_load((installed.ROOT / "plugin.yaml").read_text())["spec"]["caveats"]
-    (command,) = [line.strip() for line in caveats.splitlines() if line.strip().startswith("ln -s")]
-    said("sh", "-c", command, **krew)
+    installed.link_completion(krew)
     assert "status\t" in said("kubectl", "__complete", "llm-hpa", "stat", **krew)

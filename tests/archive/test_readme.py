@@ -1,4 +1,4 @@
-"""The lines of the README that install the archive, run as they stand on a machine with kubectl alone."""
+"""The lines of the README that install the plugin, run as they stand: with kubectl alone, and with pipx."""
 
 from __future__ import annotations
 
@@ -25,3 +25,9 @@ def test_the_archive_is_installed_as_the_readme_says(tmp_path: Path) -> None:
     output = said("sh", "-c", script, PATH=path, HOME=str(home), XDG_CACHE_HOME=cache)
     assert f"kubectl-llm-hpa {manifest.version()[1:]}\n" in output
     assert "status\t" in output
+
+
+@needs_go
+def test_pipx_installs_it_as_the_readme_says(tmp_path: Path) -> None:
+    found = installed.install_by_pipx(tmp_path)
+    assert "status\t" in said("kubectl", "__complete", "llm-hpa", "stat", **found)

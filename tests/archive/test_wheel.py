@@ -1,8 +1,7 @@
-"""The other way to install: a wheel, by pip or pipx, with the versions of the lock."""
+"""The other way to install: a wheel, by pip, with the versions of the lock."""
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 import venv
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from release import manifest
+from tests.archive import installed
 from tests.archive.installed import COMPLETION, ROOT, said
 
 
@@ -38,14 +38,9 @@ def test_it_holds_all_of_the_package(wheel: Path) -> None:
 
 
 def test_both_programs_work_in_an_environment_of_their_own(wheel: Path, tmp_path: Path) -> None:
-    locked = (ROOT / "requirements" / "dev.txt").read_text()
-    constraints = tmp_path / "constraints.txt"
-    constraints.write_text("\n".join(re.findall(r"^[\w.-]+==\S+(?: ;.*?)?(?= \\$)", locked, re.MULTILINE)))
     venv.create(tmp_path / "venv", with_pip=True, symlinks=True)
     programs = tmp_path / "venv" / "bin"
-    said(
-        str(programs / "pip"), "install", "--quiet", f"--constraint={constraints}", str(wheel), PYTHONPATH=""
-    )
+    said(str(programs / "pip"), "install", "--quiet", str(wheel), **installed.offline())
     version = said(str(programs / manifest.PROGRAM), "--version", PYTHONPATH="")
     assert version == f"kubectl-llm-hpa {manifest.version()[1:]}"
     assert "status\t" in said(str(programs / COMPLETION), "stat", PYTHONPATH="")

@@ -26,6 +26,7 @@ def cluster_log(runner: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     program.write_text(f'#!/bin/sh\necho "$1 $3" >> {log}\ntest "$1" != "$REFUSE"\n')
     program.chmod(0o755)
     monkeypatch.setattr(runner, "CLUSTER", str(program))
+    monkeypatch.setattr(runner, "WHEELS", "true")
     return log
 
 
