@@ -1,10 +1,12 @@
-"""The commands of the pages for beginners, run in their order on a real cluster.
+"""The commands of the pages for beginners, run in their order on a real cluster, and those of others that only look.
 
-Left out are a watch, which has no end, and `bench`, which takes minutes and has tests of its own.
+Left out are a watch, which has no end, and `bench`, which takes minutes and has tests of its own (`--preset vendor` of
+vendor-recipe.md in test_bench_modes.py). Two teams (rbac.md) are in test_split_work.py; `lint -f` needs no cluster.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -40,3 +42,24 @@ def test_a_page_works_as_it_is_written(
     Stub(kubectl, namespace, name="vllm", kind=kind).start()
     walk(page, namespace, tmp_path)
     assert len(kubectl.get("scaledobjects", "-n", namespace)["items"]) == scaled
+
+
+def test_lines_that_only_look_work_as_they_are_written(
+    kubectl: Kubectl, namespace: str, tmp_path: Path
+) -> None:
+    for kind in ("Deployment", "StatefulSet"):
+        Stub(kubectl, namespace, name="vllm", kind=kind).start(wait=False)
+    kubectl.run("autoscale", "statefulset", "vllm", "--name=other", "--max=3", "-n", namespace)
+    config = tmp_path / "kubeconfig"
+    config.write_text(kubectl.run("config", "view", "--raw", "--flatten").stdout)
+    kubectl.run("config", "set-context", "--current", f"--namespace={namespace}", f"--kubeconfig={config}")
+    pages = "".join((ROOT / "docs" / page).read_text() for page in ("status.md", "lint.md", "rbac.md"))
+    lines = re.findall(r"(?m)^kubectl llm-hpa (?:status|lint|rbac) (?!-w|-f).*$", pages)
+    assert len(lines) >= 7
+    for line in lines:
+        command = line.replace("-n llm", f"-n {namespace}").replace("apply", "apply --dry-run=server")
+        done = subprocess.run(
+            ["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, timeout=60, check=False,
+            env={**os.environ, "KUBECONFIG": str(config)},
+        )  # fmt: skip
+        assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"

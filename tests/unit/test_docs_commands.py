@@ -1,7 +1,8 @@
 """What the pages tell people to type is understood by the program, and what needs no cluster is run.
 
-A block marked `sh` is run here, in a copy of the files that it reads. Every other line that begins with the program is
-given to the real parser, so that a flag that went away is not left behind in a page.
+A block marked `sh` is run here, in a copy of the files that it reads, and so is every `lint -f`, on files as the page
+tells of them. Every other line that begins with the program is given to the real parser, so that a flag that went away
+is not left behind in a page.
 """
 
 from __future__ import annotations
@@ -113,13 +114,37 @@ def test_a_block_marked_sh_runs(page: Path, script: str, tmp_path: Path) -> None
     for path in sorted({*re.findall(r"tests/[\w./-]+", script)}):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / path, tmp_path / path)
-    plugin = 'kubectl() { shift; kubectl-llm_hpa "$@"; }\n'  # so that no kubectl is needed
-    done = subprocess.run(
-        ["bash", "-euc", plugin + script],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = shell(script, tmp_path)
     assert done.returncode == 0, done.stderr
+
+
+def shell(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run it with a `kubectl` that knows the plugin alone, so that none is needed."""
+    plugin = 'kubectl() { shift; kubectl-llm_hpa "$@"; }\n'
+    return subprocess.run(
+        ["bash", "-euc", plugin + script], cwd=folder, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_lint_says_of_files_what_its_page_shows(tmp_path: Path) -> None:
+    """Also of what a template program hands over: a stand-in for helm prints the file."""
+    (tmp_path / "deploy").mkdir()
+    shutil.copy(ROOT / "tests/lint/broken/slots.yaml", tmp_path / "deploy" / "phi.yaml")
+    page = (ROOT / "docs" / "lint.md").read_text()
+    of_files, of_chart = re.findall(r"(?m)^.*llm-hpa lint -f [^\n]*$", page)
+    (shown,) = (text for _, text in BLOCK.findall(page) if text.startswith("deploy/phi.yaml:"))
+    done = shell(of_files, tmp_path)
+    assert (done.returncode, done.stdout) == (1, shown), done.stderr
+    piped = shell(f"helm() {{ cat deploy/phi.yaml; }}\n{of_chart}", tmp_path)
+    assert (piped.returncode, piped.stdout.partition(":")[2]) == (1, shown.partition(":")[2]), piped.stderr
+
+
+def test_lint_says_of_the_vendors_files_what_their_page_tells(tmp_path: Path) -> None:
+    recipe = (ROOT / "tests/cluster/vendor_recipe.yaml").read_text().replace("${namespace}", "llm")
+    for name, text in zip(("podmonitor", "hpa"), recipe.split("---\n"), strict=True):
+        (tmp_path / f"{name}.yaml").write_text(text)
+    shutil.copy(ROOT / "tests/lint/broken/adapter-ack-default.yaml", tmp_path / "values.yaml")
+    (line,) = (line for page, line in lines() if page == "docs/vendor-recipe.md" and line.startswith("lint"))
+    done = shell(PROGRAM + line, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "target-type-mismatch" in done.stdout
