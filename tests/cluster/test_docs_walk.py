@@ -1,8 +1,8 @@
 """The commands of the pages for beginners, run in their order on a real cluster, and those of others that only look.
 
-Left out are a watch, which has no end, and `bench`, which takes minutes and has tests of its own; `--preset vendor` needs
-vLLM's own generator, which the stub's image lacks. Two teams (rbac.md) are in test_split_work.py; what `lint -f` says is
-in the unit tests.
+Left out are a watch, which has no end, and `bench`, which takes minutes and has tests of its own; `--preset vendor`
+needs vLLM's own generator, which the stub's image lacks. Two teams (rbac.md) are in test_split_work.py; what `lint -f`
+says is in the unit tests.
 """
 
 from __future__ import annotations
