@@ -23,6 +23,8 @@ LIFE = ("--min=1", "--max=3", "--scale-down-window=0s", "--scrape-interval=2s")
 REPLICAS = 2
 #: Seconds of broken numbers: several scrapes and syncs.
 LONG = 15.0
+#: Seconds after which a pod's numbers have been scraped, whichever pod is scraped first.
+SCRAPED = 3.0
 PROMETHEUS = ("prometheus/kube-prometheus-stack-prometheus", "-n", "monitoring")
 OPERATOR = ("deploy/kube-prometheus-stack-operator", "-n", "monitoring")
 
@@ -63,12 +65,16 @@ def under_load(kubectl: Kubectl, llm_hpa: Plugin) -> Iterator[list[Stub]]:
 def show(stub: Stub, number: float, *, absent: tuple[str, ...] = ()) -> None:
     """The first pod last: its load alone asks for two, so that a sync between the two changes nothing."""
     for pod in reversed(range(REPLICAS)):
+        if pod == 0:
+            time.sleep(SCRAPED)
         stub.load(pod, absent=absent, running=number, waiting=number, kv=number)
 
 
 def busy(stub: Stub) -> None:
     """8 requests against a target of 4: two replicas, as the first pod's 5 are for a backend that sees it alone."""
     for pod, running in enumerate((5, 3)):
+        if pod > 0:
+            time.sleep(SCRAPED)
         stub.load(pod, running=running, waiting=0, kv=0.3)
 
 
