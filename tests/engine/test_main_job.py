@@ -26,6 +26,7 @@ def test_a_real_vllm_scales_from_1_to_3_under_bench_and_back_to_1(
     before = dump(kubectl, namespace)
     seen = json.loads(llm_hpa("detect", *target, "-o", "json").stdout)["items"][0]
     assert (seen["engine"], seen["version"], seen["port"]) == ("vllm", vllm_runtime.VERSION, 8000)
+    by_vendor(llm_hpa, target)
     enabled = llm_hpa("enable", *target, "--min", "1", "--max", "3", "--scale-down-window", "15s")
     assert enabled.code == 0, enabled.stderr
     loaded = llm_hpa("bench", *target, "--concurrency", "20", "--duration", "90s", "-o", "json", timeout=600)
@@ -46,3 +47,12 @@ def test_a_real_vllm_scales_from_1_to_3_under_bench_and_back_to_1(
         and f"{namespace}/vllm-inference: .metadata.managedFields" not in line
     ]
     assert left == []
+
+
+def by_vendor(llm_hpa: Plugin, target: tuple[str, ...]) -> None:
+    """The vendor document's benchmark by vLLM's own generator in its image, with fewer and shorter requests."""
+    fewer = ("--num-prompts", "24", "--concurrency", "8", "--input-len", "64", "--output-len", "16")
+    loaded = llm_hpa("bench", *target, "--preset", "vendor", *fewer, "-o", "json", timeout=300)
+    assert loaded.code == 0, loaded.stderr
+    result = json.loads(loaded.stdout)["result"]
+    assert (result["tool"], result["sent"], result["done"], result["failed"]) == ("vllm", 24, 24, {})
