@@ -269,6 +269,7 @@ def test_a_failed_check_is_taken_back(llm_hpa: Plugin, kubectl: Kubectl, stub: S
     assert set(watched.seen) == {REPLICAS}
 
 
+@pytest.mark.full
 def test_without_kedas_operator(llm_hpa: Plugin, kubectl: Kubectl, stub: Stub) -> None:
     """Nothing moves to a KEDA that is down; away from it the workload can, and the rest waits for the operator."""
     operator = ("deploy/keda-operator", "-n", "keda")
