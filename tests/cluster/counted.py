@@ -32,7 +32,7 @@ class Account:
         self._paused: float | None = None
 
     def note(self, answer: request_log.Answered) -> None:
-        self.requests.append({**vars(answer), "looks": self._inside})
+        self.requests.append({**answer._asdict(), "looks": self._inside})
 
     def waiting(self, wait: Callable[..., Any]) -> Callable[..., Any]:
         """The function, with its time counted from its first pause on."""
