@@ -15,7 +15,7 @@ from kubectl_llmhpa.api import STATEFUL_SETS, Json
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.simulate import history, scalers
 from kubectl_llmhpa.workloads import Workload
-from tests.cluster.test_queries import Prometheus
+from tests.cluster.lone_prometheus import Prometheus
 from tests.cluster.timed_samples import holding
 
 pytestmark = pytest.mark.control_plane

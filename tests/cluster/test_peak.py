@@ -13,7 +13,7 @@ from kubectl_llmhpa.backends import scaled_object
 from kubectl_llmhpa.policy import decide
 from kubectl_llmhpa.simulate import scalers
 from kubectl_llmhpa.simulate.measures import Sample, over_time, reading
-from tests.cluster.test_queries import Prometheus
+from tests.cluster.lone_prometheus import Prometheus
 from tests.cluster.timed_samples import holding
 
 pytestmark = pytest.mark.control_plane

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import http.server
-import json
-import socket
-import subprocess
-import threading
 import time
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from kubectl_llmhpa.backends.adapter_rules import rule_for
 from kubectl_llmhpa.engines import (
@@ -28,7 +21,7 @@ from kubectl_llmhpa.engines import (
     identify,
     over_all,
 )
-from tests.cluster.ground import programs
+from tests.cluster.lone_prometheus import Prometheus, scraping
 
 pytestmark = pytest.mark.control_plane
 
@@ -50,25 +43,6 @@ def sources(name: str) -> dict[str, SignalSource]:
         return dict(refused.upstream)
 
 
-class Prometheus:
-    """Its HTTP API."""
-
-    def __init__(self, port: int) -> None:
-        self.port = port
-
-    def get(self, path: str, **parameters: str) -> Any:
-        query = urllib.parse.urlencode(parameters)
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}?{query}", timeout=30) as answer:
-            return json.load(answer)["data"]
-
-    def by_pod(self, query: str) -> dict[str, list[float]]:
-        """The values of an instant query by the pod that each is of."""
-        found: dict[str, list[float]] = {}
-        for series in self.get("/api/v1/query", query=query)["result"]:
-            found.setdefault(series["metric"]["pod"], []).append(float(series["value"][1]))
-        return found
-
-
 class Page(http.server.SimpleHTTPRequestHandler):
     """A body at /NAME.txt, with the content type of an engine."""
 
@@ -83,31 +57,8 @@ class Page(http.server.SimpleHTTPRequestHandler):
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """A Prometheus that scrapes every body as a pod of one scrape job, and again as a pod of two."""
     folder = tmp_path_factory.mktemp("prometheus")
-    programs.build(["prometheus"])
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Page, directory=str(BODIES)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    port = free_port()
-    (folder / "prometheus.yml").write_text(yaml.safe_dump(configuration(server.server_port)))
-    command = [
-        str(programs.path_of("prometheus")),
-        f"--config.file={folder}/prometheus.yml",
-        f"--storage.tsdb.path={folder}/data",
-        f"--web.listen-address=127.0.0.1:{port}",
-    ]
-    with (folder / "log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
-        try:
-            yield scraped(Prometheus(port), folder / "log")
-        finally:
-            process.terminate()
-            server.shutdown()
-            server.server_close()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    with scraping(folder, partial(Page, directory=str(BODIES)), configuration) as (prometheus, log):
+        yield scraped(prometheus, log)
 
 
 def configuration(port: int) -> dict[str, Any]:
