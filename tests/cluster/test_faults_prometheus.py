@@ -131,7 +131,7 @@ def test_enable_waits_for_a_number_and_names_the_hop(
     outcome = llm_hpa("enable", *stub.reference, *BACKENDS[backend], *LIFE, "--timeout=60s")
     assert outcome.code == 1
     assert "wait for the sample: after" in outcome.stderr
-    assert "for 0 of 1 pods" in outcome.stderr
+    assert "for no pod yet" in outcome.stderr
     assert differences(before, dump(kubectl, namespace)) == []
 
 

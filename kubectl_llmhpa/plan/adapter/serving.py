@@ -19,7 +19,7 @@ from kubectl_llmhpa.monitoring import prometheus
 from kubectl_llmhpa.monitoring.prometheus import Server
 from kubectl_llmhpa.plan.steps import Report
 
-_POLL_SECONDS = 1.0
+_POLL_SECONDS = 2.0
 #: Missing names are looked into no more often than this.
 _LOOK_SECONDS = 5.0
 #: For the kubelet to bring a changed ConfigMap into a running pod (its sync period and its cache), and to start a

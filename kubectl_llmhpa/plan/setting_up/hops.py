@@ -18,7 +18,7 @@ from kubectl_llmhpa.monitoring import prometheus
 from kubectl_llmhpa.plan.setting_up.scraping import Scrape
 from kubectl_llmhpa.workloads import Workload, pods, ready_pods
 
-_POLL_SECONDS = 1.0
+_POLL_SECONDS = 2.0
 #: How far back KEDA may look, with some air for clocks.
 _WHOLE_SECONDS = 2
 
@@ -80,6 +80,8 @@ def scrape_target(
     def look() -> HopState:
         matchers = f'job="{scrape.job}",{scrape.namespace_label}="{workload.namespace}"'
         up = _per_pod(reader, server, scrape, f"up{{{matchers}}}{offset}")
+        if not up:
+            return HopState(False, f"Prometheus has not loaded the {scrape.resource.kind} yet")
         found = pods(reader, workload)
         names = {pod["metadata"]["name"] for pod in found}
         good = {name for name in names if up.get(name) == 1.0}
@@ -88,8 +90,6 @@ def scrape_target(
         enough = bool(good) and needed <= good
         if down:
             return HopState(enough, f"{len(good)} of {len(names)} pods up, down: {', '.join(down[:3])}")
-        if not up:
-            return HopState(False, f"Prometheus has not loaded the {scrape.resource.kind} yet")
         return HopState(enough, f"{len(good)} of {len(names)} pods up")
 
     return Hop(
@@ -102,9 +102,12 @@ def sample(reader: Reader, server: prometheus.Server, workload: Workload, scrape
     """Prometheus has a fresh sample of the metric for at least one pod of the workload."""
 
     def look() -> HopState:
-        names = {pod["metadata"]["name"] for pod in pods(reader, workload)}
         selector = f'{{__name__="{metric}",{scrape.namespace_label}="{workload.namespace}"}}'
-        have = names & _per_pod(reader, server, scrape, selector).keys()
+        sampled = _per_pod(reader, server, scrape, selector)
+        if not sampled:
+            return HopState(False, f"{metric} for no pod yet")
+        names = {pod["metadata"]["name"] for pod in pods(reader, workload)}
+        have = names & sampled.keys()
         return HopState(bool(have), f"{metric} for {len(have)} of {len(names)} pods")
 
     return Hop("sample", look, f"ask Prometheus for {metric}")
