@@ -8,7 +8,7 @@ import pytest
 
 from tests.cluster import ack
 from tests.cluster.conftest import ADAPTER, Kubectl, Plugin
-from tests.cluster.dump import differences, dump
+from tests.cluster.dump import differences
 from tests.cluster.guarded import guarded_prometheus
 from tests.cluster.stub_workload import Stub
 from tests.cluster.test_migrate import (
@@ -34,10 +34,11 @@ CHART = f"--helm={ack.CHART}"
 def test_there_and_back_with_a_release_of_helm(llm_hpa: Plugin, kubectl: Kubectl, stub: Stub) -> None:
     """Rules that are values of the adapter's release: a move to KEDA takes them out, the other puts them back."""
     with ack.stand_in(kubectl):
-        untouched = dump(kubectl, stub.namespace)
+        untouched = ack.without_history(scene(kubectl, stub))
         values = ack.values()
         enabled(llm_hpa, stub, "--backend=ack", CHART)
-        before, uid, ours = scene(kubectl, stub), stub.hpa()["metadata"]["uid"], ack.values()
+        before = ack.without_history(scene(kubectl, stub))
+        uid, ours = stub.hpa()["metadata"]["uid"], ack.values()
         assert ours != values
         with Watched(stub) as watched:
             moved(llm_hpa, stub, *TO_KEDA, CHART)
@@ -52,14 +53,10 @@ def test_there_and_back_with_a_release_of_helm(llm_hpa: Plugin, kubectl: Kubectl
             assert stub.hpa()["metadata"]["uid"] == uid
             assert ack.values() == ours
         assert set(watched.seen) == {REPLICAS}
-        mine = [line for line in differences(before, scene(kubectl, stub)) if stub.namespace in line]
-        assert mine == []
+        assert differences(before, ack.without_history(scene(kubectl, stub))) == []
         assert llm_hpa("disable", *stub.reference, CHART).code == 0
         assert ack.values() == values
-        left = [
-            line for line in differences(untouched, dump(kubectl, stub.namespace)) if stub.namespace in line
-        ]
-        assert left == []
+        assert differences(untouched, ack.without_history(scene(kubectl, stub))) == []
 
 
 @pytest.mark.full
