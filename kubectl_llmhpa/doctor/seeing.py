@@ -14,7 +14,7 @@ from kubectl_llmhpa.plan.permitted import Permitted, Right, needed
 
 
 class Seeing(Once):
-    """Implements `api.Reader`."""
+    """`unseen` is what was refused."""
 
     def __init__(self, reader: Reader) -> None:
         super().__init__(Permitted(reader))

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from kubectl_llmhpa.api import Json, Reader, Resource, WatchEvent
+from kubectl_llmhpa.api import Json, Reader
 from kubectl_llmhpa.errors import ApiError
+from kubectl_llmhpa.plan.forwarding import Forwarding
 
 
-class Once:
-    """Implements `api.Reader`. What changes meanwhile is seen as it was first; failures are remembered too."""
+class Once(Forwarding):
+    """What changes meanwhile is seen as it was first; failures are remembered too. Watches are not."""
 
     def __init__(self, reader: Reader) -> None:
-        self._reader = reader
+        super().__init__(reader)
         self._answers: dict[tuple[str, ...], Json | ApiError] = {}
         self._texts: dict[str, str] = {}
         self._allowed: dict[tuple[str, ...], bool] = {}
-
-    @property
-    def namespace(self) -> str:
-        """See `api.Reader.namespace`."""
-        return self._reader.namespace
 
     def get(self, path: str, *, accept: str = "application/json") -> Json:
         """See `api.Reader.get`."""
         key = (path, accept)
         if key not in self._answers:
             try:
-                self._answers[key] = self._reader.get(path, accept=accept)
+                self._answers[key] = super().get(path, accept=accept)
             except ApiError as error:
                 self._answers[key] = error
         return _said(self._answers[key])
@@ -35,7 +31,7 @@ class Once:
     def get_text(self, path: str, *, timeout: float | None = None) -> str:
         """See `api.Reader.get_text`."""
         if path not in self._texts:
-            self._texts[path] = self._reader.get_text(path, timeout=timeout)
+            self._texts[path] = super().get_text(path, timeout=timeout)
         return self._texts[path]
 
     def get_many(self, paths: Sequence[str]) -> list[Json | ApiError]:
@@ -43,7 +39,7 @@ class Once:
         keys = {path: (path, "application/json") for path in paths}
         missing = [path for path, key in keys.items() if key not in self._answers]
         if missing:
-            answers = self._reader.get_many(missing)
+            answers = super().get_many(missing)
             self._answers |= {keys[path]: answer for path, answer in zip(missing, answers, strict=True)}
         return [self._answers[keys[path]] for path in paths]
 
@@ -53,29 +49,15 @@ class Once:
         """See `api.Reader.may`."""
         asked = (verb, group, resource, subresource, namespace, name)
         if asked not in self._allowed:
-            self._allowed[asked] = self._reader.may(*asked)
+            self._allowed[asked] = super().may(*asked)
         return self._allowed[asked]
 
     def account_may(self, account: str, verb: str, group: str, resource: str, namespace: str) -> bool:
         """See `api.Reader.account_may`."""
         asked = (account, verb, group, resource, namespace)
         if asked not in self._allowed:
-            self._allowed[asked] = self._reader.account_may(*asked)
+            self._allowed[asked] = super().account_may(*asked)
         return self._allowed[asked]
-
-    def watch(
-        self,
-        resource: Resource,
-        namespace: str,
-        *,
-        field_selector: str = "",
-        label_selector: str = "",
-        timeout: float | None = None,
-    ) -> Iterator[WatchEvent]:
-        """See `api.Reader.watch`; nothing of it is remembered."""
-        return self._reader.watch(
-            resource, namespace, field_selector=field_selector, label_selector=label_selector, timeout=timeout
-        )
 
 
 def _said(answer: Json | ApiError) -> Json:

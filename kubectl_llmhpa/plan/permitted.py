@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
-from kubectl_llmhpa.api import Json, Reader, Resource, WatchEvent
+from kubectl_llmhpa.api import Json, Reader
 from kubectl_llmhpa.errors import ApiError
+from kubectl_llmhpa.plan.forwarding import Forwarding
 
 _PATH = re.compile(
     r"^/(?:api/v1|apis/(?P<group>[^/]+)/[^/?]+)"
@@ -64,18 +65,13 @@ def needed(path: str) -> Right | None:
 EVERYTHING = Right("*", "*", "*", "", "")
 
 
-class Permitted:
-    """A Reader in front of another; what is not permitted is an `ApiError` that says so, and no request."""
+class Permitted(Forwarding):
+    """What is not permitted is an `ApiError` that says so, and no request; of watches the server says it itself."""
 
     def __init__(self, reader: Reader) -> None:
-        self._reader = reader
+        super().__init__(reader)
         self._lock = threading.Lock()
         self._answers: dict[Right, Future[bool]] = {}
-
-    @property
-    def namespace(self) -> str:
-        """See `api.Reader.namespace`."""
-        return self._reader.namespace
 
     @property
     def unlimited(self) -> bool:
@@ -85,18 +81,18 @@ class Permitted:
     def get(self, path: str, *, accept: str = "application/json") -> Json:
         """See `api.Reader.get`."""
         self._check(path)
-        return self._reader.get(path, accept=accept)
+        return super().get(path, accept=accept)
 
     def get_text(self, path: str, *, timeout: float | None = None) -> str:
         """See `api.Reader.get_text`."""
         self._check(path)
-        return self._reader.get_text(path, timeout=timeout)
+        return super().get_text(path, timeout=timeout)
 
     def get_many(self, paths: Sequence[str]) -> list[Json | ApiError]:
         """See `api.Reader.get_many`."""
         refusals = {path: refusal for path in paths if (refusal := self.refusal(path)) is not None}
         allowed = [path for path in paths if path not in refusals]
-        answers = iter(self._reader.get_many(allowed))
+        answers = iter(super().get_many(allowed))
         return [refusals[path] if path in refusals else next(answers) for path in paths]
 
     def may(
@@ -110,21 +106,7 @@ class Permitted:
         asking = Right("create", "authorization.k8s.io", "localsubjectaccessreviews", "", namespace)
         if not self._has(asking):
             raise _refused(asking)
-        return self._reader.account_may(account, verb, group, resource, namespace)
-
-    def watch(
-        self,
-        resource: Resource,
-        namespace: str,
-        *,
-        field_selector: str = "",
-        label_selector: str = "",
-        timeout: float | None = None,
-    ) -> Iterator[WatchEvent]:
-        """See `api.Reader.watch`; the server answers for itself."""
-        return self._reader.watch(
-            resource, namespace, field_selector=field_selector, label_selector=label_selector, timeout=timeout
-        )
+        return super().account_may(account, verb, group, resource, namespace)
 
     def refusal(self, path: str) -> ApiError | None:
         """Why a read is not permitted, None when it is."""
@@ -153,7 +135,7 @@ class Permitted:
 
     def _ask(self, right: Right) -> bool:
         try:
-            return self._reader.may(
+            return super().may(
                 right.verb, right.group, right.resource, right.subresource, right.namespace, right.name
             )
         except ApiError:
