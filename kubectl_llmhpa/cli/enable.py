@@ -340,8 +340,8 @@ def _warn(prepared: Prepared, *, writes: bool) -> None:
 def _export(cluster: Cluster, prepared: list[Prepared], folder: str) -> None:
     """Write the plan as files."""
     from kubectl_llmhpa.cli.helm_option import helm_of
-    from kubectl_llmhpa.plan.setting_up import exporting
+    from kubectl_llmhpa.plan.setting_up import export_files
 
     helm = helm_of(cluster, prepared[0].wishes.helm_chart)
-    for path in exporting.write(cluster, prepared, folder, helm):
+    for path in export_files.write(cluster, prepared, folder, helm):
         click.echo(path)

@@ -27,7 +27,7 @@ from kubectl_llmhpa.plan.looking.sight import EngineSight, engine_of
 from kubectl_llmhpa.plan.looking.targets import Target
 from kubectl_llmhpa.plan.permissions import rights
 from kubectl_llmhpa.plan.permitted import Permitted
-from kubectl_llmhpa.plan.setting_up import enable, exported, hops, keda_hops, scraping
+from kubectl_llmhpa.plan.setting_up import earlier_export, enable, hops, keda_hops, scraping
 from kubectl_llmhpa.plan.setting_up.enable import Plan
 from kubectl_llmhpa.plan.steps import Change, Step
 from kubectl_llmhpa.plan.wishes import RULES, SCALER, SCRAPE, Wishes
@@ -76,7 +76,7 @@ def prepare(reader: Reader, workload: Workload, wishes: Wishes, hint: str = "") 
     sight = engine_of(reader, workload, hint)
     around = look.around(reader, workload, wishes.prometheus, wishes.scrape, wishes.backend)
     if wishes.exporting:
-        around = exported.as_ours(around)
+        around = earlier_export.as_ours(around)
     found = pods(reader, workload)
     scraped: Sequence[Target] | None = None
     if around.server:

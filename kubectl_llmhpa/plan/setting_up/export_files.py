@@ -1,7 +1,7 @@
 """The whole plan as files for a GitOps repository: plain YAML under a kustomization, Helm values where Helm owns it.
 
 The same cluster and flags give the same bytes. `kubectl apply -k DIR` writes what `enable` writes beside the workload,
-and the adapter's part of it (`exported_rules`), where there is one, what `enable` writes there.
+and the adapter's part of it (`export_rules`), where there is one, what `enable` writes there.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from kubectl_llmhpa.api import Json, Writer
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.plan.adapter import rule_steps
 from kubectl_llmhpa.plan.adapter.rule_steps import Helm
-from kubectl_llmhpa.plan.setting_up import exported_rules
+from kubectl_llmhpa.plan.setting_up import export_rules
 from kubectl_llmhpa.plan.setting_up.enabling import Prepared
 from kubectl_llmhpa.plan.wishes import RULES, SCALER, SCRAPE
 
@@ -70,7 +70,7 @@ def render(writer: Writer, prepared: Sequence[Prepared], helm: Helm | None = Non
     if adapters is not None:
         if adapters.objects:
             below = _kustomized(adapters.objects)
-            files |= {f"{exported_rules.FOLDER}/{name}": text for name, text in below.items()}
+            files |= {f"{export_rules.FOLDER}/{name}": text for name, text in below.items()}
         files |= {name: _file(content) for name, content in adapters.files.items()}
     files["README.md"] = _readme(prepared, [adapters.todo] if adapters else [])
     return dict(sorted(files.items()))
@@ -87,7 +87,7 @@ def _kustomized(objects: Sequence[Json]) -> dict[str, str]:
     return {**files, "kustomization.yaml": _file(kustomization)}
 
 
-def _rules(writer: Writer, prepared: Sequence[Prepared], helm: Helm | None) -> exported_rules.Exported | None:
+def _rules(writer: Writer, prepared: Sequence[Prepared], helm: Helm | None) -> export_rules.Exported | None:
     """The adapter's part: the rules of all workloads; None where none are needed. Raises LlmHpaError."""
     wanted = [one for one in prepared if RULES in one.wishes.parts and one.around.adapter is not None]
     rules = {name: rule for one in wanted for name, rule in one.plan.rules.items()}
@@ -96,7 +96,7 @@ def _rules(writer: Writer, prepared: Sequence[Prepared], helm: Helm | None) -> e
     first = wanted[0]
     adapter = first.around.adapter
     assert adapter is not None
-    return exported_rules.of(
+    return export_rules.of(
         writer, adapter, list(rules.values()), first.around, register=first.wishes.install_api,
         values=rule_steps.values(writer, adapter, rules, helm) if helm else None,
     )  # fmt: skip
