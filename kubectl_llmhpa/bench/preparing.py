@@ -10,7 +10,7 @@ from typing import Any
 
 from kubectl_llmhpa import hpa as autoscaler
 from kubectl_llmhpa import quantities
-from kubectl_llmhpa.api import HPAS, Json, Reader
+from kubectl_llmhpa.api import HPAS, SCALED_OBJECTS, Json, Reader
 from kubectl_llmhpa.bench import job, load, target, traffic
 from kubectl_llmhpa.bench.sizing.model import Arrivals, Conditions, Slo, Sweep
 from kubectl_llmhpa.bench.sizing.prove import Prediction
@@ -166,7 +166,7 @@ def look(reader: Reader, workload: Workload, options: Options, mode: Callable[[R
         state = autoscaler.view(hpa, ready=len(ready_pods(own)))
         if not state.healthy:
             chosen = replace(chosen, notes=(*chosen.notes, f"the HPA is {state.state}: {state.why}"))
-        if scene.scaled_object is None and pinning.is_kedas(hpa):
+        if scene.scaled_object is None and scaled_objects.of_hpa(hpa):
             unread = "what the HPA's metrics measure is not known: its ScaledObject cannot be read"
             chosen = replace(chosen, notes=(*chosen.notes, unread))
     return Plan(
@@ -177,11 +177,12 @@ def look(reader: Reader, workload: Workload, options: Options, mode: Callable[[R
 
 
 def _scaled_object(reader: Reader, hpa: Json | None) -> Json | None:
-    """What KEDA made the HPA from."""
-    if hpa is None or not pinning.is_kedas(hpa):
+    """What KEDA made the HPA from, where that can be read."""
+    name = scaled_objects.of_hpa(hpa) if hpa else ""
+    if hpa is None or not name:
         return None
     with contextlib.suppress(ApiError):
-        return pinning.scaler_of(reader, hpa)[1]
+        return reader.get(SCALED_OBJECTS.path(hpa["metadata"]["namespace"], name))
     return None
 
 

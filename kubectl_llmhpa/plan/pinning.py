@@ -33,6 +33,7 @@ from kubectl_llmhpa.api import (
     Writer,
 )
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
+from kubectl_llmhpa.hpa import scaled_objects
 from kubectl_llmhpa.plan import journal, objects, steps
 from kubectl_llmhpa.plan.steps import Change
 from kubectl_llmhpa.workloads import Workload
@@ -72,19 +73,12 @@ def client() -> str:
     return f"{socket.gethostname()}/{os.getpid()}"
 
 
-def is_kedas(hpa: Json) -> bool:
-    """Whether KEDA makes an HPA from a ScaledObject."""
-    owners = hpa["metadata"].get("ownerReferences") or ()
-    return any(owner["kind"] == SCALED_OBJECTS.kind for owner in owners)
-
-
 def scaler_of(reader: Reader, hpa: Json) -> tuple[Resource, Json]:
-    """What sets the limits of an HPA: itself, or the ScaledObject that KEDA makes it from."""
+    """What sets the limits of an HPA: itself, or the ScaledObject that KEDA makes it from, where that is there."""
     metadata = hpa["metadata"]
-    for owner in metadata.get("ownerReferences") or ():
-        if owner["kind"] == SCALED_OBJECTS.kind:
-            return SCALED_OBJECTS, reader.get(SCALED_OBJECTS.path(metadata["namespace"], owner["name"]))
-    return HPAS, reader.get(HPAS.path(metadata["namespace"], metadata["name"]))
+    namespace, scaled_object = metadata["namespace"], scaled_objects.of_hpa(hpa)
+    scaled = objects.read(reader, SCALED_OBJECTS, namespace, scaled_object) if scaled_object else None
+    return (SCALED_OBJECTS, scaled) if scaled else (HPAS, reader.get(HPAS.path(namespace, metadata["name"])))
 
 
 def pin(writer: Writer, workload: Workload, hpa: Json, replicas: int) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from kubectl_llmhpa import hpa
 from kubectl_llmhpa.api import HPAS, MANAGER, SCALED_OBJECTS, Json, Resource
 from kubectl_llmhpa.errors import LlmHpaError
+from kubectl_llmhpa.plan import handover
 from kubectl_llmhpa.plan.looking.look import Surroundings
 from kubectl_llmhpa.plan.wishes import Wishes
 from kubectl_llmhpa.workloads import Workload
@@ -66,7 +67,8 @@ def check(workload: Workload, around: Surroundings, wishes: Wishes) -> Live | No
     scalers = [
         one
         for one in around.hpas
-        if workload.is_target_of(one["spec"]["scaleTargetRef"]) and not _made_by(one, scaled)
+        if workload.is_target_of(one["spec"]["scaleTargetRef"])
+        and not any(handover.holds(each, one) for each in scaled)
     ]
     if scaled and scalers:
         raise LlmHpaError(
@@ -122,11 +124,6 @@ def check_name(workload: Workload, around: Surroundings, name: str) -> None:
                 f"one of that name scales {target['kind']}/{target['name']}",
                 "choose another name with --name",
             )
-
-
-def _made_by(scaler: Json, scaled: list[Json]) -> bool:
-    uids = {one["metadata"].get("uid") for one in scaled}
-    return any(owner.get("uid") in uids for owner in scaler["metadata"].get("ownerReferences") or ())
 
 
 def _names(found: list[Json]) -> str:
