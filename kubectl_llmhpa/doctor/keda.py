@@ -21,6 +21,7 @@ from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.findings import Finding, found
 from kubectl_llmhpa.hpa import scaled_objects
 from kubectl_llmhpa.monitoring import network_policies, prometheus, prometheus_operator
+from kubectl_llmhpa.names.queries import words_in
 
 _ZERO = re.compile(r"\s+or\s+(on\s*\(\s*\)\s*)?vector\s*\(\s*0(\.0*)?\s*\)", re.IGNORECASE)
 _EQUALS = re.compile(r'([A-Za-z_][A-Za-z0-9_]*)\s*=\s*"([^"]*)"')
@@ -43,7 +44,7 @@ def metrics_of(scaled: Json | None) -> tuple[str, ...]:
     words = [
         word
         for trigger in ((scaled or {}).get("spec") or {}).get("triggers") or []
-        for word in engines.words_in(str((trigger.get("metadata") or {}).get("query", "")))
+        for word in words_in(str((trigger.get("metadata") or {}).get("query", "")))
     ]
     return tuple(dict.fromkeys(word for word in words if engines.signal_of(word)))
 
@@ -122,7 +123,7 @@ def _foreign(seeing: Seeing, server: prometheus.Server, query: str, namespace: s
     inside = " ".join(_MATCHERS.findall(query))
     if re.search(r"\b(namespace|job|pod|exported_namespace|model_name|app|service)\w*\s*(=|=~)", inside):
         return ()
-    names = [word for word in dict.fromkeys(engines.words_in(query)) if engines.signal_of(word)]
+    names = [word for word in dict.fromkeys(words_in(query)) if engines.signal_of(word)]
     if not names:
         return ()
     pattern = "|".join(names)
@@ -149,7 +150,7 @@ def _policies(seeing: Seeing, keda: keda_backend.Keda, namespace: str) -> tuple[
 
 def _unmatched(facts: Facts, query: str) -> str:
     """The first label in a query with a value that no series of its metrics has, and those that they have."""
-    names = set(engines.words_in(query))
+    names = set(words_in(query))
     series = [one.labels for one in facts.samples.series if one.labels.get("__name__") in names]
     for label, wanted in _EQUALS.findall(query):
         values = {labels.get(label, "") for labels in series}

@@ -24,11 +24,9 @@ from kubectl_llmhpa.engines.promql import (
     per_pod,
     seats_seen,
     told_seats,
-    words_in,
 )
 from kubectl_llmhpa.engines.registry import assume, identify, signal_of, speaks
 from kubectl_llmhpa.engines.rows import ENGINES
-from kubectl_llmhpa.names import engine_of
 
 __all__ = [
     "ENGINES",
@@ -47,7 +45,6 @@ __all__ = [
     "assume",
     "by_seats_seen",
     "clues",
-    "engine_of",
     "expect",
     "hidden_by",
     "identify",
@@ -62,5 +59,4 @@ __all__ = [
     "signal_of",
     "speaks",
     "told_seats",
-    "words_in",
 ]

@@ -24,15 +24,6 @@ _PEAK = re.compile(r"\(*quantile_over_time\(")
 _TOLD = re.compile(rf"\[{SEEN_S}s:{SEEN_STEP_S}s\]\)\) / (\d+), {LEAST_SEEN:g}, 1\)")
 #: Behind an expression: NaN and infinities have no element, so that nobody takes them for a number.
 FINITE = " > -Inf < +Inf"
-_WORD = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
-_QUOTED = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|`[^`]*`"
-_IN_QUOTES = re.compile(_QUOTED)
-_OF_NAME = re.compile(rf"__name__\s*=~?\s*({_QUOTED})")
-
-
-def words_in(query: str) -> list[str]:
-    """The words of a query of somebody else that may be metrics: those in quotes are none, but for `__name__`'s."""
-    return _WORD.findall(_IN_QUOTES.sub("", _OF_NAME.sub(lambda one: one[1][1:-1], query)))
 
 
 def per_pod(signal: Signal, *, by: str = "namespace, pod", matchers: str = "") -> str:

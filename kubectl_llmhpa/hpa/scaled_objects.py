@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from kubectl_llmhpa.api import SCALED_OBJECTS, Json
-from kubectl_llmhpa.names import engine_of, signal_named
+from kubectl_llmhpa.names import engine_of, is_signal, signal_named
 
 LABEL = "scaledobject.keda.sh/name"
 #: The reason of the events in which KEDA says why a query failed.
@@ -134,12 +134,10 @@ def signals(found: Json) -> dict[str, str]:
     A query that is made from several metrics of an engine is called what its trigger is called, when that is one of our
     words.
     """
-    from kubectl_llmhpa.engines import SIGNALS
-
     words: dict[str, str] = {}
     for name, trigger in _queries(found):
         known = {one[1] for metric in _metrics(trigger) if (one := signal_named(metric)) is not None}
-        if str(trigger.get("name")) in SIGNALS and known:
+        if known and is_signal(str(trigger.get("name"))):
             words[name] = str(trigger["name"])
         elif len(known) == 1:
             words[name] = known.pop()
@@ -172,7 +170,7 @@ def _queries(found: Json) -> Iterator[tuple[str, Json]]:
 
 def _metrics(trigger: Json) -> list[str]:
     """What may be a metric in a trigger's query, without the suffixes of a histogram."""
-    from kubectl_llmhpa.engines import words_in
+    from kubectl_llmhpa.names.queries import words_in
 
     query = str((trigger.get("metadata") or {}).get("query") or "")
     return [_SUFFIX.sub("", word) for word in words_in(query)]

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kubectl_llmhpa.engines import lookalikes, words_in
+from kubectl_llmhpa.engines import lookalikes
 from kubectl_llmhpa.lint import scalers
 from kubectl_llmhpa.lint.documents import Document
 from kubectl_llmhpa.lint.model import HPA, SCALED_OBJECT, Bundle, Check, Located, located
 from kubectl_llmhpa.lint.scalers import Metric
+from kubectl_llmhpa.names.queries import words_in
 
 _POLLING = 30
 #: From here on polling is what makes the loop slow: a scrape and a sync of the HPA come on top.

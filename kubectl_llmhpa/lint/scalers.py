@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from kubectl_llmhpa import quantities
 from kubectl_llmhpa.api import Json
-from kubectl_llmhpa.engines import Engine, Kind, Signal, words_in
+from kubectl_llmhpa.engines import Engine, Kind, Signal
 from kubectl_llmhpa.lint import names
 from kubectl_llmhpa.lint.documents import Document, FieldPath
 from kubectl_llmhpa.lint.model import HPA, SCALED_OBJECT
+from kubectl_llmhpa.names.queries import words_in
 
 if TYPE_CHECKING:
     from kubectl_llmhpa.lint.promql import Shape

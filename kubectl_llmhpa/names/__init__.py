@@ -14,6 +14,11 @@ def signal_named(metric: str) -> tuple[str, str] | None:
     return SIGNALS.get(metric.replace(":", "_"))
 
 
+def is_signal(word: str) -> bool:
+    """Whether it is one of our words for a signal (`waiting`)."""
+    return any(word == signal for _, signal in SIGNALS.values())
+
+
 def engine_of(metric: str) -> str | None:
     """The name of the engine (or the title of the look-alike) that a metric name belongs to; None for others."""
     known = signal_named(metric)

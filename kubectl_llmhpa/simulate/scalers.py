@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 from kubectl_llmhpa import quantities
 from kubectl_llmhpa.api import HPAS, SCALED_OBJECTS, Json
-from kubectl_llmhpa.engines import EngineFacts, Seats, Source, assume, clues, engine_of
+from kubectl_llmhpa.engines import EngineFacts, Seats, Source, assume, clues
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.hpa import arithmetic, scaled_objects
 from kubectl_llmhpa.hpa.arithmetic import reading as readings
+from kubectl_llmhpa.names import engine_of
 from kubectl_llmhpa.policy import PRESETS, Policy, Target, decide
 from kubectl_llmhpa.simulate import queries
 from kubectl_llmhpa.simulate.control import Scaling

@@ -12,7 +12,6 @@ from kubectl_llmhpa.engines import (
     NotAnEngine,
     assume,
     clues,
-    engine_of,
     expect,
     identify,
     listening,
@@ -20,6 +19,7 @@ from kubectl_llmhpa.engines import (
 )
 from kubectl_llmhpa.engines.dynamo import DYNAMO
 from kubectl_llmhpa.engines.model import Clues
+from kubectl_llmhpa.names import engine_of
 
 BODIES = Path(__file__).parents[1] / "bodies"
 MODEL = "Qwen/Qwen3-0.6B"

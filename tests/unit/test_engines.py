@@ -16,11 +16,11 @@ from kubectl_llmhpa.engines import (
     NotAnEngine,
     Source,
     clues,
-    engine_of,
     identify,
     listening,
     signal_of,
 )
+from kubectl_llmhpa.names import engine_of
 
 BODIES = Path(__file__).parents[1] / "bodies"
 MODEL = "Qwen/Qwen2.5-7B-Instruct"

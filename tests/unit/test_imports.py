@@ -163,6 +163,17 @@ def test_status_loads_what_it_needs_alone(nothing: set[str]) -> None:
     assert folders <= {"api", "cli", "errors", "hpa", "kube", "names", "output", "quantities", "status"}
 
 
+SIGNALS_OF_KEDA = """
+from kubectl_llmhpa.hpa import scaled_objects
+trigger = {"type": "prometheus", "name": "running", "metadata": {"query": "sum(vllm:num_requests_running)"}}
+assert scaled_objects.signals({"spec": {"triggers": [trigger]}}) == {"s0-prometheus": "running"}
+"""
+
+
+def test_what_kedas_hpa_measures_is_told_without_the_engines() -> None:
+    assert not {name for name in modules_after(SIGNALS_OF_KEDA) if name.startswith("kubectl_llmhpa.engines")}
+
+
 RUN_LINT = """
 import io, sys
 from kubectl_llmhpa.cli.main import main

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from kubectl_llmhpa.engines import NotAnEngine, clues, engine_of, identify, listening
+from kubectl_llmhpa.engines import NotAnEngine, clues, identify, listening
+from kubectl_llmhpa.names import engine_of
 
 BODIES = Path(__file__).parents[1] / "bodies"
 STACK = "the vLLM production-stack router"

@@ -1,4 +1,4 @@
-"""The table of names is what the rows of the engines say."""
+"""The table of names is what the rows of the engines say, and which words of a query are names."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import pytest
 
 from kubectl_llmhpa import engines, names
 from kubectl_llmhpa.engines import lookalikes
+from kubectl_llmhpa.names.queries import words_in
 
 
 @pytest.mark.parametrize("engine", engines.ENGINES, ids=lambda engine: engine.name)
@@ -35,3 +36,23 @@ def test_whose_metric_a_name_is(metric: str, engine: str | None) -> None:
 def test_a_lookalike_comes_before_the_engine_that_it_looks_like() -> None:
     for row in lookalikes.LOOKALIKES:
         assert {names.engine_of(f"{prefix}x") for prefix in row.prefixes} <= {row.title}
+
+
+def test_our_words_for_signals_are_those_of_the_engines() -> None:
+    assert all(map(names.is_signal, engines.SIGNALS))
+    assert not names.is_signal("requests")
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("sum(vllm:num_requests_waiting)", ["sum", "vllm:num_requests_waiting"]),
+        ('a{pod="b", c=~\'d"e\', f!=`g`}', ["a", "pod", "c", "f"]),
+        ('{__name__="vllm:num_requests_waiting", job="x"}', ["vllm:num_requests_waiting", "job"]),
+        ('{__name__=~"sglang:a|sglang:b"}', ["sglang:a", "sglang:b"]),
+        (r'label_replace(a, "b", "\"c", "d", "e")', ["label_replace", "a"]),
+        ("", []),
+    ],
+)
+def test_the_words_of_a_query(query: str, words: list[str]) -> None:
+    assert words_in(query) == words

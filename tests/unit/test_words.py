@@ -9,7 +9,6 @@ import pytest
 
 from kubectl_llmhpa.api import DEPLOYMENTS, HPAS, SCALED_OBJECTS, STATEFUL_SETS, Json, Resource, scaler_named
 from kubectl_llmhpa.doctor.walk import HOPS
-from kubectl_llmhpa.engines import words_in
 from kubectl_llmhpa.findings import RULES
 from kubectl_llmhpa.hpa import failures
 from kubectl_llmhpa.workloads import words_of
@@ -83,18 +82,3 @@ def test_words_for_what_an_autoscaler_scales(
     assert words_of(reference) == words
     found = choose(BUILTIN, words[0])
     assert (found.resource if found else None) == resource
-
-
-@pytest.mark.parametrize(
-    ("query", "words"),
-    [
-        ("sum(vllm:num_requests_waiting)", ["sum", "vllm:num_requests_waiting"]),
-        ('a{pod="b", c=~\'d"e\', f!=`g`}', ["a", "pod", "c", "f"]),
-        ('{__name__="vllm:num_requests_waiting", job="x"}', ["vllm:num_requests_waiting", "job"]),
-        ('{__name__=~"sglang:a|sglang:b"}', ["sglang:a", "sglang:b"]),
-        (r'label_replace(a, "b", "\"c", "d", "e")', ["label_replace", "a"]),
-        ("", []),
-    ],
-)
-def test_the_words_of_a_query(query: str, words: list[str]) -> None:
-    assert words_in(query) == words
