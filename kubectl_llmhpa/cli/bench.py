@@ -12,6 +12,7 @@ import click
 from kubectl_llmhpa.cli import bench_apply
 from kubectl_llmhpa.cli import bench_options as given
 from kubectl_llmhpa.cli.connection import connect, connection_options
+from kubectl_llmhpa.cli.messages import say
 from kubectl_llmhpa.cli.workload_argument import workload_argument
 from kubectl_llmhpa.errors import LlmHpaError
 
@@ -67,12 +68,8 @@ def bench(connection: Connection, workload: tuple[str, ...], **flags: Any) -> in
     from kubectl_llmhpa.bench import preparing, view
     from kubectl_llmhpa.bench.advice import check
     from kubectl_llmhpa.bench.report import load, of_outcome
-    from kubectl_llmhpa.cli.main import printable
     from kubectl_llmhpa.plan import pinning
     from kubectl_llmhpa.workloads import resolve
-
-    def say(text: str) -> None:
-        click.echo(printable(text), err=True)
 
     if flags["saved"] and not flags["profile"]:
         if workload:
@@ -176,12 +173,10 @@ def _module(mode: str) -> Any:
 
 def _guard(plan: Plan, *, yes: bool) -> None:
     """Nothing that serves others is loaded without a word. Raises LlmHpaError where nobody can be asked."""
-    from kubectl_llmhpa.cli.main import printable
-
     traffic = plan.traffic
     if traffic is None:
         return
-    click.echo(printable(f"now: {traffic.text}"), err=True)
+    say(f"now: {traffic.text}")
     if traffic.idle or yes:
         return
     attempted = f"benchmark {plan.workload.reference}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kubectl_llmhpa.cli.messages import found, notes, say
 from kubectl_llmhpa.errors import ExitCode, LlmHpaError
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ def apply(cluster: Cluster, workload: Workload, report: Report, *, yes: bool) ->
     """Shows what would change, asks, and writes it. Raises LlmHpaError where the sweep gives no targets."""
     from kubectl_llmhpa.bench.advice import advice
     from kubectl_llmhpa.cli import presenting
-    from kubectl_llmhpa.cli.main import printable
     from kubectl_llmhpa.plan.once import Once
     from kubectl_llmhpa.plan.setting_up import enabling
     from kubectl_llmhpa.plan.wishes import Wishes
@@ -36,12 +36,12 @@ def apply(cluster: Cluster, workload: Workload, report: Report, *, yes: bool) ->
     )  # fmt: skip
     prepared = enabling.prepare(Once(cluster), workload, wishes)
     for reason in prepared.plan.reasons:
-        click.echo(f"policy: {printable(reason)}", err=True)
-    presenting.found(prepared.findings, enabling.impossible(prepared))
-    presenting.notes(prepared.plan.notes)
+        say(f"policy: {reason}")
+    found(prepared.findings, enabling.impossible(prepared))
+    notes(prepared.plan.notes)
     shown = "".join(presenting.diff(change) for change in enabling.preview(cluster, [prepared], server=False))
     if not shown:
-        click.echo("nothing to write: the targets are as measured", err=True)
+        say("nothing to write: the targets are as measured")
         return
     click.echo(shown, err=True, nl=False)
     if not yes:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kubectl_llmhpa.cli.connection import connect, connection_options
+from kubectl_llmhpa.cli.messages import say
 from kubectl_llmhpa.cli.shared_options import engine_option
 from kubectl_llmhpa.cli.value_types import LabelSelector
 from kubectl_llmhpa.cli.workload_argument import workload_argument
@@ -87,8 +88,8 @@ def _show_cluster(
     with connect(connection, read_only=True) as cluster:
         # kubectl starts while these load
         from kubectl_llmhpa.cli import detect_documents, detect_text
-        from kubectl_llmhpa.cli.main import printable
         from kubectl_llmhpa.output import documents
+        from kubectl_llmhpa.output.terminal import one_line
         from kubectl_llmhpa.plan.looking import detecting
 
         namespace = None if everywhere else cluster.namespace
@@ -109,10 +110,10 @@ def _show_cluster(
         return
     if found.others:
         shown = ", ".join(found.others[:3]) + (", ..." if len(found.others) > 3 else "")
-        click.echo(f"{len(found.others)} more asked, which show no engine: {printable(shown)}", err=True)
+        say(f"{len(found.others)} more asked, which show no engine: {shown}")
     if not found.detections:
         where = "any namespace" if namespace is None else f"{namespace} namespace"
-        click.echo(f"No engines found in {where}.", err=True)
+        say(f"No engines found in {where}.")
         return
     wide = output == "wide"
     if workload and not wide:
@@ -123,7 +124,7 @@ def _show_cluster(
     if workload:
         lines += detect_text.to_copy(found.detections)
     if lines:
-        click.echo("\n" + "\n".join(map(printable, lines)))
+        click.echo("\n" + "\n".join(map(one_line, lines)))
 
 
 class Counter:
@@ -160,8 +161,8 @@ def _show_body(text: str, command: str, image: str, hint: str, output: str | Non
     """What a saved metrics page is, as `identify` sees it."""
     from kubectl_llmhpa import engines
     from kubectl_llmhpa.cli import detect_documents, detect_text, finding_document
-    from kubectl_llmhpa.cli.main import printable
     from kubectl_llmhpa.output import documents
+    from kubectl_llmhpa.output.terminal import one_line
     from kubectl_llmhpa.plan.looking import sanity
 
     clues = engines.clues([command] if command else [], image=image)
@@ -179,5 +180,5 @@ def _show_body(text: str, command: str, image: str, hint: str, output: str | Non
         content["findings"] = [finding_document.item(one) for one in found]
         click.echo(documents.dump(documents.document("Body", content), output), nl=False)
         return
-    lines = map(printable, detect_text.finding_lines(found))
+    lines = map(one_line, detect_text.finding_lines(found))
     click.echo("\n".join([block, *lines]))

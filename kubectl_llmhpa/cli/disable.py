@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kubectl_llmhpa.cli import messages
 from kubectl_llmhpa.cli.connection import connect, connection_options
 from kubectl_llmhpa.cli.value_types import LabelSelector
 from kubectl_llmhpa.cli.workload_argument import workload_argument
@@ -65,7 +66,6 @@ def disable(
       kubectl llm-hpa disable deploy/vllm --helm prometheus-community/prometheus-adapter
     """
     from kubectl_llmhpa.cli.helm_option import helm_of
-    from kubectl_llmhpa.cli.main import printable
     from kubectl_llmhpa.cli.presenting import diff, success_line
     from kubectl_llmhpa.plan import disabling, pinning
     from kubectl_llmhpa.plan.setting_up import enabling
@@ -82,7 +82,7 @@ def disable(
     def say(text: str) -> None:
         if text not in seen:
             seen.add(text)
-            click.echo(printable(text), err=True)
+            messages.say(text)
 
     if bool(workload) == bool(selector):
         raise click.UsageError("name one workload (TYPE/NAME), or select several with -l")
@@ -111,5 +111,5 @@ def disable(
                 if workload:
                     resolve(cluster, workload, cluster.namespace)  # one that does not exist is an error
                 why = "no rule is without a user" if only else f"{target.reference} was not enabled"
-                click.echo(f"nothing to remove: {why}", err=True)
+                messages.say(f"nothing to remove: {why}")
     return ExitCode.OK

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kubectl_llmhpa.cli.connection import connect, connection_options
+from kubectl_llmhpa.cli.messages import say
 from kubectl_llmhpa.cli.shared_options import engine_option
 from kubectl_llmhpa.cli.value_types import NamespacedName, OutputFile
 from kubectl_llmhpa.cli.workload_argument import workload_argument
@@ -108,7 +109,7 @@ def _write(name: str, seen: Facts) -> None:
             f"write {name}", error.strerror or str(error), "name a file that can be written",
             exit_code=ExitCode.COULD_NOT_LOOK,
         ) from error  # fmt: skip
-    click.echo(f"wrote {name}", err=True)
+    say(f"wrote {name}")
 
 
 def _show(result: Diagnosis, output: str | None) -> None:

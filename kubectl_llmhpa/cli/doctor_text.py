@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from kubectl_llmhpa.cli.finding_document import item
-from kubectl_llmhpa.cli.main import printable
 from kubectl_llmhpa.doctor.model import Diagnosis, Judged, Mark
+from kubectl_llmhpa.output.terminal import one_line
 
 _SIGNS = {Mark.OK: "✓", Mark.BROKEN: "✗", Mark.UNKNOWN: "?", Mark.SKIPPED: "-"}
 _COLOURS = {Mark.OK: "green", Mark.BROKEN: "red", Mark.UNKNOWN: "yellow", Mark.SKIPPED: None}
@@ -16,10 +16,10 @@ _COLOURS = {Mark.OK: "green", Mark.BROKEN: "red", Mark.UNKNOWN: "yellow", Mark.S
 
 def text(found: Diagnosis, *, live: bool = False, colour: bool = False) -> str:
     """The diagnosis for a person; with signs on a terminal (`live`), and colours where those are welcome."""
-    lines = [f"{printable(found.reference)} in namespace {printable(found.namespace)}"]
+    lines = [f"{one_line(found.reference)} in namespace {one_line(found.namespace)}"]
     lines += [_line(one, live=live, colour=colour) for one in found.hops]
     for one in found.hops:
-        lines += [printable(f"{each.severity}: {one.hop}: {each}") for each in one.verdict.notes]
+        lines += [one_line(f"{each.severity}: {one.hop}: {each}") for each in one.verdict.notes]
     broken = found.broken
     lines.append("")
     if broken is None:
@@ -32,7 +32,7 @@ def text(found: Diagnosis, *, live: bool = False, colour: bool = False) -> str:
         return "\n".join(lines)
     lines += block(broken)
     if found.confirms:
-        lines.append(printable(f"Confirmed:  {found.confirms}"))
+        lines.append(one_line(f"Confirmed:  {found.confirms}"))
     return "\n".join(lines)
 
 
@@ -42,11 +42,11 @@ def block(broken: Judged) -> list[str]:
     assert finding is not None
     cause = finding.why if finding.seen == verdict.answer else f"{finding.seen}; {finding.why}"
     return [
-        printable(f"Broken:     {broken.hop}"),
-        printable(f"Asked:      {verdict.asked}"),
-        printable(f"Came back:  {verdict.answer}"),
-        printable(f"Cause:      {cause} [{finding.code}]"),
-        printable(f"Fix:        {finding.fix}"),
+        one_line(f"Broken:     {broken.hop}"),
+        one_line(f"Asked:      {verdict.asked}"),
+        one_line(f"Came back:  {verdict.answer}"),
+        one_line(f"Cause:      {cause} [{finding.code}]"),
+        one_line(f"Fix:        {finding.fix}"),
     ]
 
 
@@ -54,7 +54,7 @@ def _line(one: Judged, *, live: bool, colour: bool) -> str:
     mark = one.verdict.mark
     word = f"{_SIGNS[mark]} {mark.value:<7}" if live else f"{mark.value:<7}"
     shown = click.style(word, fg=_COLOURS[mark]) if colour and _COLOURS[mark] else word
-    return f"{shown}  {one.hop:<13}  {printable(one.verdict.answer)}"
+    return f"{shown}  {one.hop:<13}  {one_line(one.verdict.answer)}"
 
 
 def content(found: Diagnosis) -> dict[str, Any]:

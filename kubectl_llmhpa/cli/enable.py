@@ -8,6 +8,7 @@ import click
 
 from kubectl_llmhpa.cli.connection import connect, connection_options
 from kubectl_llmhpa.cli.from_bench import check, from_bench_options, measured
+from kubectl_llmhpa.cli.messages import found, notes, say
 from kubectl_llmhpa.cli.shared_options import engine_option, kedas_prometheus_options
 from kubectl_llmhpa.cli.value_types import (
     Duration,
@@ -223,15 +224,11 @@ def _prepare(
     cluster: Cluster, words: tuple[str, ...], selector: str, wishes: Wishes, engine: str, *, writes: bool
 ) -> tuple[list[Prepared], int]:
     """What is planned for each workload, and how many of those selected were refused, each with its sentence."""
-    from kubectl_llmhpa.cli.main import printable
     from kubectl_llmhpa.plan import pinning
     from kubectl_llmhpa.plan.once import Once
     from kubectl_llmhpa.plan.permitted import Permitted
     from kubectl_llmhpa.plan.setting_up import enabling
     from kubectl_llmhpa.workloads import resolve
-
-    def say(text: str) -> None:
-        click.echo(printable(text), err=True)
 
     def prepare(target: Workload) -> Prepared:
         if writes:
@@ -247,7 +244,7 @@ def _prepare(
             prepared.append(prepare(target))
         except LlmHpaError as error:
             refused += 1
-            click.echo(f"error: {target.reference}: {printable(str(error))}", err=True)
+            say(f"error: {target.reference}: {error}")
     if not prepared:
         raise LlmHpaError(
             f"enable the workloads with pods -l {selector}", f"{refused} found, none of them can be enabled",
@@ -283,21 +280,21 @@ def _conclude(one: Prepared, outcome: str, cluster: Cluster) -> None:
     plan = one.plan
     target = plan.workload
     if outcome == "armed":
-        click.echo(
+        say(
             f"armed: {one.sight.facts.engine} exposes no series before its first request; the HPA starts with "
-            "it (--warm sends one token now)", err=True,
-        )  # fmt: skip
+            "it (--warm sends one token now)"
+        )
     elif outcome == "waiting":
-        click.echo(
+        say(
             f"{target.reference} waits for rules: who owns the metric adapter runs kubectl llm-hpa enable "
-            f"{target.reference} -n {target.namespace} --max {plan.scaler.most} --only rules", err=True,
-        )  # fmt: skip
+            f"{target.reference} -n {target.namespace} --max {plan.scaler.most} --only rules"
+        )
     elif outcome == "active":
         where = f" -n {target.namespace}" if cluster.connection.namespace else ""
-        click.echo(
+        say(
             f"{target.reference} scales between {plan.scaler.least} and {plan.scaler.most} replicas by "
-            f"hpa/{plan.scaler.hpa_name}; watch it: kubectl llm-hpa status {target.reference}{where} -w", err=True,
-        )  # fmt: skip
+            f"hpa/{plan.scaler.hpa_name}; watch it: kubectl llm-hpa status {target.reference}{where} -w"
+        )
 
 
 def _preview(
@@ -323,16 +320,14 @@ def _preview(
 
 def _warn(prepared: Prepared, *, writes: bool) -> None:
     """Say what to know of the plan; where it is written, what cannot work is refused with the same words later."""
-    from kubectl_llmhpa.cli.main import printable
-    from kubectl_llmhpa.cli.presenting import found, notes
     from kubectl_llmhpa.plan.setting_up import enabling
 
     facts = prepared.sight.facts
     if not prepared.sight.body and not facts.armed:
-        how = printable(f"{facts.source.value} ({facts.evidence})")
-        click.echo(f"note: the metrics page was not read; {facts.engine} is known from its {how}", err=True)
+        how = f"{facts.source.value} ({facts.evidence})"
+        say(f"note: the metrics page was not read; {facts.engine} is known from its {how}")
     for reason in prepared.plan.reasons:
-        click.echo(f"policy: {printable(reason)}", err=True)
+        say(f"policy: {reason}")
     found(prepared.findings, enabling.impossible(prepared) if writes else None)
     notes(prepared.plan.notes)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kubectl_llmhpa.cli.connection import connect, connection_options
+from kubectl_llmhpa.cli.messages import say
 from kubectl_llmhpa.cli.workload_argument import workload_argument
 from kubectl_llmhpa.errors import ExitCode, LlmHpaError
 
@@ -123,11 +124,10 @@ def _of_cluster(
 
 def _show(manifests: Manifests, report: Report, output: str | None) -> None:
     from kubectl_llmhpa.cli import lint_text
-    from kubectl_llmhpa.cli.main import printable
     from kubectl_llmhpa.output import documents, terminal
 
     for one in manifests.unreadable:
-        click.echo(f"error: {printable(str(one))}", err=True)
+        say(f"error: {one}")
     if output == "sarif":
         from kubectl_llmhpa.lint import sarif
 
@@ -137,7 +137,7 @@ def _show(manifests: Manifests, report: Report, output: str | None) -> None:
         click.echo(documents.dump(lint_text.document(report, manifests), output), nl=False)
         return
     for note in (*manifests.notes, *report.notes):
-        click.echo(printable(note), err=True)
+        say(note)
     for line in lint_text.lines(report.found, colour=terminal.colour(sys.stdout, os.environ)):
         click.echo(line)
-    click.echo(lint_text.summary(report), err=True)
+    say(lint_text.summary(report))

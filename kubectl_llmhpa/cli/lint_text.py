@@ -9,12 +9,12 @@ from typing import Any
 import click
 
 from kubectl_llmhpa.cli.finding_document import item
-from kubectl_llmhpa.cli.main import printable
 from kubectl_llmhpa.findings import SEVERITIES
 from kubectl_llmhpa.lint.documents import Manifests
 from kubectl_llmhpa.lint.model import Located
 from kubectl_llmhpa.lint.registry import Report
 from kubectl_llmhpa.output import documents
+from kubectl_llmhpa.output.terminal import one_line
 
 _COLOUR = {"error": "red", "warning": "yellow", "info": "cyan"}
 
@@ -25,12 +25,12 @@ def lines(found: Iterable[Located], *, colour: bool) -> list[str]:
     result = []
     for one in found:
         finding = one.finding
-        place = paint(printable(where(one)), bold=True)
+        place = paint(one_line(where(one)), bold=True)
         word = paint(finding.severity, fg=_COLOUR[finding.severity], bold=True)
-        about = f"{printable(finding.about)}: " if finding.about else ""
-        result.append(f"{place} {word} {finding.code} {about}{printable(finding.seen)}")
-        result.append(f"    {printable(finding.why)}")
-        result.append(f"    fix: {printable(finding.fix)}")
+        about = f"{one_line(finding.about)}: " if finding.about else ""
+        result.append(f"{place} {word} {finding.code} {about}{one_line(finding.seen)}")
+        result.append(f"    {one_line(finding.why)}")
+        result.append(f"    fix: {one_line(finding.fix)}")
     return result
 
 

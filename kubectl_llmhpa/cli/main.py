@@ -47,34 +47,35 @@ def _failed(error: Exception | KeyboardInterrupt, words: list[str]) -> int:
     """Say what went wrong and return the exit code."""
     import click
 
+    from kubectl_llmhpa.cli.messages import say
+
     match error:
         case click.ClickException():
             from kubectl_llmhpa.cli import usage
             from kubectl_llmhpa.cli.group import COMMANDS
 
             for line in usage.lines(error, words[0] if words and words[0] in COMMANDS else ""):
-                click.echo(printable(line), err=True)
+                say(line)
             return ExitCode.ERROR
         case click.exceptions.Exit():
             return error.exit_code
         case click.Abort() | KeyboardInterrupt():
-            click.echo("interrupted", err=True)
+            say("interrupted")
             return ExitCode.INTERRUPTED
         case BrokenPipeError():  # the reader of a pipe went away: nothing to say and nobody to say it to
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return ExitCode.ERROR
         case LlmHpaError():
             _show_traceback(words)
-            click.echo(f"error: {printable(str(error))}", err=True)
+            say(f"error: {error}")
             for line in error.detail.splitlines():
-                click.echo(printable(line), err=True)
+                say(line)
             return error.exit_code
         case Exception():  # a defect of ours still ends in one sentence
             _show_traceback(words)
-            click.echo(
+            say(
                 f"error: kubectl-llm-hpa {__version__} failed in a way it should not: "
-                f"{type(error).__name__}: {printable(str(error))}; please report it with the output of -v 8",
-                err=True,
+                f"{type(error).__name__}: {error}; please report it with the output of -v 8"
             )
             return ExitCode.ERROR
     raise error
@@ -93,13 +94,6 @@ def unfolded(words: list[str]) -> list[str]:
         match = _SHORT_WITH_VALUE.fullmatch(word)
         result += match.groups() if match else (word,)
     return result
-
-
-def printable(text: str) -> str:
-    """Text from the cluster on one line, with control characters made visible."""
-    from kubectl_llmhpa.output.terminal import one_line
-
-    return one_line(text)
 
 
 def _show_traceback(words: list[str]) -> None:

@@ -8,6 +8,7 @@ import click
 
 from kubectl_llmhpa.backends.model import BACKENDS
 from kubectl_llmhpa.cli.connection import connect, connection_options
+from kubectl_llmhpa.cli.messages import found, notes, say
 from kubectl_llmhpa.cli.shared_options import kedas_prometheus_options
 from kubectl_llmhpa.cli.value_types import Duration
 from kubectl_llmhpa.cli.workload_argument import workload_argument
@@ -69,7 +70,6 @@ def migrate(
       kubectl llm-hpa migrate sts/vllm-inference --to keda
       kubectl llm-hpa migrate sts/vllm-inference --to prometheus-adapter
     """
-    from kubectl_llmhpa.cli.main import printable
     from kubectl_llmhpa.plan import migrating, pinning
     from kubectl_llmhpa.plan.once import Once
     from kubectl_llmhpa.plan.permitted import Permitted
@@ -84,10 +84,10 @@ def migrate(
         reader = Once(Permitted(cluster))
         target = resolve(reader, workload, cluster.namespace)
         if dry_run == "none":
-            pinning.recover(cluster, target, lambda text: click.echo(printable(text), err=True))
+            pinning.recover(cluster, target, say)
         prepared = migrating.prepare(reader, target, to, wishes)
         if migrating.arrived(prepared):
-            click.echo(f"nothing to move: {target.reference} reads from {to} already", err=True)
+            say(f"nothing to move: {target.reference} reads from {to} already")
         else:
             _introduce(prepared, to, writes=dry_run == "none", quiet=dry_run != "none" and output is None)
         if dry_run == "none":
@@ -102,7 +102,6 @@ def _introduce(prepared: Prepared, to: str, *, writes: bool, quiet: bool) -> Non
 
     `quiet` leaves the plan to what is printed later; where it `writes`, so is the finding by which it cannot work.
     """
-    from kubectl_llmhpa.cli.presenting import found, notes
     from kubectl_llmhpa.plan import migrating
     from kubectl_llmhpa.plan.setting_up import enabling
 
@@ -113,13 +112,13 @@ def _introduce(prepared: Prepared, to: str, *, writes: bool, quiet: bool) -> Non
 
 
 def _plan(prepared: Prepared, to: str) -> list[str]:
-    from kubectl_llmhpa.cli.main import printable
+    from kubectl_llmhpa.output.terminal import one_line
     from kubectl_llmhpa.plan import migrating
 
     plan = prepared.plan
     title = f"{plan.workload.reference} moves to {to} with hpa/{plan.scaler.hpa_name}:"
     numbered = [f"{number:>3}. {line}" for number, line in enumerate(migrating.lines(prepared), start=1)]
-    return [printable(line) for line in (title, *numbered)]
+    return [one_line(line) for line in (title, *numbered)]
 
 
 def _preview(cluster: Cluster, prepared: Prepared, *, dry_run: str, output: str | None) -> None:
@@ -159,4 +158,4 @@ def _write(cluster: Cluster, prepared: Prepared, to: str, *, timeout: int, outpu
         run.run(written)
     if moved:
         target, name = prepared.plan.workload, prepared.plan.scaler.hpa_name
-        click.echo(f"{target.reference} is scaled by hpa/{name} from {to} now", err=True)
+        say(f"{target.reference} is scaled by hpa/{name} from {to} now")

@@ -7,14 +7,13 @@ import difflib
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import click
 import yaml
 
 from kubectl_llmhpa.api import Json
-from kubectl_llmhpa.cli.main import printable
-from kubectl_llmhpa.findings import Finding
+from kubectl_llmhpa.cli.messages import say
 from kubectl_llmhpa.output import terminal
 from kubectl_llmhpa.plan.steps import Change
 
@@ -53,8 +52,8 @@ class HopLines:
         self._last = ""
 
     def __call__(self, name: str, text: str, seconds: float, good: bool) -> None:
-        """See `plan.hops.Progress`."""
-        line = printable(f"{name:<14} {text}")
+        """See `hops.Progress`."""
+        line = terminal.one_line(f"{name:<14} {text}")
         if good:
             self.clear()
             click.echo(f"{self._mark if self._live else 'ok'} {line}  ({seconds:.1f} s)", err=True)
@@ -81,7 +80,7 @@ class Written:
         self._objects: list[Json] = []
 
     def __call__(self, change: Change) -> None:
-        """See `plan.steps.Report`."""
+        """Show one, as it is made."""
         self.progress.clear()
         if change.after and "apiVersion" in change.after:
             self._objects.append(change.after)
@@ -93,7 +92,7 @@ class Written:
     def say(self, text: str) -> None:
         """A line beside the changes."""
         self.progress.clear()
-        click.echo(printable(text), err=True)
+        say(text)
 
     @contextlib.contextmanager
     def running(self, interrupted: str) -> Iterator[None]:
@@ -107,16 +106,3 @@ class Written:
             self.progress.clear()
         if self._output == "yaml":
             click.echo(documents(self._objects), nl=False)
-
-
-def notes(texts: Iterable[str]) -> None:
-    """Notes on stderr; one may have several lines."""
-    for note in texts:
-        click.echo("\n".join(printable(line) for line in f"note: {note}".splitlines()), err=True)
-
-
-def found(findings: Iterable[Finding], refused: Finding | None) -> None:
-    """Findings on stderr, but for the one with which the run will be refused in a moment."""
-    for finding in findings:
-        if finding != refused:
-            click.echo(f"{finding.severity}: {printable(str(finding))}", err=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kubectl_llmhpa.cli.connection import connect, connection_options
+from kubectl_llmhpa.cli.messages import say
 from kubectl_llmhpa.cli.value_types import Parts
 from kubectl_llmhpa.cli.workload_argument import workload_argument
 
@@ -83,7 +84,6 @@ def rbac(
       kubectl llm-hpa rbac --for status -A --to serviceaccount:ops:dashboard | kubectl apply -f -
     """  # fmt: skip
     from kubectl_llmhpa.backends.model import BACKENDS
-    from kubectl_llmhpa.cli.main import printable
     from kubectl_llmhpa.output import documents
     from kubectl_llmhpa.plan.permissions import rights, roles
     from kubectl_llmhpa.plan.wishes import PARTS
@@ -105,7 +105,7 @@ def rbac(
     for place, note in notes.items():
         there = any(one.place == place for one in made)
         todo = "fill in what stands in capitals" if there else f"no role for the {place}"
-        click.echo(f"note: {todo}: {printable(note)}", err=True)
+        say(f"note: {todo}: {note}")
     click.echo(_yaml(made) if output == "yaml" else documents.dump(_list(made), "json"), nl=False)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kubectl_llmhpa.cli.connection import connect, connection_options
+from kubectl_llmhpa.cli.messages import say
 from kubectl_llmhpa.cli.value_types import OutputFile
 from kubectl_llmhpa.cli.workload_argument import workload_argument
 
@@ -328,9 +329,8 @@ def _progress() -> Callable[[str], None]:
     """Who is told what is being simulated: a person at a terminal."""
     if not sys.stderr.isatty():
         return lambda _: None
-    from kubectl_llmhpa.cli.main import printable
 
-    return lambda what: click.echo(f"simulating {printable(what)} ...", err=True)
+    return lambda what: say(f"simulating {what} ...")
 
 
 def _show(found: Comparison, notes: list[str], html: Path | None, output: str | None) -> None:
