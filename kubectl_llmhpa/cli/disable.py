@@ -13,8 +13,12 @@ from kubectl_llmhpa.cli.workload_argument import workload_argument
 from kubectl_llmhpa.errors import ExitCode
 
 if TYPE_CHECKING:
-    from kubectl_llmhpa.kube import Connection
-    from kubectl_llmhpa.plan.steps import Change
+    from collections.abc import Callable
+
+    from kubectl_llmhpa.kube import Cluster, Connection
+    from kubectl_llmhpa.plan.adapter.rule_steps import Helm
+    from kubectl_llmhpa.plan.steps import Change, Report
+    from kubectl_llmhpa.workloads import Workload
 
 
 @click.command("disable", short_help="Remove exactly what enable added")
@@ -67,7 +71,7 @@ def disable(
     """
     from kubectl_llmhpa.cli.helm_option import helm_of
     from kubectl_llmhpa.cli.presenting import diff, success_line
-    from kubectl_llmhpa.plan import disabling, pinning
+    from kubectl_llmhpa.plan import disabling, pinning, steps
     from kubectl_llmhpa.plan.setting_up import enabling
     from kubectl_llmhpa.workloads import identify, resolve
 
@@ -77,13 +81,7 @@ def disable(
         else:
             click.echo(change.reference if output == "name" else success_line(change, dry_run))
 
-    seen: set[str] = set()
-
-    def say(text: str) -> None:
-        if text not in seen:
-            seen.add(text)
-            messages.say(text)
-
+    say = steps.once(messages.say)
     if bool(workload) == bool(selector):
         raise click.UsageError("name one workload (TYPE/NAME), or select several with -l")
     look_only = dry_run != "none" or show_diff
@@ -95,21 +93,34 @@ def disable(
             else enabling.selected(cluster, selector, say)
         )
         for target in targets:
-            if not look_only:
-                pinning.recover(cluster, target, say)
             if look_only:
-                look = disabling.preview_rules if only else disabling.preview
-                changes = look(cluster, target, say, helm)
-                for change in changes:
-                    report(change)
-                found = bool(changes)
-            elif only:
-                found = disabling.disable_rules(cluster, target, report, say, helm)
+                found = _preview(cluster, target, only=only, report=report, say=say, helm=helm)
             else:
-                found = disabling.disable(cluster, target, report, say, helm)
+                pinning.recover(cluster, target, say)
+                remove = disabling.disable_rules if only else disabling.disable
+                found = remove(cluster, target, report, say, helm)
             if not found:
                 if workload:
                     resolve(cluster, workload, cluster.namespace)  # one that does not exist is an error
                 why = "no rule is without a user" if only else f"{target.reference} was not enabled"
-                messages.say(f"nothing to remove: {why}")
+                say(f"nothing to remove: {why}")
     return ExitCode.OK
+
+
+def _preview(
+    cluster: Cluster,
+    target: Workload,
+    *,
+    only: str | None,
+    report: Callable[[Change], None],
+    say: Report,
+    helm: Helm | None,
+) -> bool:
+    """Report what would be removed; whether there is anything."""
+    from kubectl_llmhpa.plan import disabling
+
+    look = disabling.preview_rules if only else disabling.preview
+    changes = look(cluster, target, say, helm)
+    for change in changes:
+        report(change)
+    return bool(changes)

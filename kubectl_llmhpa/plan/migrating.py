@@ -137,7 +137,7 @@ class Migrating(Enabling):
         """`timeout` in seconds, for all waits together; `say` hears what is left to know."""
         super().__init__(writer, [prepared], wait=True, timeout=timeout, progress=progress, helm=helm)
         self._one = prepared
-        self._say_plainly = say
+        self._tell = say
         self._move = _move(prepared)
 
     def validate(self) -> None:
@@ -259,13 +259,7 @@ class Migrating(Enabling):
         """The adapter's rules, unless somebody uses them or they are not ours to take out."""
         if self._one.around.adapter is None:
             return
-        told: set[str] = set()
-
-        def say(text: str) -> None:
-            if text not in told:
-                told.add(text)
-                self._say_plainly(text)
-
+        say = steps.once(self._tell)
         try:
             leaving = Leaving.of(self._one.plan.workload, self._one.plan.journal.metrics)
             rules = rule_steps.unused(self._writer, leaving, say, self._helm)

@@ -47,6 +47,18 @@ class UndoError(LlmHpaError):
 Report = Callable[[str], None]
 
 
+def once(report: Report) -> Report:
+    """A report that passes on each text only the first time."""
+    told: set[str] = set()
+
+    def say(text: str) -> None:
+        if text not in told:
+            told.add(text)
+            report(text)
+
+    return say
+
+
 class Step(Protocol):
     """One part of a plan. All methods may raise LlmHpaError."""
 

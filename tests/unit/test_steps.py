@@ -69,3 +69,11 @@ def test_what_cannot_be_undone_is_said() -> None:
     log: list[str] = []
     with pytest.raises(UndoError, match=r"undo a: no.*run disable"):
         ran(Noted(log, "a", fails="undo"), Noted(log, "b", fails="do"))
+
+
+def test_what_is_said_once_is_not_said_again() -> None:
+    log: list[str] = []
+    say = steps.once(log.append)
+    for text in ("a", "b", "a"):
+        say(text)
+    assert log == ["a", "b"]
