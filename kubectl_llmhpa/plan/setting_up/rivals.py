@@ -60,40 +60,20 @@ def check(workload: Workload, around: Surroundings, wishes: Wishes) -> Live | No
                 attempted, "a move to another backend has begun and not ended",
                 "run the same kubectl llm-hpa migrate again, or disable",
             )  # fmt: skip
-        return Live(
-            SCALED_OBJECTS if move.scaler["kind"] == SCALED_OBJECTS.kind else HPAS, move.scaler, ours=True
-        )
-    scaled = scaled_objects_of(workload, around)
-    scalers = [
-        one
-        for one in around.hpas
-        if workload.is_target_of(one["spec"]["scaleTargetRef"])
-        and not any(handover.holds(each, one) for each in scaled)
-    ]
-    if scaled and scalers:
-        raise LlmHpaError(
-            attempted,
-            f"HorizontalPodAutoscaler {_names(scalers)} and KEDA's ScaledObject {_names(scaled)} both target it, so "
-            "neither works",
-            "delete one of them",
-        )
-    if len(scaled) > 1 or len(scalers) > 1:
-        kind = "ScaledObjects" if scaled else "HPAs"
-        raise LlmHpaError(
-            attempted, f"several {kind} already target it ({_names(scaled or scalers)}), so none of them works",
-            "keep one",
-        )  # fmt: skip
-    if not scaled and not scalers:
+        return Live(_resource(move.scaler), move.scaler, ours=True)
+    found = _one(workload, around, attempted)
+    if found is None:
         if wishes.moving:
             raise LlmHpaError(attempted, "nothing scales it", "enable it first")
         return None
-    resource, found = (SCALED_OBJECTS, scaled[0]) if scaled else (HPAS, scalers[0])
+    resource = _resource(found)
+    scaled = resource == SCALED_OBJECTS
     owner = next(
         (one for one in found["metadata"].get("ownerReferences") or () if one.get("controller")), None
     )
     if scaled and owner is not None:
         raise LlmHpaError(
-            attempted, f"KEDA's ScaledObject {_names(scaled)} already scales it and belongs to {owner['kind']} "
+            attempted, f"KEDA's ScaledObject {_names([found])} already scales it and belongs to {owner['kind']} "
             f"{owner['name']}, whose controller writes it anew",
             f"set its limits in the {owner['kind']}, or delete that",
         )  # fmt: skip
@@ -114,6 +94,31 @@ def check(workload: Workload, around: Surroundings, wishes: Wishes) -> Live | No
     return Live(resource, found, ours)
 
 
+def _one(workload: Workload, around: Surroundings, attempted: str) -> Json | None:
+    """The one HPA or ScaledObject that targets it. Raises LlmHpaError where there are several."""
+    scaled = scaled_objects_of(workload, around)
+    scalers = [
+        one
+        for one in around.hpas
+        if workload.is_target_of(one["spec"]["scaleTargetRef"])
+        and not any(handover.holds(each, one) for each in scaled)
+    ]
+    if scaled and scalers:
+        raise LlmHpaError(
+            attempted,
+            f"HorizontalPodAutoscaler {_names(scalers)} and KEDA's ScaledObject {_names(scaled)} both target it, so "
+            "neither works",
+            "delete one of them",
+        )
+    if len(scaled) > 1 or len(scalers) > 1:
+        kind = "ScaledObjects" if scaled else "HPAs"
+        raise LlmHpaError(
+            attempted, f"several {kind} already target it ({_names(scaled or scalers)}), so none of them works",
+            "keep one",
+        )  # fmt: skip
+    return next(iter((*scaled, *scalers)), None)
+
+
 def check_name(workload: Workload, around: Surroundings, name: str) -> None:
     """Refuse a name under which another workload's autoscaler lives already."""
     for other in (*around.hpas, *around.scaled_objects):
@@ -124,6 +129,10 @@ def check_name(workload: Workload, around: Surroundings, name: str) -> None:
                 f"one of that name scales {target['kind']}/{target['name']}",
                 "choose another name with --name",
             )
+
+
+def _resource(scaler: Json) -> Resource:
+    return SCALED_OBJECTS if scaler["kind"] == SCALED_OBJECTS.kind else HPAS
 
 
 def _names(found: list[Json]) -> str:
