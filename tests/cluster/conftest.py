@@ -22,7 +22,8 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 from kubectl_llmhpa.api import MANAGED_BY, MANAGER
 from kubectl_llmhpa.plan.adapter.rule_record import RECORD
 from tests.cluster.ground import network
-from tests.cluster.ground.layout import Layout
+from tests.cluster.ground.api import Api
+from tests.cluster.ground.layout import NAME_VARIABLE, Layout
 
 ROOT = Path(__file__).resolve().parents[2]
 Json = dict[str, Any]
@@ -64,15 +65,16 @@ def _shares_fixtures(file: str) -> bool:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with those that may take longest."""
+    """Begin with the files that go to one worker as a whole, then with the tests that may take longest."""
     if "PYTEST_XDIST_WORKER" in os.environ:
-        items.sort(key=limit_of, reverse=True)
+        items.sort(key=_weight, reverse=True)
 
 
-def limit_of(item: pytest.Item) -> float:
-    """The time limit that a test has of its own, 0 where it has none."""
+def _weight(item: pytest.Item) -> tuple[bool, float]:
     mark = item.get_closest_marker("timeout")
-    return float(mark.args[0]) if mark and mark.args else 0.0
+    return _shares_fixtures(item.nodeid.partition("::")[0]), float(
+        mark.args[0]
+    ) if mark and mark.args else 0.0
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,17 @@ class Kubectl:
         self.run(
             "apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)})
         )
+
+    def raw(self, *paths: str, accept: str = "application/json") -> list[Json]:
+        """What `get --raw` gives for each path, all on one connection: a hundred processes would take long."""
+        found: list[Json] = []
+        with Api(Layout(os.environ[NAME_VARIABLE])).connection(timeout_s=60) as connection:
+            for path in paths:
+                connection.request("GET", path, headers={"Accept": accept})
+                answer = connection.getresponse()
+                found.append(json.loads(answer.read()))
+                assert answer.status == 200, f"{path}: {found[-1]}"
+        return found
 
 
 Plugin = Callable[..., Outcome]

@@ -14,6 +14,9 @@ from tests.cluster.conftest import TEST_NAMESPACE, Kubectl
 
 Json = dict[str, Any]
 
+#: Discovery in two answers, each resource with its verbs, the preferred version of a group first.
+_DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+_METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 #: Nine tenths of everything by size. That one was made or is gone is seen, not what is in it.
 _DEFINITIONS = "customresourcedefinitions.apiextensions.k8s.io"
 _CONTROLLERS_OWN = {
@@ -27,29 +30,48 @@ _REVISION = "deployment.kubernetes.io/revision"
 
 
 def dump(kubectl: Kubectl, own: str) -> dict[str, Json]:
-    """`resource namespace/name` to the normalised object, for everything that can be listed.
+    """`kind namespace/name` to the normalised object, for everything that can be listed.
 
     `own` is the test's namespace; those of other tests, which may be going away just now, are left out.
     """
-    listable = kubectl.run("api-resources", "--verbs=list", "-o", "name", check=False).stdout.split()
-    kinds = sorted({name for name in listable if name not in _CONTROLLERS_OWN and not _is_metric(name)})
-    answer = kubectl.run(
-        "get", ",".join(kinds), "-A", "-o", "json", "--show-managed-fields", "--ignore-not-found"
-    )
-    table = kubectl.run("get", _DEFINITIONS, "--no-headers", "--ignore-not-found").stdout
-    rows = [line.split() for line in table.splitlines()]
+    listable = _listable(kubectl)
+    (definitions,) = kubectl.raw(listable[_DEFINITIONS], accept=_METADATA)
     found: dict[str, Json] = {
-        f"definition {row[0]}": {"kind": "CustomResourceDefinition", "created": row[-1]} for row in rows
+        f"definition {one['metadata']['name']}": {
+            "kind": "CustomResourceDefinition",
+            "created": one["metadata"]["creationTimestamp"],
+        }
+        for one in definitions["items"]
     }
-    for item in json.loads(answer.stdout)["items"]:
-        metadata = item["metadata"]
-        place = metadata["name"] if item["kind"] == "Namespace" else metadata.get("namespace", "")
-        if place.startswith(TEST_NAMESPACE) and place != own:
-            continue
-        if any(owner.get("controller") for owner in metadata.get("ownerReferences") or []):
-            continue
-        key = f"{item['apiVersion']} {item['kind']} {metadata.get('namespace', '')}/{metadata['name']}"
-        found[key] = normalised(item)
+    wanted = [listable[name] for name in sorted(listable.keys() - _CONTROLLERS_OWN) if not _is_metric(name)]
+    for listed in kubectl.raw(*wanted):
+        head = {"apiVersion": listed["apiVersion"], "kind": listed["kind"].removesuffix("List")}
+        for bare in listed["items"]:
+            item = head | bare
+            metadata = item["metadata"]
+            place = metadata["name"] if item["kind"] == "Namespace" else metadata.get("namespace", "")
+            if place.startswith(TEST_NAMESPACE) and place != own:
+                continue
+            if any(owner.get("controller") for owner in metadata.get("ownerReferences") or []):
+                continue
+            key = f"{item['apiVersion']} {item['kind']} {metadata.get('namespace', '')}/{metadata['name']}"
+            found[key] = normalised(item)
+    return found
+
+
+def _listable(kubectl: Kubectl) -> dict[str, str]:
+    """The path of each resource that can be listed, by the name that `kubectl api-resources` gives it."""
+    found: dict[str, str] = {}
+    for root, groups in zip(("/api", "/apis"), kubectl.raw("/api", "/apis", accept=_DISCOVERY), strict=True):
+        for group in groups["items"]:
+            name = group["metadata"].get("name", "")
+            for version in group["versions"]:
+                place = "/".join(filter(None, (root, name, version["version"])))
+                for one in version.get("resources") or []:
+                    if "list" in one["verbs"]:
+                        found.setdefault(
+                            ".".join(filter(None, (one["resource"], name))), f"{place}/{one['resource']}"
+                        )
     return found
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import ssl
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +26,21 @@ class Api:
 
     def request(self, method: str, path: str, body: object = None) -> tuple[int, bytes]:
         """Return status and body; status 0 and the reason when nobody answers."""
-        connection = http.client.HTTPSConnection(NODE_IP, API_PORT, context=self._tls, timeout=10)
         headers = {"Content-Type": "application/json"} if body is not None else {}
         try:
-            connection.request(method, path, json.dumps(body) if body is not None else None, headers)
-            answer = connection.getresponse()
-            return answer.status, answer.read()
+            with self.connection() as connection:
+                connection.request(method, path, json.dumps(body) if body is not None else None, headers)
+                answer = connection.getresponse()
+                return answer.status, answer.read()
         except (OSError, http.client.HTTPException) as problem:
             return 0, str(problem).encode()
+
+    @contextlib.contextmanager
+    def connection(self, timeout_s: float = 10) -> Iterator[http.client.HTTPSConnection]:
+        """One connection for any number of requests, one after the other."""
+        connection = http.client.HTTPSConnection(NODE_IP, API_PORT, context=self._tls, timeout=timeout_s)
+        try:
+            yield connection
         finally:
             connection.close()
 
