@@ -63,7 +63,8 @@ def check(
 ) -> None:
     """Raise LlmHpaError where the benchmark was of something else than what is there now; `otherwise` is its remedy.
 
-    Of the seats only what a flag admits is compared: what follows from the load changes with it.
+    Of the seats only what a flag admits is compared: what follows from the load changes with it. Of the models it is
+    what the engine serves, since requests may have asked for an adapter of it.
     """
     then, now = report.engine.seats, facts.seats
     pairs = [
@@ -77,8 +78,9 @@ def check(
         for what, measured, found in pairs
         if measured is not None and found is not None and measured != found
     ]
-    if facts.models and report.model and report.model not in facts.models:
-        others.append(f"model {report.model} and not {', '.join(facts.models)}")
+    served = report.engine.models or (report.model,)
+    if facts.models and any(served) and not {*served} & {*facts.models}:
+        others.append(f"model {', '.join(served)} and not {', '.join(facts.models)}")
     if others:
         raise LlmHpaError(
             attempted, f"it was measured on another: {'; '.join(others)}",

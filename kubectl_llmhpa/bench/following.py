@@ -26,9 +26,10 @@ _START_IN_S = (1.0, 0.1)  # and for each client
 
 @dataclass
 class Client:
-    """One pod of the run. `lost` says why it will leave no summary."""
+    """One pod of the run, and its node. `lost` says why it will leave no summary."""
 
     pod: str
+    node: str = ""
     seen: int = 0
     lines: list[str] = field(default_factory=list)
     port: int | None = None  # where it waits to be told to start
@@ -61,6 +62,11 @@ class Follower:
     @property
     def attempted(self) -> str:
         return f"run the benchmark (job {self.run.name})"
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """Where the clients run."""
+        return tuple(sorted({one.node for one in self.clients.values()} - {""}))
 
     def wait_for_start(self, limit_s: float, say: Callable[[str], None]) -> None:
         """Until every container runs or has ended. Raises LlmHpaError with the reason when one cannot."""
@@ -110,7 +116,8 @@ class Follower:
         """What is waited for; None when all run or have ended."""
         pods = self._pods()
         for index, pod in pods.items():
-            self.clients.setdefault(index, Client(pod["metadata"]["name"]))
+            client = self.clients.setdefault(index, Client(pod["metadata"]["name"]))
+            client.node = pod["spec"].get("nodeName") or ""
         if len(pods) < self.run.clients:
             self._check_job()
             return "waiting for the pod" if self.run.clients == 1 else "waiting for the pods"

@@ -18,7 +18,8 @@ class Outcome:
     """What came out. `started` is the wall clock at the start of the load (0: it never started).
 
     `mode` is plain, sweep, profile or prove. `invalid` says what ended a run early or spoils its figures, besides what
-    the result itself tells; what was measured before that is kept.
+    the result itself tells; what was measured before that is kept. `nodes` are those of the pods that were loaded,
+    `client_nodes` those of the pods that made the load.
     """
 
     plan: Plan
@@ -41,3 +42,5 @@ class Outcome:
     sweep: Sweep | None = None
     sizing: Sizing | None = None
     proof: Proof | None = None
+    nodes: tuple[str, ...] = ()
+    client_nodes: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ from typing import Any
 from kubectl_llmhpa import hpa as autoscaler
 from kubectl_llmhpa import quantities
 from kubectl_llmhpa.api import HPAS, SCALED_OBJECTS, Json, Reader
-from kubectl_llmhpa.bench import job, load, target, traffic
+from kubectl_llmhpa.bench import gpus, job, load, target, traffic
 from kubectl_llmhpa.bench.sizing.model import Arrivals, Conditions, Slo, Sweep
 from kubectl_llmhpa.bench.sizing.prove import Prediction
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
@@ -132,6 +132,7 @@ class Plan:
     origins: Mapping[str, str] = field(default_factory=dict)
     conditions: Conditions | None = None
     signals: Mapping[str, str] = field(default_factory=dict)
+    gpus: tuple[str, ...] = ()
 
     @property
     def max_replicas(self) -> int | None:
@@ -160,6 +161,7 @@ def look(reader: Reader, workload: Workload, options: Options, mode: Callable[[R
     work = mode(reader, scene)
     refuse_other_host(work.endpoint, options.tool, workload)
     chosen = mixed(work.load, options.models)
+    loaded = [pod for pod in own if work.only in ("", pod["metadata"]["name"])]
     if work.prediction is not None:
         options = replace(options, duration_s=work.seconds)
     if hpa is not None:
@@ -172,7 +174,7 @@ def look(reader: Reader, workload: Workload, options: Options, mode: Callable[[R
     return Plan(
         workload, sight, hpa, work.endpoint, model, chosen, work.pins or scene.ready, options, _run(scene, work),
         traffic.look(reader, workload, sight), work.only, work.pins, work.prediction,
-        work.origins, work.conditions, scene.signals,
+        work.origins, work.conditions, scene.signals, gpus.products(reader, sight.container, loaded),
     )  # fmt: skip
 
 

@@ -67,6 +67,7 @@ class Recording:
     points: list[tuple[float, Json]] = field(default_factory=list)
     summary: Json | None = None
     fault: LlmHpaError | None = None
+    client_nodes: tuple[str, ...] = ()
 
 
 def outcome(plan: Plan, recording: Recording, *, mode: str) -> Outcome:
@@ -93,6 +94,8 @@ def outcome(plan: Plan, recording: Recording, *, mode: str) -> Outcome:
         starts=came,
         lag=starts.lag(timeline.scalings, _above(plan), came, zero),
         cold_start=starts.cold_start(came),
+        nodes=recording.pods.nodes(plan.only),
+        client_nodes=recording.client_nodes,
     )
 
 

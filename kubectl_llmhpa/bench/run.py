@@ -113,6 +113,7 @@ def _load(cluster: Writer, plan: Plan, recording: Recording, view: Observer) -> 
     make(cluster, plan.run, plan.sight.pod)
     refuse_second_run(cluster, plan.workload, own=plan.run.name)  # made at the same moment: both give way
     follower.wait_for_start(plan.options.start_timeout_s, view.waiting)
+    recording.client_nodes = follower.nodes
     try:
         _follow(plan, follower, recording, view)
     except LlmHpaError as fault:

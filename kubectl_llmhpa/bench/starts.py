@@ -40,6 +40,7 @@ class PodWatch:
     _restarts: dict[str, int] = field(default_factory=dict)
     _pulled: dict[str, float] = field(default_factory=dict)
     _leaving: set[str] = field(default_factory=set)
+    _nodes: dict[str, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _stopped: threading.Event = field(default_factory=threading.Event)
 
@@ -47,6 +48,7 @@ class PodWatch:
         """Watch for at most `limit_s`; `there` are the pods that are no new ones."""
         for pod in there:
             self._known.add(pod["metadata"]["uid"])
+            self._nodes[pod["metadata"]["name"]] = pod["spec"].get("nodeName") or ""
             self._restarts[pod["metadata"]["uid"]] = _restarts(pod)
         for resource, fields, labels, react in (
             (PODS, "", self.workload.selector, self.on_pod),
@@ -64,6 +66,7 @@ class PodWatch:
         uid, name, now = pod["metadata"]["uid"], pod["metadata"]["name"], self.clock()
         leaves = kind == "DELETED" or "deletionTimestamp" in pod["metadata"]
         with self._lock:
+            self._nodes[name] = pod["spec"].get("nodeName") or ""
             if leaves and uid not in self._leaving:
                 self._leaving.add(uid)
                 self.note("pod", f"pod {name} goes away")
@@ -102,6 +105,12 @@ class PodWatch:
                         first_sample=was.first_sample or now,
                         first_token=was.first_token or (now if busy else None),
                     )
+
+    def nodes(self, only: str = "") -> tuple[str, ...]:
+        """Where the pods were, those that went included; `only` of the pod of this name."""
+        with self._lock:
+            found = {node for pod, node in self._nodes.items() if only in ("", pod)}
+        return tuple(sorted(found - {""}))
 
     def starts(self, zero: float) -> tuple[PodStart, ...]:
         """What came up, in order, in seconds from `zero`."""

@@ -23,6 +23,7 @@ from kubectl_llmhpa.engines.promql import (
     peak,
     per_pod,
     seats_seen,
+    seats_seen_in,
     told_seats,
 )
 from kubectl_llmhpa.engines.registry import assume, identify, signal_of, speaks
@@ -56,6 +57,7 @@ __all__ = [
     "peak",
     "per_pod",
     "seats_seen",
+    "seats_seen_in",
     "signal_of",
     "speaks",
     "told_seats",

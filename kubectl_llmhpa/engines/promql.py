@@ -21,7 +21,7 @@ WINDOW = "1m"
 #: often that is looked at; and the least share of the told seats that is believed.
 SEEN_S, SEEN_STEP_S, HELD_S, HELD_STEP_S, LEAST_SEEN = 10_800, 30, 45, 15, 0.125
 _PEAK = re.compile(r"\(*quantile_over_time\(")
-_TOLD = re.compile(rf"\[{SEEN_S}s:{SEEN_STEP_S}s\]\)\) / (\d+), {LEAST_SEEN:g}, 1\)")
+_TOLD = re.compile(rf"clamp\((max\(.*\[{SEEN_S}s:{SEEN_STEP_S}s\]\)\)) / (\d+), {LEAST_SEEN:g}, 1\)")
 #: Behind an expression: NaN and infinities have no element, so that nobody takes them for a number.
 FINITE = " > -Inf < +Inf"
 
@@ -107,7 +107,13 @@ def seats_seen(running: str, waiting: str, *, seconds: int, step: int) -> str:
 def told_seats(query: str) -> int:
     """The seats in a query of `by_seats_seen`, 0 in another."""
     found = _TOLD.search(query)
-    return int(found[1]) if found else 0
+    return int(found[2]) if found else 0
+
+
+def seats_seen_in(query: str) -> str:
+    """The part of a query of `by_seats_seen` that is `seats_seen`, "" in another."""
+    found = _TOLD.search(query)
+    return found[1] if found else ""
 
 
 def source(

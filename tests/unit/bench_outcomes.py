@@ -179,6 +179,7 @@ def swept() -> Outcome:
     return Outcome(
         plan=plan(Load(24, "as asked", False), options), result=result, entries=[], shares=[], started=STARTED,
         first_rescale_s=None, hpa=None, ready=1, mode="sweep", sweep=found, sizing=sizing(), cold_start=COLD_START,
+        nodes=("gpu-1",), client_nodes=("gpu-1",),
     )  # fmt: skip
 
 
@@ -213,14 +214,17 @@ def proved() -> Outcome:
         if one.desired is not None and one.desired != observed[-1].replicas:
             observed.append(Rung(round(one.at - STARTED, 1), one.desired))
     return Outcome(
-        plan=plan(Load(IN_FLIGHT, "8 seats x 1 replica + 3.8 x waiting target 5", True),
-                  Options(input_tokens=96, output_tokens=48, slo=SLO, duration_s=LOAD_S), hpa(1, most=4), 1),
+        plan=replace(
+            plan(Load(IN_FLIGHT, "8 seats x 1 replica + 3.8 x waiting target 5", True),
+                 Options(input_tokens=96, output_tokens=48, slo=SLO, duration_s=LOAD_S), hpa(1, most=4), 1),
+            gpus=("NVIDIA-L40S",),
+        ),
         result=result, entries=entries,
         shares=[PodShare("vllm-0", 1420, 0.46), PodShare("vllm-1", 910, 0.29), PodShare("vllm-2", 780, 0.25)],
         started=STARTED, first_rescale_s=rescale, hpa=timeline.now, ready=loop.ready, mode="prove",
         moments=tuple(loop.moments), samples=tuple(loop.samples), scalings=tuple(timeline.scalings), starts=starts,
         lag=Lag(metric=9.0, decision=rescale, created=first.created, ready=first.ready, serving=first.first_token),
-        cold_start=COLD_START, notes=["vllm-2 was read through the pod proxy only"],
+        nodes=("gpu-1", "gpu-2"), client_nodes=("cpu-1",), cold_start=COLD_START, notes=["vllm-2 was read through the pod proxy only"],
         proof=Proof(
             load=f"{IN_FLIGHT} requests in flight for {LOAD_S} s",
             predicted=(Rung(0, 1), Rung(40, 3), Rung(LOAD_S + 335, 1)), observed=tuple(observed), deadline=40.0,

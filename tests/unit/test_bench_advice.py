@@ -33,10 +33,10 @@ def sized(**conditions: Any) -> Sizing:
     return judge(measured(), Conditions(signals=SIGNALS, **conditions))
 
 
-def made(sizing: Sizing | None) -> Report:
+def made(sizing: Sizing | None, models: tuple[str, ...] = ("tiny",), asked: str = "tiny") -> Report:
     found = reports.of_outcome(swept())
     flagged = replace(found.engine, seats=Seats(8, "flag --max-num-seqs 8", True, ceiling=8))
-    return replace(found, sizing=sizing, engine=flagged)
+    return replace(found, sizing=sizing, engine=replace(flagged, models=models), model=asked)
 
 
 def test_targets_are_what_an_hpa_can_hold_with_their_formula() -> None:
@@ -101,6 +101,32 @@ def test_a_benchmark_of_something_else_is_refused(
         return
     with pytest.raises(LlmHpaError, match=f"it was measured on another: {said}"):
         check(made(sized()), there, engine, "x")
+
+
+@pytest.mark.parametrize(
+    ("served", "asked", "now", "said"),
+    [
+        # under the name of a LoRA adapter, and under a second name of the model
+        (("tiny",), "sql", ("tiny",), ""),
+        (("tiny",), "sql", ("tiny", "sql"), ""),
+        (("tiny",), "sql", ("big",), "model tiny and not big"),
+        # not even where the other serves an adapter of the same name
+        (("tiny",), "sql", ("big", "sql"), "model tiny and not big, sql"),
+        # of a file without the engine's own names
+        ((), "tiny", ("tiny",), ""),
+        ((), "sql", ("tiny",), "model sql and not tiny"),
+    ],
+)
+def test_the_model_is_the_one_that_the_engine_serves(
+    served: tuple[str, ...], asked: str, now: tuple[str, ...], said: str
+) -> None:
+    plan = swept().plan
+    report, engine = made(sized(), served, asked), replace(plan.sight.facts, models=now)
+    if not said:
+        check(report, plan.workload, engine, "x")
+        return
+    with pytest.raises(LlmHpaError, match=f"it was measured on another: {said}; measure"):
+        check(report, plan.workload, engine, "x")
 
 
 def saved(folder: Path, report: Report) -> Path:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from kubectl_llmhpa import hpa as autoscaler
 from kubectl_llmhpa.api import Json, Reader, Writer
-from kubectl_llmhpa.bench import job, run, target, timing
+from kubectl_llmhpa.bench import job, run, seats_seen, target, timing
 from kubectl_llmhpa.bench.following import Follower
 from kubectl_llmhpa.bench.interrupts import uninterrupted
 from kubectl_llmhpa.bench.load import Load
@@ -54,16 +54,20 @@ def work(reader: Reader, scene: Scene) -> Work:
         problem = f"{len(ready_pods(scene.own))} pods are ready for {replicas} replicas"
         raise LlmHpaError(attempted, problem, "wait until all are, and no others")
     times, origins = timing.of(reader, scene)
+    corrected, seen = seats_seen.correction(reader, scene)
     signals = [scene.signals.get(metric.name, "") for metric in autoscaler.view(hpa).metrics]
     spec = reading.spec(hpa)
-    prediction = prove.predict(spec, signals, replicas=replicas, seats=scene.seats, timing=times, goal=goal)
+    prediction = prove.predict(
+        spec, signals, replicas=replicas, seats=scene.seats, timing=times, goal=goal, correction=corrected
+    )
     endpoint = target.find(reader, workload.namespace, scene.own, scene.sight.port, url=options.url)
     notes = prediction.notes
     if spec.down is not None and spec.down.window < prediction.hold:
         notes = (*notes, _SHORT_WINDOW.format(window=spec.down.window, hold=prediction.hold))
     chosen = Load(prediction.concurrency, prediction.reason, True, notes)
     settings = {"stages": [[prediction.hold, prediction.concurrency]]}
-    return Work(endpoint, chosen, settings, prediction.hold, prediction=prediction, origins=origins)
+    inputs = {**origins, "seats": seen} if seen else origins
+    return Work(endpoint, chosen, settings, prediction.hold, prediction=prediction, origins=inputs)
 
 
 def execute(cluster: Writer, plan: Plan, view: run.Observer) -> Outcome:

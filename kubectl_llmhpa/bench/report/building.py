@@ -33,7 +33,7 @@ def of_outcome(outcome: Outcome) -> Report:
     """The report of a run."""
     plan = outcome.plan
     scaling = _scaling(outcome)
-    engine = engine_of(plan)
+    engine = engine_of(plan, outcome.nodes)
     return Report(
         run=plan.run.run,
         mode=outcome.mode,
@@ -109,8 +109,8 @@ def _scaling(outcome: Outcome) -> tuple[Scaling, ...]:
     return tuple(found)
 
 
-def engine_of(plan: Plan) -> Engine:
-    """The engine of the run, from the pod that was looked at."""
+def engine_of(plan: Plan, nodes: tuple[str, ...] = ()) -> Engine:
+    """The engine of the run, from the pod that was looked at; `nodes` are those of all pods that were loaded."""
     facts, container = plan.sight.facts, plan.sight.container
     return Engine(
         name=facts.engine,
@@ -120,6 +120,9 @@ def engine_of(plan: Plan) -> Engine:
         seats=facts.seats,
         accelerators={name: int(count) for name, count in gpu_requests(container).items()},
         flags=flags(container),
+        models=facts.models,
+        nodes=nodes,
+        gpus=plan.gpus,
     )
 
 
@@ -173,6 +176,7 @@ def method_of(plan: Plan, outcome: Outcome | None = None) -> Method:
         ready=plan.replicas,
         how=outcome.result.mode if outcome else "",
         settings=json.dumps(plan.run.settings, sort_keys=True),
+        client_nodes=outcome.client_nodes if outcome else (),
     )
 
 
@@ -212,9 +216,12 @@ def _events(outcome: Outcome) -> tuple[Event, ...]:
 
 
 def _caveats(outcome: Outcome) -> tuple[str, ...]:
+    found = []
     if outcome.result.tool == "vllm" and outcome.plan.hpa is not None:
-        return ("vLLM's generator keeps its connections: replicas that came later may have got nothing",)
-    return ()
+        found.append("vLLM's generator keeps its connections: replicas that came later may have got nothing")
+    if shared := sorted({*outcome.nodes} & {*outcome.client_nodes}):
+        found.append(f"client and engine shared node {', '.join(shared)}")
+    return tuple(found)
 
 
 def _round(seconds: float | None) -> float | None:

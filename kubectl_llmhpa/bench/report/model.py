@@ -23,7 +23,9 @@ class Engine:
     """What was measured: one pod's engine.
 
     `image_id` is the digest that the node runs, `accelerators` what one pod asks for by resource name, `flags` those of
-    its command line that decide what it can take (`--max-num-seqs 8`).
+    its command line that decide what it can take (`--max-num-seqs 8`). `models` are the names that its metrics have: of
+    a LoRA adapter that requests ask for it is the base model. `nodes` are those of the pods that were loaded, `gpus`
+    the products on them by their labels, empty where no accelerator is asked for or the nodes cannot be read.
     """
 
     name: str
@@ -33,6 +35,9 @@ class Engine:
     seats: Seats | None
     accelerators: Mapping[str, int]
     flags: tuple[str, ...]
+    models: tuple[str, ...] = ()
+    nodes: tuple[str, ...] = ()
+    gpus: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,8 @@ class Method:
 
     `loop` is closed (so many requests in flight) or open (so many a second). `replicas` says what was done about the
     replicas, `ready` how many pods were ready at the start. `how` is what the generator did in detail, in its words,
-    `settings` what it was given, as JSON: with the same the run can be made again.
+    `settings` what it was given, as JSON: with the same the run can be made again. `client_nodes` are where
+    its pods ran.
     """
 
     tool: str
@@ -55,6 +61,7 @@ class Method:
     ready: int
     how: str
     settings: str
+    client_nodes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

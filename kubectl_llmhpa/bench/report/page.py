@@ -117,6 +117,8 @@ def _method(report: Report) -> Sequence[tuple[str, str]]:
         ("Engine's flags", ", ".join(engine.flags) or "none that matter"),
     ]
     accelerators = ", ".join(f"{count} {name}" for name, count in engine.accelerators.items())
+    if engine.gpus:
+        accelerators += f" ({', '.join(engine.gpus)})"
     return [*pairs, ("Per pod", accelerators or "no accelerator"), ("Settings", method.settings)]
 
 

@@ -49,6 +49,8 @@ def head(report: Report) -> Section:
         ("Load", _load(report)),
         ("Client", words.client_line(result)),
     ]
+    if nodes := words.nodes_line(report.engine, report.method):
+        fields.append(("Nodes", nodes))
     if report.sweep is not None:
         return Section(fields=tuple(fields), lines=_examples(report))
     fields += [

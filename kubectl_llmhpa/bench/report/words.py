@@ -18,10 +18,20 @@ _TOOLS = {
 
 
 def engine_line(engine: Engine, model: str) -> str:
-    """`vllm 0.20.2, model tiny, 8 seats (flag --max-num-seqs)`."""
-    name = f"{engine.name} {engine.version}" if engine.version else engine.name
-    seats = f"{engine.seats.value} seats ({engine.seats.evidence})" if engine.seats else "seats unknown"
-    return f"{name}, model {model}, {seats}"
+    """`vllm 0.20.2, model sql (of tiny), 8 seats (flag --max-num-seqs), on NVIDIA-L40S`."""
+    parts = [f"{engine.name} {engine.version}" if engine.version else engine.name, f"model {model}"]
+    if engine.models and model not in engine.models:
+        parts[-1] += f" (of {', '.join(engine.models)})"
+    parts.append(f"{engine.seats.value} seats ({engine.seats.evidence})" if engine.seats else "seats unknown")
+    if engine.gpus:
+        parts.append(f"on {', '.join(engine.gpus)}")
+    return ", ".join(parts)
+
+
+def nodes_line(engine: Engine, method: Method) -> str:
+    """`engine on a, b; client on c`; empty where neither is known."""
+    known = (("engine", engine.nodes), ("client", method.client_nodes))
+    return "; ".join(f"{who} on {', '.join(nodes)}" for who, nodes in known if nodes)
 
 
 def load_line(load: Asked, method: Method) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from kubectl_llmhpa.bench.sizing.correction import EARLIEST_S, Correction
 from kubectl_llmhpa.hpa import arithmetic
 
 #: Signals that follow from the requests in flight.
@@ -39,13 +40,14 @@ class Timing(Protocol):
 @dataclass(frozen=True)
 class Case:
     """An HPA with the engine's signal behind each of its metrics ("" for unknown), the replicas before the load, the
-    seats of a pod (None: not known), and the times."""
+    seats of a pod (None: not known), the times, and where its queries correct seats, by how much."""
 
     spec: arithmetic.Spec
     signals: Sequence[str]
     replicas: int
     seats: int | None
     timing: Timing
+    correction: Correction | None = None
 
 
 @dataclass(frozen=True)
@@ -79,11 +81,12 @@ def up(case: Case, corner: Corner, load: int, *, stuck: bool = False) -> list[Ru
     waiting: list[float] = []  # when each new pod takes load
     rungs: list[Rung] = []
     patience = now + window + timing.ready + timing.sample + 4 * step + _period(spec.up)
+    if case.correction is not None:
+        patience = max(patience, EARLIEST_S + 2 * step)
     while now < min(_LONGEST_S, patience) and replicas < spec.max_replicas:
         fresh = [at for at in waiting if at <= now]
         ready, waiting = ready + len(fresh), [at for at in waiting if at > now]
-        total = _least if corner.least else _most
-        totals = [total(case, signal, load, ready) for signal in case.signals]
+        totals = [_total(case, corner, signal, load, ready, now) for signal in case.signals]
         readings = [
             _reading(metric, share * total, ready) for metric, total in zip(spec.metrics, totals, strict=True)
         ]
@@ -122,6 +125,15 @@ def down(spec: arithmetic.Spec, replicas: int, timing: Timing, *, eager: bool, l
             rungs.append(Rung(now, replicas))
             patience = now + window + 4 * step + _period(spec.down)
     return rungs
+
+
+def _total(case: Case, corner: Corner, signal: str, load: int, pods: int, at: float) -> float:
+    """What the HPA is told of a signal `at` seconds into the load, by the pods that take it."""
+    total = (_least if corner.least else _most)(case, signal, load, pods)
+    if case.correction is None or case.seats is None or signal not in case.correction.signals:
+        return total
+    least, most = case.correction.factors(case.seats, at)
+    return total * (least if corner.least else most)
 
 
 def _least(case: Case, signal: str, load: int, pods: int) -> float:

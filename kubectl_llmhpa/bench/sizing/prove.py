@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise, product
 
+from kubectl_llmhpa.bench.sizing.correction import Correction
 from kubectl_llmhpa.bench.sizing.played import DRIVEN, Case, Corner, Rung, down, up
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.hpa import arithmetic
@@ -96,20 +97,23 @@ def predict(
     seats: int | None,
     timing: Timing,
     goal: int | None = None,
+    correction: Correction | None = None,
 ) -> Prediction:
     """The smallest closed loop that takes the HPA from `replicas` to at least `goal` (None: the maximum).
 
     `signals` are the engine's signals behind the metrics of `spec`, in order ("" for unknown); `seats` of one pod, None
-    where they are not known. Raises LlmHpaError where no number of requests in flight must move it.
+    where they are not known. With a `correction` a pod may run fewer. Raises LlmHpaError where no number of requests in
+    flight must move it.
     """
     goal = spec.max_replicas if goal is None else goal
+    seats = correction.told if seats is None and correction is not None else seats
     _check(spec, signals, replicas=replicas, seats=seats, goal=goal)
-    case = Case(spec, signals, replicas, seats, timing)
+    cases = _cases(Case(spec, signals, replicas, seats, timing, correction), goal)
     best: _Played | None = None
     for load in _loads(replicas):
         if best is not None and load > _WORTH * best.load:
             break
-        played = _played(case, load, goal)
+        played = _played(cases, load, goal)
         if played is not None and (best is None or played.exact):
             best = played
             if played.exact:
@@ -148,17 +152,31 @@ class _Played:
     exact: bool
 
 
-def _played(case: Case, load: int, goal: int) -> _Played | None:
+def _cases(case: Case, goal: int) -> list[Case]:
+    """The case for every number of seats that pods may have."""
+    correction = case.correction
+    if correction is None:
+        return [case]
+    turns: list[float] = []
+    for signal, metric in zip(case.signals, case.spec.metrics, strict=True):
+        if signal == "running" and signal in correction.signals:
+            target = metric.target / 1000
+            turns += [(1 + case.spec.controller.tolerance) * target, (goal - 1) * target / case.replicas]
+    return [replace(case, seats=seats) for seats in correction.seats(case.seats, turns)]
+
+
+def _played(cases: Sequence[Case], load: int, goal: int) -> _Played | None:
+    replicas = cases[0].replicas
     paths = []
-    for corner in _corners(case.replicas):
+    for case, corner in product(cases, _corners(replicas)):
         path = up(case, corner, load)
         if not path or path[-1].replicas < goal:
             return None
         paths.append(path)
-    alone = up(case, _corners(case.replicas)[0], load, stuck=True)[-1].replicas
+    alone = min(up(case, _corners(replicas)[0], load, stuck=True)[-1].replicas for case in cases)
     numbers = {tuple(rung.replicas for rung in _until(path, goal)) for path in paths}
     # A new pod fills up over several looks: a jump by it may stop anywhere in between.
-    first = [case.replicas, *next(iter(numbers))]
+    first = [replicas, *next(iter(numbers))]
     jumps = any(after > alone and after > before + 1 for before, after in pairwise(first))
     return _Played(load, paths, alone, len(numbers) == 1 and not jumps)
 
@@ -211,9 +229,10 @@ def _until(path: Sequence[Rung], goal: int) -> list[Rung]:
 
 
 def _up(paths: Sequence[Sequence[Rung]], timing: Timing, without: int) -> tuple[Step, ...]:
-    """The steps of the slowest path, each with the latest time of all; `without`: how far it goes with the old pods."""
+    """The steps of the path to the fewest, each with the latest time of all; `without`: how far the old pods go."""
     steps = []
-    for place, rung in enumerate(paths[0], 1):
+    fewest = min(paths, key=lambda path: path[-1].replicas)
+    for place, rung in enumerate(fewest, 1):
         times = [_reached(path, rung.replicas) for path in paths]
         latest = max(times) + timing.slack * place
         why = "as soon as behavior allows it"

@@ -211,5 +211,8 @@ ROWS = (
         need="--replicas"),
     Row(WORKLOAD, "podmonitors.monitoring.coreos.com", "list", (BENCH,), "how often the engine is scraped",
         need="--prove", served=True),
+    Row(PROMETHEUS, "services/proxy", "get", (BENCH,), "what a full pod ran, as KEDA's queries know it",
+        backends=(KEDA,), need=OPTIONAL, named="server"),
+    Row(CLUSTER, "nodes", "get", (BENCH,), "the GPUs that were measured", need=OPTIONAL),
     Row(WORKLOAD, "pods/log", "get", (BENCH,), "the benchmark's figures"),
 )  # fmt: skip

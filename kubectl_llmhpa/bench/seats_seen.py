@@ -1,0 +1,47 @@
+"""Whether the live queries correct told seats by those that were seen (docs/policy.md), and what they have seen."""
+
+from __future__ import annotations
+
+from kubectl_llmhpa.api import Json, Reader
+from kubectl_llmhpa.bench.preparing import Scene
+from kubectl_llmhpa.bench.sizing.correction import Correction
+from kubectl_llmhpa.engines import seats_seen_in, told_seats
+from kubectl_llmhpa.errors import LlmHpaError
+from kubectl_llmhpa.hpa import scaled_objects
+from kubectl_llmhpa.monitoring import prometheus
+from kubectl_llmhpa.plan.permitted import Permitted
+
+
+def correction(reader: Reader, scene: Scene) -> tuple[Correction | None, str]:
+    """What KEDA's queries do, and a line on where the number comes from; None where they correct nothing."""
+    asked: dict[str, Json] = {}
+    for index, trigger in enumerate((scene.scaled_object or {}).get("spec", {}).get("triggers") or ()):
+        metadata = trigger.get("metadata") or {}
+        signal = scene.signals.get(scaled_objects.metric_name(index, trigger))
+        if signal and told_seats(str(metadata.get("query") or "")):
+            asked[signal] = metadata
+    if not asked:
+        return None, ""
+    one = next(iter(asked.values()))
+    told, seen = told_seats(one["query"]), _seen(reader, one, scene.workload.namespace)
+    return Correction(frozenset(asked), told, seen), _line(told, seen)
+
+
+def _seen(reader: Reader, metadata: Json, namespace: str) -> float | None:
+    """What the Prometheus that KEDA asks says now: 0 for no full pod, None where it cannot be asked from here."""
+    server = prometheus.server_of(str(metadata.get("serverAddress") or ""), namespace)
+    if server is None:
+        return None
+    try:
+        found = prometheus.query(Permitted(reader), server, seats_seen_in(metadata["query"]))
+    except LlmHpaError:
+        return None
+    return max((one.value for one in found), default=0.0)
+
+
+def _line(told: int, seen: float | None) -> str:
+    if seen is None:
+        return f"{told} told; what a full pod runs cannot be asked for, so its query may count up to 8 times as many"
+    if not seen:
+        return f"{told} told; no pod was full in the last 3 h, so it may run fewer once a queue has stood for 30 s"
+    return f"{told} told; a full pod ran {seen:g} in the last 3 h, and its query counts by that"
