@@ -100,7 +100,14 @@ class Layout:
     def client_environment(self) -> dict[str, str]:
         """What kubectl and the tool itself need in their environment to reach this cluster."""
         path = f"{self.bin}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-        return {"KUBECONFIG": str(self.kubeconfig), "PATH": path, NAME_VARIABLE: self.name}
+        return {
+            "KUBECONFIG": str(self.kubeconfig),
+            "PATH": path,
+            NAME_VARIABLE: self.name,
+            # kubectl's cache goes by the address, which is the same for all clusters; a user's aliases stay at home.
+            "KUBECACHEDIR": str(self.state / "kubectl-cache"),
+            "KUBERC": "off",
+        }
 
     @property
     def containerd_socket(self) -> Path:
