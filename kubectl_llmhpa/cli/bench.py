@@ -207,4 +207,6 @@ def _write(name: str, text: str) -> None:
     try:
         Path(name).write_text(text, encoding="utf-8")
     except OSError as error:
-        raise LlmHpaError(f"write {name}", error.strerror or str(error)) from error
+        raise LlmHpaError(
+            f"write {name}", error.strerror or str(error), "name a file that can be written"
+        ) from error

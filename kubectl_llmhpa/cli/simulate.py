@@ -346,7 +346,9 @@ def _show(found: Comparison, notes: list[str], html: Path | None, output: str | 
         try:
             html.write_text(page, encoding="utf-8")
         except OSError as error:
-            raise LlmHpaError(f"write {html}", error.strerror or str(error)) from error
+            raise LlmHpaError(
+            f"write {html}", error.strerror or str(error), "name a file that can be written"
+        ) from error
     if output:
         click.echo(documents.dump(simulate_text.document(found, told), output), nl=False)
     else:

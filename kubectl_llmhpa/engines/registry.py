@@ -28,6 +28,8 @@ from kubectl_llmhpa.engines.model import (
 from kubectl_llmhpa.engines.rows import ENGINES
 
 UNLISTED = "unlisted"
+_CHECK_THE_PORT = "check that this is the port of the engine"
+_CHECK_THE_PLACE = "check that this is the port and the path of the engine's metrics"
 #: TensorRT-LLM up to 1.2 has the label and no name for it.
 _NAMELESS = {"", "undefined"}
 #: What a Prometheus adds to the series of each target.
@@ -77,7 +79,9 @@ def identify(
             )
             return _facts(engine, form, parsed, told, hint, source, evidence, armed=True)
         missing = ", ".join(names[0] for names in form.live if not any(map(parsed.live, names)))
-        raise NotAnEngine(f"the metrics have {form.prefix} families but no series of {missing}")
+        raise NotAnEngine(
+            f"the metrics have {form.prefix} families but no series of {missing}", _CHECK_THE_PORT
+        )
     if expected is None:
         raise _unknown(parsed, expected, clues)
     if flag := clue.hidden_by(expected.engine, clues):
@@ -92,7 +96,7 @@ def identify(
         raise NotAnEngine(
             f"{expected.engine.title} was expected ({expected.evidence}), but it answered with nothing, which it never "
             "does",
-            "check that this is the port of the engine",
+            _CHECK_THE_PORT,
             seen=expected.engine.title,
         )
     form = clue.likely_form(expected.engine, clues)
@@ -260,7 +264,7 @@ def _unreadable(body: str, expected: Expected | None, error: ValueError) -> NotA
                 "trtllm-serve has it at /prometheus/metrics; every read of its /metrics takes statistics away"
             )
         else:
-            remedy = "check that this is the port and the path of the engine's metrics"
+            remedy = _CHECK_THE_PLACE
         return NotAnEngine("the answer is JSON, not a metrics text", remedy)
     if start == "<":
         return NotAnEngine("the answer is an HTML page, not a metrics text", "name the port of the engine")
@@ -271,7 +275,8 @@ def _unreadable(body: str, expected: Expected | None, error: ValueError) -> NotA
             "the answer is binary or UTF-16, not a metrics text in UTF-8", "name the port of the engine"
         )
     words = "".join(letter if letter.isprintable() and letter != "\ufffd" else "?" for letter in str(error))
-    return NotAnEngine(f"the answer is no Prometheus text: {words[:80]}{'...' if words[80:] else ''}")
+    shown = f"{words[:80]}{'...' if words[80:] else ''}"
+    return NotAnEngine(f"the answer is no Prometheus text: {shown}", _CHECK_THE_PLACE)
 
 
 def is_iterations(body: str) -> bool:
@@ -300,11 +305,14 @@ def _unknown(body: Exposition, expected: Expected | None, clues: Clues) -> NotAn
         return NotAnEngine(
             f"{engine.title} was expected ({expected.evidence}), but no {wanted} family is among its metrics "
             f"({names})",
-            f"check that this is the port of the engine{hint}",
+            f"{_CHECK_THE_PORT}{hint}",
             seen=engine.title,
         )
     if not body.families:
         return NotAnEngine(
-            f"the answer is empty and the command line names no engine that this version knows ({known})"
+            f"the answer is empty and the command line names no engine that this version knows ({known})",
+            "name the engine with --engine",
         )
-    return NotAnEngine(f"the metrics ({names}, ...) are of no engine that this version knows ({known})")
+    return NotAnEngine(
+        f"the metrics ({names}, ...) are of no engine that this version knows ({known})", _CHECK_THE_PORT
+    )

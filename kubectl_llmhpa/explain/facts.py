@@ -123,7 +123,7 @@ class Facts:
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise LlmHpaError(
-                "read the facts of an HPA", f"they are not as they were written ({error})"
+                "read the facts of an HPA", f"they are not as they were written ({error})", "record them anew"
             ) from error
 
 

@@ -53,7 +53,9 @@ class Helm:
                 env=self._environment,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise LlmHpaError(f"run helm {arguments[0]}", str(error)) from error
+            raise LlmHpaError(
+                f"run helm {arguments[0]}", str(error), "see whether it runs by itself"
+            ) from error
         if done.returncode:
             said = " ".join(done.stderr.split()).removeprefix("Error: ")
             raise LlmHpaError(f"run helm {' '.join(arguments[:2])}", said or f"exit code {done.returncode}")

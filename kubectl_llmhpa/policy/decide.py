@@ -130,7 +130,7 @@ def _own(facts: EngineFacts, signal: str, value: Decimal, external: bool, origin
             attempted, f"{signal} is a ratio: the target must lie between 0 and 1", "0.8 is usual"
         )
     if value < Decimal("0.001"):
-        raise LlmHpaError(attempted, "metrics have a resolution of 0.001")
+        raise LlmHpaError(attempted, "metrics have a resolution of 0.001", "name a larger target")
     if signal == "running":
         _reachable(facts, attempted, value)
     return Target(signal, source.api_name, value, origin)

@@ -35,7 +35,8 @@ def label_selector(text: str) -> Json:
             expressions.append({"key": found["key"], "operator": "DoesNotExist" if found["no"] else "Exists"})
         else:
             raise LlmHpaError(
-                f"read the label selector {text!r}", f"{part!r} cannot be said in a PodMonitor's selector"
-            )
+                f"read the label selector {text!r}", f"{part!r} cannot be said in a PodMonitor's selector",
+                "write that object by hand, and use --scrape none",
+            )  # fmt: skip
     selector: Json = {"matchLabels": equal} if equal else {}
     return selector | ({"matchExpressions": expressions} if expressions else {})
