@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from kubectl_llmhpa.cli import live
+from kubectl_llmhpa.cli import candidates
 from kubectl_llmhpa.cli.typed_connection import PREFIX, connection_of
 
 if TYPE_CHECKING:
@@ -71,8 +71,8 @@ def connection_options(command: F) -> F:
         if kind == "switch":
             decorated = click.option(*names, is_flag=True, help=text)(decorated)
         else:
-            candidates = live.contexts if name == "context" else None
-            decorated = click.option(*names, multiple=kind == "values", help=text, shell_complete=candidates)(
+            complete = candidates.contexts if name == "context" else None
+            decorated = click.option(*names, multiple=kind == "values", help=text, shell_complete=complete)(
                 decorated
             )
     decorated = click.option("-v", "--v", "verbosity", type=int, help="6: show requests, 8: and tracebacks")(
@@ -80,7 +80,7 @@ def connection_options(command: F) -> F:
     )
     decorated = click.option(
         "-n", "--namespace", f"{PREFIX}namespace", help="Namespace of the workload",
-        shell_complete=live.namespaces,
+        shell_complete=candidates.namespaces,
     )(decorated)  # fmt: skip
     result: F = decorated
     return result

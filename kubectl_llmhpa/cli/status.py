@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kubectl_llmhpa.cli import live, status_run
+from kubectl_llmhpa.cli import candidates, status_run
 from kubectl_llmhpa.cli.connection import connection_options
 from kubectl_llmhpa.cli.value_types import FieldSelector, LabelSelector
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument(
-    "names", nargs=-1, metavar="[TYPE/NAME | TYPE NAME]...", shell_complete=live.workloads_and_hpas
+    "names", nargs=-1, metavar="[TYPE/NAME | TYPE NAME]...", shell_complete=candidates.workloads_and_hpas
 )
 @click.option("-A", "--all-namespaces", is_flag=True, help="Look in all namespaces")
 @click.option("-l", "--selector", type=LabelSelector(), default="", help="Label selector for the HPAs")

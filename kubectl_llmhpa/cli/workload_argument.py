@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from kubectl_llmhpa.api import type_and_name
-from kubectl_llmhpa.cli import live
+from kubectl_llmhpa.cli import candidates
 
 Words = tuple[str, ...]
 F = TypeVar("F", bound=Callable[..., Any])
@@ -18,7 +18,7 @@ def workload_argument(required: bool = True, *, hpas: bool = False) -> Callable[
     """`TYPE/NAME` or `TYPE NAME`, received as the tuple `workload`; with `hpas` an HPA may be named too."""
     return click.argument(
         "workload", nargs=-1, required=required, metavar="TYPE/NAME" if required else "[TYPE/NAME]",
-        callback=_checked, shell_complete=live.workloads_and_hpas if hpas else live.workloads,
+        callback=_checked, shell_complete=candidates.workloads_and_hpas if hpas else candidates.workloads,
     )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from kubectl_llmhpa.monitoring import prometheus
 from kubectl_llmhpa.plan import disabling, handover, journal, objects, steps
 from kubectl_llmhpa.plan.adapter import rule_steps
 from kubectl_llmhpa.plan.adapter.rule_users import Leaving
-from kubectl_llmhpa.plan.hand_steps import FromKeda, Hands, ToKeda
+from kubectl_llmhpa.plan.handover_steps import FromKeda, Hands, ToKeda
 from kubectl_llmhpa.plan.journal import Journal, Move
 from kubectl_llmhpa.plan.setting_up import enabling, hops, rivals, scalers
 from kubectl_llmhpa.plan.setting_up.enabling import Enabling, Prepared

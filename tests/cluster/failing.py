@@ -9,7 +9,7 @@ import sys
 
 from kubectl_llmhpa.cli.main import main
 from kubectl_llmhpa.errors import LlmHpaError
-from kubectl_llmhpa.plan.hand_steps import Hands
+from kubectl_llmhpa.plan.handover_steps import Hands
 
 
 def _fail(self: Hands, floor: int, name: str) -> None:

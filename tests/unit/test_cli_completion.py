@@ -80,7 +80,7 @@ def test_kubectl_gets_the_connection_that_is_typed_already(kubectl: Path) -> Non
 def test_a_kubectl_that_hangs_is_ended_with_its_children(
     kubectl: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kubectl_llmhpa.cli.live._LIMIT_S", 0.3)
+    monkeypatch.setattr("kubectl_llmhpa.cli.candidates._LIMIT_S", 0.3)
     kubectl.write_text('#!/bin/sh\nsleep 600 & echo $! > "$0.child"; wait\n')
     assert offered("status", "-n", "") == []
     child = Path("/proc", kubectl.with_name("kubectl.child").read_text().strip(), "stat")
