@@ -29,7 +29,7 @@ class Server(Protocol):
     far: bool
 
     def dial(self, timeout: float | None) -> socket.socket:
-        """A new connection. Raises OSError."""
+        """A new connection, within `timeout` seconds (None: however long it takes). Raises OSError."""
 
     def headers(self) -> list[str]:
         """The lines that each request has for this server."""

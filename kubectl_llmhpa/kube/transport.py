@@ -100,7 +100,7 @@ class SocketTransport(Transport):
         self._free: list[HttpConnection] = []
 
     def dial(self, timeout: float) -> None:
-        """Have one connection ready. Raises OSError."""
+        """Have one connection ready within so many seconds. Raises OSError."""
         connection = HttpConnection(self._server, timeout)
         connection.dial()
         self._free.append(connection)

@@ -1,6 +1,6 @@
 """Rules about what only KEDA has: triggers, null results, fallback, zero replicas, polling.
 
-Facts: KEDA 2.21, pkg/scalers/prometheus_scaler.go and pkg/fallback; docs/keda.md.
+Facts: KEDA 2.21, pkg/scalers/prometheus_scaler.go and pkg/fallback.
 """
 
 from __future__ import annotations

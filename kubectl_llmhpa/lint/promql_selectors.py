@@ -73,6 +73,7 @@ def selectors_of(node: Any, function: str = "") -> Iterator[Selector]:
 
 
 def selector_of(node: promql_parser.VectorSelector) -> Selector:
+    """A selector as plain data."""
     matchers = [
         Matcher(one.name, _OPERATORS[str(one.op).rpartition(".")[2]], one.value)
         for one in node.matchers.matchers

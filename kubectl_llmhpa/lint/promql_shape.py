@@ -46,6 +46,7 @@ class Shape:
 
 
 def shape_of(node: Any) -> Shape:
+    """What a node of promql_parser's tree gives."""
     import promql_parser as ast
 
     if isinstance(node, ast.NumberLiteral):

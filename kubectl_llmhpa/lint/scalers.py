@@ -1,7 +1,7 @@
 """The metrics of an HPA, a ScaledObject or an AIBrix PodAutoscaler in one form, as far as a manifest tells.
 
-Facts: docs of `hpa/metrics.py` (which field the controller reads); KEDA 2.21 makes an External metric of each trigger,
-AverageValue unless `metricType` says Value (pkg/scalers/scaler.go, GetMetricTargetType).
+Facts: the head of `hpa/metrics.py` (which field the controller reads); KEDA 2.21 makes an External metric of each
+trigger, AverageValue unless `metricType` says Value (pkg/scalers/scaler.go, GetMetricTargetType).
 """
 
 from __future__ import annotations

@@ -217,7 +217,7 @@ def _relabelled(where: Json, namespace: str, labels: Mapping[str, str]) -> str:
 
 
 def endpoint(port: MetricsPort, interval: str, timeout: str = "") -> Json:
-    """The endpoint of a PodMonitor.
+    """The endpoint of a PodMonitor; `interval` and `timeout` are durations as Prometheus writes them (`5s`).
 
     `portNumber` needs operator 0.79 or newer. A port that is not declared is no target of its own: one of the pod's
     targets (its container's first port, or the container itself where it declares none) is kept and sent there.

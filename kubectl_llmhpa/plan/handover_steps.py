@@ -44,7 +44,10 @@ class Hands:
         return max(low, min(high, self.replicas()))
 
     def check(self, floor: int, name: str) -> None:
-        """The HPA is the one that it was, reads all its metrics, and the replicas are not below the floor."""
+        """See that it is the same HPA and reads its metrics, and that the replicas are not below the floor.
+
+        Raises LlmHpaError where it is not so, or not in time.
+        """
         workload = self.workload
         found = objects.read(self.writer, HPAS, workload.namespace, name)
         if found is None or found["metadata"]["uid"] != self.move.hpa:

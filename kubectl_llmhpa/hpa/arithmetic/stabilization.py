@@ -34,7 +34,7 @@ class Stabilized:
 def without_behavior(
     recommendations: Sequence[Recommendation], desired: int, *, window: float, now: Time
 ) -> Stabilized:
-    """The highest recommendation of the window, which here includes its first instant."""
+    """The highest recommendation of the window (seconds), which here includes its first instant."""
     cutoff, highest, old = now - window, desired, None
     for index, one in enumerate(recommendations):
         if one.at < cutoff:
@@ -55,7 +55,7 @@ def with_behavior(
     down_window: float,
     now: Time,
 ) -> Stabilized:
-    """The current number, moved only as far as every recommendation of the windows agrees."""
+    """The current number, moved only as far as every recommendation of the windows (seconds) agrees."""
     up_cutoff, down_cutoff = now - up_window, now - down_window
     lowest = highest = desired
     old = None
