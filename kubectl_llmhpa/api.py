@@ -24,6 +24,8 @@ PLAN_HASH_ANNOTATION = "kubectl-llm-hpa/plan-hash"
 #: The controller acts only on a ratio beyond 1 +- 0.1 (`--horizontal-pod-autoscaler-tolerance` of the controller
 #: manager; an HPA's own is in its spec from 1.35 on).
 TOLERANCE = "0.1"
+#: The longest stabilization window that autoscaling/v2 takes, in seconds.
+LONGEST_WINDOW = 3600
 
 
 class Resource(NamedTuple):
@@ -55,7 +57,6 @@ class Resource(NamedTuple):
 CONFIG_MAPS = Resource("v1", "configmaps", "ConfigMap")
 PODS = Resource("v1", "pods", "Pod")
 SERVICES = Resource("v1", "services", "Service")
-SECRETS = Resource("v1", "secrets", "Secret")
 EVENTS = Resource("v1", "events", "Event")
 NAMESPACES = Resource("v1", "namespaces", "Namespace", namespaced=False)
 NODES = Resource("v1", "nodes", "Node", namespaced=False)

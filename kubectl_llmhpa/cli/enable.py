@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kubectl_llmhpa.api import LONGEST_WINDOW
 from kubectl_llmhpa.cli.connection import connect, connection_options
 from kubectl_llmhpa.cli.from_bench import check, from_bench_options, measured
 from kubectl_llmhpa.cli.messages import found, notes, say
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from kubectl_llmhpa.plan.wishes import Wishes
     from kubectl_llmhpa.workloads import Workload
 
-#: The longest stabilization window that autoscaling/v2 takes.
-LONGEST_WINDOW_S = 3600
 SCRAPERS = ("auto", "prometheus-operator", "arms", "google", "victoriametrics", "azure", "none")
 
 
@@ -198,8 +197,8 @@ def _wishes(flags: dict[str, Any]) -> Wishes:
     low, high = flags["min_replicas"], flags["max_replicas"]
     if low is not None and high is not None and low > high:
         raise click.UsageError(f"--max {high} is below --min {low}")
-    if (flags["scale_down_window"] or 0) > LONGEST_WINDOW_S:
-        raise click.UsageError(f"--scale-down-window must be {LONGEST_WINDOW_S // 60}m or less")
+    if (flags["scale_down_window"] or 0) > LONGEST_WINDOW:
+        raise click.UsageError(f"--scale-down-window must be {LONGEST_WINDOW // 60}m or less")
     given = flags.pop("signals")
     targets = dict(given)
     if len(targets) < len(given):

@@ -6,10 +6,8 @@ Bounds: `stabilizationWindowSeconds` 0 to 3600, `periodSeconds` 1 to 1800 (valid
 
 from __future__ import annotations
 
-from kubectl_llmhpa.api import Json
+from kubectl_llmhpa.api import LONGEST_WINDOW, Json
 from kubectl_llmhpa.errors import LlmHpaError
-
-LONGEST_WINDOW = 3600
 
 
 def behavior(scale_down_window: int = 300, *, scale_down: bool = True) -> Json:

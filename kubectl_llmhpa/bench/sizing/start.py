@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
+from kubectl_llmhpa.api import LONGEST_WINDOW
 from kubectl_llmhpa.bench.sizing.model import ColdStart, Conditions, Input, Start
-from kubectl_llmhpa.policy.behavior import LONGEST_WINDOW
 
 USUAL_WINDOW = 300
 #: Where no pod was seen to start.
