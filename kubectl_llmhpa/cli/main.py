@@ -38,7 +38,10 @@ def _run(words: list[str]) -> int:
     from kubectl_llmhpa.cli.group import COMPLETE_VARIABLE, cli
 
     outcome = cli.main(
-        words, prog_name="kubectl llm-hpa", complete_var=COMPLETE_VARIABLE, standalone_mode=False
+        words or ["--help"],
+        prog_name="kubectl llm-hpa",
+        complete_var=COMPLETE_VARIABLE,
+        standalone_mode=False,
     )
     return outcome if isinstance(outcome, int) else ExitCode.OK
 

@@ -19,7 +19,8 @@ def _problem(error: click.ClickException) -> str:
     context = error.ctx if isinstance(error, click.UsageError) else None
     command = context.command if context is not None else None
     if isinstance(error, click.NoSuchCommand) and isinstance(command, click.Group) and context:
-        nearest = _nearest(error.command_name, command.list_commands(context))
+        names = [*command.list_commands(context), "--help", "--version"]
+        nearest = _nearest(error.command_name, names)
         return f'unknown command "{error.command_name}"{nearest}'
     if isinstance(error, click.NoSuchOption) and command is not None:
         flags = [flag for one in command.params for flag in (*one.opts, *one.secondary_opts)]
