@@ -248,10 +248,13 @@ class Cluster:
                 self._transport = without_socket.KubectlTransport(self.connection)
             elif self._transport is None:
                 from kubectl_llmhpa.kube.http import UnixServer
-                from kubectl_llmhpa.kube.transport import SocketTransport
+                from kubectl_llmhpa.kube.transport import SECONDS, SocketTransport
 
                 assert self._proxy is not None
-                self._transport = SocketTransport(UnixServer(self._proxy.socket), self._proxy.said)
+                limit = self.connection.request_timeout  # of which kubectl's proxy makes nothing
+                self._transport = SocketTransport(
+                    UnixServer(self._proxy.socket), self._proxy.said, timeout=limit or SECONDS
+                )
             assert self._transport is not None
             return self._transport
 
@@ -262,11 +265,12 @@ class Cluster:
 
             with self._making:
                 self._start_proxy()
+            limit = self.connection.request_timeout
             if self._proxy is None:
-                self._writing = Writing(without_socket.configured_client(self.connection), str)
+                self._writing = Writing(without_socket.configured_client(self.connection), str, limit)
             else:
                 self._proxy.ready()
-                self._writing = Writing(socket_client(self._proxy.socket), self._proxy.said)
+                self._writing = Writing(socket_client(self._proxy.socket), self._proxy.said, limit)
         return self._writing
 
 

@@ -14,6 +14,8 @@ from kubectl_llmhpa.kube import failures, request_log
 from kubectl_llmhpa.kube.http import HttpConnection, Server
 
 _AT_ONCE = 8
+#: How long one request may take where nothing else is said.
+SECONDS = 60.0
 
 
 class Transport(abc.ABC):
@@ -92,7 +94,7 @@ class Transport(abc.ABC):
 class SocketTransport(Transport):
     """Over sockets: to `kubectl proxy`, or to the API server itself."""
 
-    def __init__(self, server: Server, said: failures.Said, *, timeout: float = 60.0) -> None:
+    def __init__(self, server: Server, said: failures.Said, *, timeout: float = SECONDS) -> None:
         """`said` gives what kubectl wrote on stderr, for the message of a failed credential plugin."""
         self._server = server
         self._said = said

@@ -26,9 +26,13 @@ from kubectl_llmhpa.kube import failures, request_log
 class Writing:
     """Creates, applies, replaces and deletes under the field manager `MANAGER`."""
 
-    def __init__(self, api_client: client.ApiClient, said: failures.Said) -> None:
+    def __init__(
+        self, api_client: client.ApiClient, said: failures.Said, timeout: float | None = None
+    ) -> None:
+        """`timeout` is in seconds, None: as long as it takes."""
         self._client = DynamicClient(api_client, discoverer=lambda *_: None)
         self._said = said
+        self._timeout = timeout
 
     def close(self) -> None:
         """Close the connections."""
@@ -67,7 +71,10 @@ class Writing:
         if dry_run:
             body["dryRun"] = ["All"]
         try:
-            self._client.delete(self._target(resource), name=name, namespace=namespace or None, body=body)
+            self._client.delete(
+                self._target(resource), name=name, namespace=namespace or None, body=body,
+                _request_timeout=self._timeout,
+            )  # fmt: skip
         except DynamicApiError as error:
             if error.status == 404:
                 return False
@@ -79,7 +86,7 @@ class Writing:
     def _call(self, method: str, resource: Resource, obj: Mapping[str, Any], dry_run: bool, do: Any) -> Json:
         metadata = obj["metadata"]
         namespace = metadata.get("namespace")
-        options: Json = {"body": dict(obj), "field_manager": MANAGER}
+        options: Json = {"body": dict(obj), "field_manager": MANAGER, "_request_timeout": self._timeout}
         if method != "POST":
             options["name"] = metadata["name"]
         if namespace:
