@@ -7,12 +7,17 @@ a number that nobody measured (KEDA 2.21, pkg/scaling/executor/scale_scaledobjec
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from kubectl_llmhpa import hpa, quantities
 from kubectl_llmhpa.api import EVENTS, HPAS, SCALED_OBJECTS, Json, Reader
 from kubectl_llmhpa.errors import ApiError
 from kubectl_llmhpa.hpa import scaled_objects
 from kubectl_llmhpa.plan.setting_up.hops import Hop, HopState
 from kubectl_llmhpa.workloads import Workload
+
+#: Of an HPA's targets, and KEDA cuts off or rounds what is below.
+_RESOLUTION = Decimal("0.001")
 
 
 def ready(reader: Reader, workload: Workload, name: str) -> Hop:
@@ -42,6 +47,8 @@ def scaling_active(reader: Reader, workload: Workload, name: str) -> Hop:
         active = next((one for one in view.conditions if one.type == "ScalingActive"), None)
         if active is None:
             return HopState(False, "the controller has not looked at it yet")
+        if not made_of(view, found):
+            return HopState(False, f"KEDA has not changed hpa/{scaler} yet")
         signals = scaled_objects.signals(found)
         missing = [signals.get(one.name, one.name) for one in view.metrics if one.now is None]
         if active.status != "True" or missing:
@@ -55,6 +62,20 @@ def scaling_active(reader: Reader, workload: Workload, name: str) -> Hop:
         return HopState(True, f"ScalingActive: {shown}")
 
     return Hop("HPA", look, f"see: kubectl -n {namespace} describe scaledobject {name}")
+
+
+def made_of(view: hpa.HpaView, found: Json) -> bool:
+    """Whether an HPA has the targets of its ScaledObject's queries: KEDA brings a change there seconds later.
+
+    A formula of KEDA's is one metric of another name, so nothing can be said of that.
+    """
+    if (found["spec"].get("advanced") or {}).get("scalingModifiers"):
+        return True
+    wanted = hpa.view(scaled_objects.as_hpa(found, None)).metrics
+    has = {one.name: one.target for one in view.metrics if one.name.endswith("-prometheus")}
+    return has.keys() == {one.name for one in wanted} and all(
+        abs(quantities.parse(has[one.name]) - quantities.parse(one.target)) <= _RESOLUTION for one in wanted
+    )
 
 
 def _with_cause(reader: Reader, found: Json, text: str) -> str:
