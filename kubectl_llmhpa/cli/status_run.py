@@ -201,14 +201,14 @@ def _missing(reader: Reader, question: Question, found: Sequence[Autoscaler]) ->
     for kind, name in question.named:
         if (kind, name) in there:
             continue
-        from kubectl_llmhpa.workloads import missing
+        from kubectl_llmhpa.workloads import missing, unscaled
 
         namespace = question.namespace or reader.namespace
         scaler = scaler_named(kind)
         raise (
             missing.absent(reader, scaler, namespace, name)
             if scaler
-            else missing.unscaled(reader, kind, namespace, name)
+            else unscaled(reader, kind, namespace, name)
         )
 
 

@@ -28,7 +28,7 @@ from kubectl_llmhpa.explain.facts import Answer, Facts, Scale
 from kubectl_llmhpa.hpa import arithmetic, scaled_objects
 from kubectl_llmhpa.hpa.arithmetic import reading as readings
 from kubectl_llmhpa.hpa.go import milli
-from kubectl_llmhpa.workloads import Workload, identify, missing
+from kubectl_llmhpa.workloads import Workload, identify, missing, unscaled
 from kubectl_llmhpa.workloads.discovery import Types
 
 CUSTOM = "/apis/custom.metrics.k8s.io"
@@ -60,7 +60,7 @@ def _of_workload(reader: Reader, workload: Workload) -> list[Json]:
         for one in _scaled_objects(reader, namespace):
             if workload.is_target_of(scaled_objects.scale_target(one)):
                 return [_of_scaled_object(reader, one, namespace)]
-        raise missing.unscaled(reader, workload.resource.kind, namespace, workload.name)
+        raise unscaled(reader, workload.resource.kind, namespace, workload.name)
     return found
 
 

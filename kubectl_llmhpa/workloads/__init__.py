@@ -9,7 +9,7 @@ from kubectl_llmhpa.workloads.pods import (
     ready_pods,
     template_hash,
 )
-from kubectl_llmhpa.workloads.resolve import identify, owner_of, owners_of, resolve, words_of
+from kubectl_llmhpa.workloads.resolve import identify, owner_of, owners_of, resolve, unscaled, words_of
 
 __all__ = [
     "Rival",
@@ -24,5 +24,6 @@ __all__ = [
     "ready_pods",
     "resolve",
     "template_hash",
+    "unscaled",
     "words_of",
 ]

@@ -1,12 +1,9 @@
-"""What is said of an object that is named and not there, and of a workload that nothing scales."""
+"""What is said of an object that is named and not there."""
 
 from __future__ import annotations
 
-from kubectl_llmhpa.api import DEPLOYMENTS, NAMESPACES, STATEFUL_SETS, Json, Reader, Resource
+from kubectl_llmhpa.api import NAMESPACES, Json, Reader, Resource
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
-
-_KINDS = {one.kind: one for one in (DEPLOYMENTS, STATEFUL_SETS)}
-_SHORT = {"StatefulSet": "sts", "Deployment": "deploy"}
 
 
 def read(reader: Reader, resource: Resource, namespace: str, name: str) -> Json:
@@ -28,18 +25,3 @@ def absent(reader: Reader, resource: Resource, namespace: str, name: str) -> Llm
         if error.not_found:
             problem, remedy = "the namespace does not exist", "name another with -n"
     return LlmHpaError(f"find {resource.kind.lower()} {name} in namespace {namespace!r}", problem, remedy)
-
-
-def unscaled(reader: Reader, kind: str, namespace: str, name: str) -> LlmHpaError:
-    """A workload has no autoscaler, with the command that makes one; or there is no such workload."""
-    if resource := _KINDS.get(kind):
-        try:
-            reader.get(resource.path(namespace, name))
-        except ApiError as error:
-            if error.not_found:
-                return absent(reader, resource, namespace, name)
-    return LlmHpaError(
-        f"{kind.lower()} {name} in namespace {namespace!r}",
-        "no HPA or ScaledObject scales it",
-        f"make one: kubectl llm-hpa enable {_SHORT.get(kind, kind.lower())}/{name} -n {namespace} --max N",
-    )

@@ -18,6 +18,8 @@ from kubectl_llmhpa.workloads.model import Workload
 from kubectl_llmhpa.workloads.objects import Objects, controller_reference
 from kubectl_llmhpa.workloads.registry import kind_of, rival_of
 
+_SHORT = {"StatefulSet": "sts", "Deployment": "deploy"}
+
 
 def words_of(reference: Json) -> tuple[str, str]:
     """A `scaleTargetRef` as `resolve` takes it: `deployment.v1.apps` and the name."""
@@ -64,6 +66,21 @@ def identify(reader: Reader, words: Words, namespace: str) -> Workload:
         if isinstance(error, ApiError) and error.unavailable:
             raise
         return Workload(resource, namespace, name, {}, 0, "")
+
+
+def unscaled(reader: Reader, kind: str, namespace: str, name: str) -> LlmHpaError:
+    """A workload has no autoscaler, with the command that makes one; or why there can be none, as `resolve` says it."""
+    try:
+        resolve(reader, (kind.lower(), name), namespace)
+    except ApiError:  # it may not be read, and has none for all that
+        pass
+    except LlmHpaError as error:
+        return error
+    return LlmHpaError(
+        f"{kind.lower()} {name} in namespace {namespace!r}",
+        "no HPA or ScaledObject scales it",
+        f"make one: kubectl llm-hpa enable {_SHORT.get(kind, kind.lower())}/{name} -n {namespace} --max N",
+    )
 
 
 def owner_of(reader: Reader, pod: Json) -> Workload:

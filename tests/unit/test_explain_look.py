@@ -192,6 +192,8 @@ def test_the_scaled_object_of_an_hpa_names_its_signals() -> None:
     [
         (("sts/other",), "statefulset other in namespace 'llm': no HPA or ScaledObject scales it; make "
                          "one: kubectl llm-hpa enable sts/other -n llm --max N"),
+        (("svc/other",), "find what scales Service/other in namespace 'llm': a Service has no replicas; name the "
+                         "Deployment, StatefulSet or group behind it"),
         (("hpa/other",), "find horizontalpodautoscaler other in namespace 'llm': there is none of that name; see: "
                          "kubectl get horizontalpodautoscalers -n llm"),
         (("so/chat",), "ScaledObject chat in namespace 'llm': KEDA has not made its HPA yet; see: kubectl llm-hpa "
@@ -201,7 +203,9 @@ def test_the_scaled_object_of_an_hpa_names_its_signals() -> None:
 def test_none_there(words: tuple[str, ...], sentence: str) -> None:
     there = {
         "/api/v1/namespaces/llm": {},
-        STATEFUL_SETS.path("llm", "other"): {"metadata": {"name": "other"}},
+        STATEFUL_SETS.path("llm", "other"): {"metadata": {"name": "other", "namespace": "llm"}},
+        STATEFUL_SETS.path("llm", "other", "scale"): {"status": {"selector": "app=other"}},
+        "/api/v1/namespaces/llm/services/other": {"metadata": {"name": "other", "namespace": "llm"}},
     }
     reader: Any = Answers({BASE: {"items": [hpa()]}, SCALED: SO, **there})
     with pytest.raises(LlmHpaError) as caught:

@@ -184,7 +184,11 @@ def test_nothing_found_is_said_on_stderr(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_workload_without_an_hpa_is_an_error_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     class There(Recorded):
         def get(self, path: str, *, accept: str = "application/json") -> Json:
-            return {"metadata": {"name": "other"}} if path.endswith("/other") else super().get(path)
+            found: dict[str, Json] = {
+                "other": {"metadata": {"name": "other", "namespace": "llm"}},
+                "scale": {"status": {"selector": "app=other"}},
+            }
+            return found.get(path.rpartition("/")[2]) or super().get(path)
 
     for reader, words in (
         (There(), "kubectl llm-hpa enable sts/other -n llm"),
