@@ -102,10 +102,13 @@ def rbac(
     words += [one.plural for one in scene.types] if workload else []
     name = "-".join(["llm-hpa", *filter(None, words)])
     made = roles.roles(chosen, scene, name=name, subjects=bound, optional=not required)
+    told = []
     for place, note in notes.items():
         there = any(one.place == place for one in made)
         todo = "fill in what stands in capitals" if there else f"no role for the {place}"
-        say(f"note: {todo}: {note}")
+        told.append(f"note: {todo}: {note}")
+    for line in dict.fromkeys(told):
+        say(line)
     click.echo(_yaml(made) if output == "yaml" else documents.dump(_list(made), "json"), nl=False)
 
 

@@ -142,6 +142,7 @@ def test_what_is_optional_is_asked_of_nobody_and_says_why() -> None:
             (verb, *rule.resources, rule.group) for rule in one.rules if not rule.why for verb in rule.verbs
         }
         for rule in one.rules:
+            assert len(set(rule.verbs)) == len(rule.verbs)
             if rule.why:
                 assert rule.why.startswith(("optional: ", "with --"))
                 assert not {(verb, *rule.resources, rule.group) for verb in rule.verbs} & needed

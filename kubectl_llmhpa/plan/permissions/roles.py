@@ -229,9 +229,10 @@ def _rules(rows: Sequence[Granted]) -> list[Rule]:
             for right in one.rights:
                 group, resource, name = _object(right)
                 there = [*needed.get((group, resource, name), ()), *needed.get((group, resource, ""), ())]
-                if right.verb not in there:
-                    more.setdefault((group, resource, name, why), []).append(right.verb)
-    return [*rules, *_joined((verbs, *key) for key, verbs in more.items())]
+                verbs = more.setdefault((group, resource, name, why), [])
+                if right.verb not in (*there, *verbs):
+                    verbs.append(right.verb)
+    return [*rules, *_joined((verbs, *key) for key, verbs in more.items() if verbs)]
 
 
 def _joined(parts: Iterable[tuple[list[str], str, str, str, str]]) -> list[Rule]:
