@@ -17,10 +17,14 @@ _SUFFIXES = {
     "Ti": Decimal(2) ** 40, "Pi": Decimal(2) ** 50, "Ei": Decimal(2) ** 60,
 }  # fmt: skip
 
-_QUANTITY = re.compile(r"(?P<number>[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?)(?P<suffix>[KMGTPE]i|[numkMGTPE]|)")
+_QUANTITY = re.compile(
+    r"(?P<number>[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?)(?P<suffix>[KMGTPE]i|[numkMGTPE]|)"
+)
 
 #: What an adapter hands over for NaN and infinity (external) or +Inf (custom): math.MinInt64 milli.
 GARBAGE = Decimal(-9223372036854775808) / 1000
+#: The highest value that the HPA can calculate with: an int64 of thousandths.
+MOST = Decimal(9223372036854775807) / 1000
 
 
 def parse(text: str | int | float) -> Decimal:
@@ -53,11 +57,16 @@ def show(value: Decimal | float | int) -> str:
 
 
 def human(text: str | int | float | None) -> str:
-    """A quantity for a person: `4.8` for `4800m`, `<unknown>` for None and for the garbage number."""
+    """A quantity for a person: `4.8` for `4800m`, `<unknown>` for None and for the garbage number.
+
+    What is beyond all calculation is short: `1e+300`.
+    """
     if text is None or is_garbage(text):
         return "<unknown>"
     try:
         value = parse(text)
     except ValueError:
         return "<unknown>"
+    if abs(value) > MOST:
+        return f"{value:.3g}"
     return f"{value.normalize():f}" if value != value.to_integral() else f"{int(value)}"

@@ -12,7 +12,7 @@ from kubectl_llmhpa.cli.messages import say
 from kubectl_llmhpa.cli.shared_options import engine_option
 from kubectl_llmhpa.cli.value_types import NamespacedName, OutputFile
 from kubectl_llmhpa.cli.workload_argument import workload_argument
-from kubectl_llmhpa.errors import ApiError, ExitCode, LlmHpaError
+from kubectl_llmhpa.errors import ExitCode, LlmHpaError
 
 if TYPE_CHECKING:
     from kubectl_llmhpa.doctor import Diagnosis, Facts
@@ -81,7 +81,7 @@ def _looked(connection: Connection, workload: tuple[str, ...], prometheus: str, 
             from kubectl_llmhpa.doctor import look
 
             return look(cluster, workload, cluster.namespace, wanted=prometheus, hint=engine)
-    except ApiError as error:
+    except LlmHpaError as error:
         error.exit_code = ExitCode.COULD_NOT_LOOK
         raise
 

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from kubectl_llmhpa.plan.wishes import Wishes
     from kubectl_llmhpa.workloads import Workload
 
+#: `spec.replicas` is an int32.
+MOST_REPLICAS = 2**31 - 1
 SCRAPERS = ("auto", "prometheus-operator", "arms", "google", "victoriametrics", "azure", "none")
 
 
@@ -197,6 +199,8 @@ def _wishes(flags: dict[str, Any]) -> Wishes:
     low, high = flags["min_replicas"], flags["max_replicas"]
     if low is not None and high is not None and low > high:
         raise click.UsageError(f"--max {high} is below --min {low}")
+    if max(low or 0, high or 0) > MOST_REPLICAS:
+        raise click.UsageError(f"--min and --max must be {MOST_REPLICAS} or less")
     if (flags["scale_down_window"] or 0) > LONGEST_WINDOW:
         raise click.UsageError(f"--scale-down-window must be {LONGEST_WINDOW // 60}m or less")
     given = flags.pop("signals")

@@ -60,6 +60,7 @@ class SignalTarget(Form["tuple[str, Decimal]"]):
     def read(self, text: str) -> tuple[str, Decimal]:
         from decimal import Decimal, InvalidOperation
 
+        from kubectl_llmhpa import quantities
         from kubectl_llmhpa.engines.model import SIGNALS
 
         signal, _, number = text.partition("=")
@@ -71,6 +72,8 @@ class SignalTarget(Form["tuple[str, Decimal]"]):
             target = Decimal(0)
         if not target.is_finite() or target <= 0:
             raise ValueError(f"{text!r} is not of the form running=4 or kv-cache=0.8")
+        if target > quantities.MOST:
+            raise ValueError(f"{text!r} is more than an HPA can calculate with")
         return signal, target
 
 

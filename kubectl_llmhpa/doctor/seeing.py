@@ -72,7 +72,7 @@ class Seeing(Once):
             return [] if error.not_found else None
 
     def _note(self, path: str, error: ApiError) -> None:
-        if error.forbidden:
+        if error.forbidden and error.code != 401:  # who is asking is not known: no right is missing
             right = needed(path)
             if right is not None:
                 self._refuse(right)

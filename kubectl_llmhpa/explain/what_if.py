@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 from kubectl_llmhpa import quantities
 from kubectl_llmhpa.api import Json
@@ -40,13 +41,15 @@ class Wish:
     def milli(self) -> int:
         """The value as a quantity in milli-units. Raises LlmHpaError."""
         try:
-            found = milli(self.value)
+            found = quantities.parse(self.value)
         except ValueError:
-            found = -1
+            found = Decimal(-1)
         if found < 0:
             example = "a quantity from 0 on, such as 40, 0.8 or 800m"
             raise _wrong(f"{self.name}={self.value}", f"{self.name} is {example}")
-        return found
+        if found > quantities.MOST:
+            raise _wrong(f"{self.name}={self.value}", "that is more than an HPA can calculate with")
+        return milli(self.value)
 
 
 def parse(text: str) -> tuple[Wish, ...]:

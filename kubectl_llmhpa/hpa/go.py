@@ -52,7 +52,7 @@ def ratio(value: float, by: float) -> float:
 
 
 _QUANTITY = re.compile(
-    r"(?P<sign>[+-]?)(?P<whole>\d*)(?P<point>\.(?P<part>\d*))?(?P<suffix>[eE][+-]?\d+|[KMGTPE]i|[numkMGTPE])?"
+    r"(?P<sign>[+-]?)(?P<whole>\d*)(?P<point>\.(?P<part>\d*))?(?P<suffix>[eE][+-]?\d{1,3}|[KMGTPE]i|[numkMGTPE])?"
 )
 _POWERS_OF_10 = {
     "n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18,

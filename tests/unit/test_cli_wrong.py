@@ -103,3 +103,21 @@ def test_every_option_says_when_its_value_is_wrong(
                 f"error: option '{flag}' {problem}", f"See 'kubectl llm-hpa {name} --help' for usage."
             ]  # fmt: skip
     assert not asked(folder)
+
+
+def test_no_words_are_a_question_for_help(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main([])
+    streams = capsys.readouterr()
+    assert (end.value.code, streams.err) == (ExitCode.OK, "")
+    assert streams.out.startswith("Usage: kubectl llm-hpa ")
+
+
+@pytest.mark.parametrize("words", ["doctor sts/x", "lint sts/x"])
+def test_a_cluster_that_is_not_reached_is_no_finding(
+    capsys: pytest.CaptureFixture[str], folder: Path, words: str
+) -> None:
+    code, lines = said(capsys, *words.split(), "--context", "gone")
+    assert code == ExitCode.COULD_NOT_LOOK
+    assert lines[0].startswith("error: connect to the cluster: ")
+    assert asked(folder)
