@@ -21,6 +21,10 @@ MANAGED_BY = "app.kubernetes.io/managed-by"
 WORKLOAD_LABEL = "kubectl-llm-hpa/workload"
 VERSION_ANNOTATION = "kubectl-llm-hpa/version"
 PLAN_HASH_ANNOTATION = "kubectl-llm-hpa/plan-hash"
+#: The API server puts it on every namespace: its name.
+NAMESPACE_NAME = "kubernetes.io/metadata.name"
+#: What `kubectl apply` keeps of an object, in full.
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 #: The controller acts only on a ratio beyond 1 +- 0.1 (`--horizontal-pod-autoscaler-tolerance` of the controller
 #: manager; an HPA's own is in its spec from 1.35 on).
 TOLERANCE = "0.1"
@@ -107,6 +111,13 @@ def place(obj: Mapping[str, Any]) -> tuple[str, str]:
     """Namespace and name of an object, empty where it has none."""
     metadata = obj.get("metadata") or {}
     return str(metadata.get("namespace", "")), str(metadata.get("name", ""))
+
+
+def events_path(namespace: str | None, kind: str = "", *, name: str = "", reason: str = "") -> str:
+    """The URL path of core/v1 events: those about objects of a kind, or one of them, and those of one reason."""
+    asked = {"involvedObject.kind": kind, "involvedObject.name": name, "reason": reason}
+    selector = "%2C".join(f"{field}%3D{value}" for field, value in asked.items() if value)
+    return f"{EVENTS.path(namespace)}?fieldSelector={selector}"
 
 
 def moment(text: object) -> datetime | None:

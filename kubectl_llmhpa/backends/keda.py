@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from kubectl_llmhpa.api import DEPLOYMENTS, NAMESPACES, SCALED_OBJECTS, SERVICES, Json, Reader
+from kubectl_llmhpa.api import DEPLOYMENTS, NAMESPACE_NAME, NAMESPACES, SCALED_OBJECTS, SERVICES, Json, Reader
 from kubectl_llmhpa.backends import providers
 from kubectl_llmhpa.backends.model import KEDA
 from kubectl_llmhpa.backends.providers import Provider
@@ -25,7 +25,6 @@ _OPERATOR = "keda-operator"
 _WEBHOOK = "keda-admission"
 _VERSION_LABEL = "app.kubernetes.io/version"
 _VERSION = re.compile(r"v?([0-9]+\.[0-9][\w.+-]*)")
-_NAMESPACE_NAME = "kubernetes.io/metadata.name"
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,7 @@ def judge(
         problem,
         webhook is not None and _ready(webhook),
         _pod_labels(operator) if operator else {},
-        {_NAMESPACE_NAME: provider.namespace, **namespace_labels},
+        {NAMESPACE_NAME: provider.namespace, **namespace_labels},
     )
 
 

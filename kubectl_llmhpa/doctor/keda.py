@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 
 from kubectl_llmhpa import engines, quantities
-from kubectl_llmhpa.api import API_SERVICES, NETWORK_POLICIES, PROMETHEUSES, Json
+from kubectl_llmhpa.api import API_SERVICES, NAMESPACE_NAME, NETWORK_POLICIES, PROMETHEUSES, Json
 from kubectl_llmhpa.backends import keda as keda_backend
 from kubectl_llmhpa.doctor.engine import finite
 from kubectl_llmhpa.doctor.facts import Facts, KedaFacts, TriggerFacts, ValueFacts
@@ -140,7 +140,7 @@ def _policies(seeing: Seeing, keda: keda_backend.Keda, namespace: str) -> tuple[
         home = one["metadata"]["namespace"]
         policies = seeing.items(NETWORK_POLICIES.path(home)) or []
         try:
-            labels = {"kubernetes.io/metadata.name": namespace}
+            labels = {NAMESPACE_NAME: namespace}
             selection = prometheus_operator.choose([one], namespace, labels)
         except LlmHpaError:
             continue

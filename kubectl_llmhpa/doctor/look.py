@@ -11,6 +11,7 @@ from kubectl_llmhpa import __version__
 from kubectl_llmhpa.api import (
     API_SERVICES,
     HPAS,
+    NAMESPACE_NAME,
     POD_MONITORS,
     PROMETHEUSES,
     SCALED_OBJECTS,
@@ -147,7 +148,7 @@ def _operated(seeing: Seeing, namespace: str, wanted: str) -> Server | None:
             one for one in objects if f"{one['metadata']['namespace']}/{one['metadata']['name']}" == wanted
         ]
     for one in objects:
-        labels = {"kubernetes.io/metadata.name": namespace}
+        labels = {NAMESPACE_NAME: namespace}
         home = str(one["metadata"]["namespace"])
         try:
             chosen = prometheus_operator.choose([one], namespace, labels)

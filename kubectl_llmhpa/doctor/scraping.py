@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from urllib.parse import urlencode
 
-from kubectl_llmhpa.api import NAMESPACES, POD_MONITORS, PODS, PROMETHEUSES, Json
+from kubectl_llmhpa.api import NAMESPACE_NAME, NAMESPACES, POD_MONITORS, PODS, PROMETHEUSES, Json
 from kubectl_llmhpa.doctor import samples, trimmed
 from kubectl_llmhpa.doctor.facts import Facts, PodFacts, ScrapingFacts
 from kubectl_llmhpa.doctor.model import Verdict, broken, ok, told, unknown
@@ -56,7 +56,7 @@ def _busy(seeing: Seeing, namespace: str, monitors: Sequence[Json]) -> tuple[str
 
 
 def _labels(seeing: Seeing, namespace: str) -> dict[str, str]:
-    known = {"kubernetes.io/metadata.name": namespace}
+    known = {NAMESPACE_NAME: namespace}
     try:
         return {**known, **(seeing.get(NAMESPACES.path(name=namespace))["metadata"].get("labels") or {})}
     except ApiError as error:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from urllib.parse import urlencode
 
 from kubectl_llmhpa import workloads
-from kubectl_llmhpa.api import EVENTS, HPAS, SCALED_OBJECTS, Json, scaler_named, type_and_name
+from kubectl_llmhpa.api import HPAS, SCALED_OBJECTS, Json, events_path, scaler_named, type_and_name
 from kubectl_llmhpa.doctor import trimmed
 from kubectl_llmhpa.doctor.facts import Facts, PodFacts, Problem, ScalerFacts, TargetFacts
 from kubectl_llmhpa.doctor.model import Verdict, broken, ok, told, unknown
@@ -144,15 +143,12 @@ def _is(one: Json, other: Json | None) -> bool:
 
 def _events(seeing: Seeing, namespace: str, hpa: Json | None, scaled: Json | None) -> list[Json]:
     """The events of the autoscaler, and those about pods that could not be made."""
-    path = EVENTS.path(namespace)
     about = [
-        f"involvedObject.kind={kind},involvedObject.name={one['metadata']['name']}"
+        events_path(namespace, kind, name=one["metadata"]["name"])
         for kind, one in ((HPAS.kind, hpa), (SCALED_OBJECTS.kind, scaled))
         if one is not None
     ]
-    answers = seeing.get_many(
-        [f"{path}?{urlencode({'fieldSelector': one})}" for one in (*about, "reason=FailedCreate")]
-    )
+    answers = seeing.get_many([*about, events_path(namespace, reason="FailedCreate")])
     return [
         trimmed.event(event)
         for answer in answers

@@ -13,13 +13,14 @@ from datetime import datetime, timezone
 from urllib.parse import quote, urlencode
 
 from kubectl_llmhpa.api import (
-    EVENTS,
     HPAS,
+    LAST_APPLIED,
     PODS,
     SCALED_OBJECTS,
     Json,
     Reader,
     Resource,
+    events_path,
     scaler_named,
     type_and_name,
 )
@@ -36,7 +37,6 @@ EXTERNAL = "/apis/external.metrics.k8s.io/v1beta1"
 #: The version that is asked where the group does not tell which it prefers.
 _USUAL = "v1beta1"
 #: What is in no calculation and long.
-_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 def find(reader: Reader, words: tuple[str, ...], namespace: str) -> list[Json]:
@@ -111,11 +111,7 @@ def _about(hpa: Json, namespace: str, types: Types) -> dict[str, str]:
     """What is asked first: by name, the path."""
     reference = (hpa.get("spec") or {}).get("scaleTargetRef") or {}
     name = str((hpa.get("metadata") or {}).get("name") or "")
-    selector = f"involvedObject.kind={HPAS.kind},involvedObject.name={name}"
-    asked = {
-        "version": "/version",
-        "events": f"{EVENTS.path(namespace)}?{urlencode({'fieldSelector': selector})}",
-    }
+    asked = {"version": "/version", "events": events_path(namespace, HPAS.kind, name=name)}
     try:
         known = types.of(str(reference.get("apiVersion") or ""), str(reference.get("kind") or ""))
     except ApiError:
@@ -294,7 +290,7 @@ def _bare(obj: Json) -> Json:
     metadata = dict(obj.get("metadata") or {})
     if "annotations" in metadata:
         annotations = metadata["annotations"] or {}
-        metadata["annotations"] = {key: text for key, text in annotations.items() if key != _LAST_APPLIED}
+        metadata["annotations"] = {key: text for key, text in annotations.items() if key != LAST_APPLIED}
     if "managedFields" in metadata:  # by whom is enough to tell whose it is
         metadata["managedFields"] = [
             {"manager": one.get("manager")} for one in metadata["managedFields"] or ()

@@ -11,13 +11,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from kubectl_llmhpa.api import Json
+from kubectl_llmhpa.api import NAMESPACE_NAME, Json
 from kubectl_llmhpa.findings import Finding, found
 from kubectl_llmhpa.monitoring import selectors
 from kubectl_llmhpa.monitoring.address import CONTAINER_PORT
 from kubectl_llmhpa.monitoring.prometheus_operator import Selection
 
-_NAMESPACE_NAME = "kubernetes.io/metadata.name"
 #: Labels that name a program, the first of which a rule selects by.
 _NAMING = ("app.kubernetes.io/name", "app", "name")
 
@@ -110,7 +109,7 @@ def _rule(keda: Caller) -> Json:
     return {
         "from": [
             {
-                "namespaceSelector": {"matchLabels": {_NAMESPACE_NAME: keda.namespace}},
+                "namespaceSelector": {"matchLabels": {NAMESPACE_NAME: keda.namespace}},
                 "podSelector": {"matchLabels": pods},
             }
         ],

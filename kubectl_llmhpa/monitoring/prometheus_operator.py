@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from kubectl_llmhpa.api import POD_MONITORS, PROMETHEUS_AGENTS, Json
+from kubectl_llmhpa.api import NAMESPACE_NAME, POD_MONITORS, PROMETHEUS_AGENTS, Json
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.monitoring import durations, expressions, scrape_rights, selectors
 from kubectl_llmhpa.monitoring.model import MetricsPort, Scraper, Wanted, job_of_monitor, referred
@@ -19,7 +19,6 @@ from kubectl_llmhpa.monitoring.scene import Scene
 
 _MONITOR_SELECTORS = ("serviceMonitorSelector", "podMonitorSelector", "probeSelector", "scrapeConfigSelector")
 #: Set by the server on every namespace: nobody can give a namespace another one.
-_NAMESPACE_NAME = "kubernetes.io/metadata.name"
 
 
 @dataclass(frozen=True)
@@ -209,7 +208,7 @@ def _relabelled(where: Json, namespace: str, labels: Mapping[str, str]) -> str:
         and selectors.unmet({"matchExpressions": [one]}, labels)
     ]
     after = {key: value for key, value in {**labels, **needed}.items() if key not in unwanted}
-    if _NAMESPACE_NAME in (*needed, *unwanted) or selectors.unmet(where, after):
+    if NAMESPACE_NAME in (*needed, *unwanted) or selectors.unmet(where, after):
         return ""
     words = [*(f"{key}={value}" for key, value in needed.items()), *(f"{key}-" for key in unwanted)]
     overwrite = " --overwrite" if needed.keys() & labels.keys() else ""

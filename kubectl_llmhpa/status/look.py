@@ -14,12 +14,12 @@ from kubectl_llmhpa.api import (
     Json,
     Reader,
     Resource,
+    events_path,
 )
 from kubectl_llmhpa.errors import ApiError
 from kubectl_llmhpa.hpa import is_ours, scaled_objects
 from kubectl_llmhpa.status.overview import Autoscaler, by_name, cut_off, overview
 from kubectl_llmhpa.status.question import BUILTIN, CUSTOM_METRICS, RESCALED, Question, Scalers
-from kubectl_llmhpa.status.question import events as events_of
 
 
 class Around(NamedTuple):
@@ -58,9 +58,9 @@ def around(
     references = [*map(target, asked), *map(scaled_objects.scale_target, kedas)]
     lists = {one.plural: (one, one.path(question.namespace)) for one in _kinds(reader, references)}
     if any((one.get("status") or {}).get("lastScaleTime") for one in asked):
-        lists["events"] = EVENTS, events_of(question.namespace, HPAS.kind, RESCALED)
+        lists["events"] = EVENTS, events_path(question.namespace, HPAS.kind, reason=RESCALED)
     if any(scaled_objects.state(one).fault for one in kedas):
-        failed = events_of(question.namespace, SCALED_OBJECTS.kind, scaled_objects.FAILED)
+        failed = events_path(question.namespace, SCALED_OBJECTS.kind, reason=scaled_objects.FAILED)
         lists["events of ScaledObjects"] = EVENTS, failed
     workloads: dict[tuple[str, str, str], Json] = {}
     events: list[Json] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from kubectl_llmhpa.api import DEPLOYMENTS, EVENTS, HPAS, SCALED_OBJECTS, STATEFUL_SETS, Json, Reader
+from kubectl_llmhpa.api import DEPLOYMENTS, HPAS, SCALED_OBJECTS, STATEFUL_SETS, Json, Reader, events_path
 from kubectl_llmhpa.errors import ApiError
 
 #: The kinds whose lists are read ahead.
@@ -58,16 +58,11 @@ def read(reader: Reader, question: Question) -> Scalers:
     """The first round of requests. Raises ApiError when the HPAs cannot be read."""
     place = question.namespace
     workloads = [one.path(place) for one in BUILTIN]
-    ahead = [*workloads, events(place, HPAS.kind, RESCALED), CUSTOM_METRICS]
+    ahead = [*workloads, events_path(place, HPAS.kind, reason=RESCALED), CUSTOM_METRICS]
     hpas, scaled, *others = reader.get_many([question.path(), SCALED_OBJECTS.path(place), *ahead])
     if isinstance(hpas, ApiError):
         raise hpas
     return Scalers(hpas.get("items") or [], scaled, dict(zip(ahead, others, strict=True)))
-
-
-def events(namespace: str | None, kind: str, reason: str) -> str:
-    """Where the events with a reason about objects of a kind are listed."""
-    return f"{EVENTS.path(namespace)}?fieldSelector=involvedObject.kind%3D{kind}%2Creason%3D{reason}"
 
 
 def read_with(reader: Reader, question: Question, hpas: list[Json]) -> Scalers:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from kubectl_llmhpa.api import (
     API_SERVICES,
     HPAS,
+    NAMESPACE_NAME,
     NAMESPACES,
     NETWORK_POLICIES,
     POD_MONITORS,
@@ -135,7 +136,7 @@ def around(
 def _labels(reader: Reader, namespace: str, selecting: Iterable[Json]) -> dict[str, str]:
     """The labels of a namespace, which are read only where one of the scrapers selects namespaces by any."""
     # the server sets this one on every namespace: it is known without the right to read namespaces
-    known = {"kubernetes.io/metadata.name": namespace}
+    known = {NAMESPACE_NAME: namespace}
     if not any((one.get("spec") or {}).get(field) for one in selecting for field in _NAMESPACE_SELECTORS):
         return known
     try:

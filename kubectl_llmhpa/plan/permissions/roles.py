@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from kubectl_llmhpa.api import API_SERVICES, PROMETHEUSES, SERVICES, Json, Reader, Resource
+from kubectl_llmhpa.api import API_SERVICES, NAMESPACE_NAME, PROMETHEUSES, SERVICES, Json, Reader, Resource
 from kubectl_llmhpa.backends import prometheus_adapter, providers
 from kubectl_llmhpa.backends.keda import EXTERNAL_GROUP
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
@@ -203,7 +203,7 @@ def _operators(reader: Reader, namespace: str) -> list[prometheus.Server]:
     Raises LlmHpaError where it is not clear which one does.
     """
     found = reader.get(PROMETHEUSES.path()).get("items") or []
-    labels = {"kubernetes.io/metadata.name": namespace}
+    labels = {NAMESPACE_NAME: namespace}
     chosen = prometheus_operator.choose(found, namespace, labels)
     services = reader.get(SERVICES.path(chosen.namespace)).get("items") or []
     return [

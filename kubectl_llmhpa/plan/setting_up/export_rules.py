@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import yaml
 
-from kubectl_llmhpa.api import CONFIG_MAPS, DEPLOYMENTS, Json, Reader
+from kubectl_llmhpa.api import CONFIG_MAPS, DEPLOYMENTS, LAST_APPLIED, Json, Reader
 from kubectl_llmhpa.backends import adapter_rules, helm
 from kubectl_llmhpa.backends.model import ACK
 from kubectl_llmhpa.backends.prometheus_adapter import Adapter
@@ -26,7 +26,7 @@ from kubectl_llmhpa.plan.objects import presentable
 #: The folder of the adapter's own kustomization.
 FOLDER = "adapter"
 #: Written by kubectl and by controllers into an object, and no part of it.
-_NOT_OURS = ("kubectl.kubernetes.io/last-applied-configuration", "deployment.kubernetes.io/revision")
+_NOT_OURS = (LAST_APPLIED, "deployment.kubernetes.io/revision")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from kubectl_llmhpa.api import MANAGER, PLAN_HASH_ANNOTATION, VERSION_ANNOTATION, Json
+from kubectl_llmhpa.api import LAST_APPLIED, MANAGER, PLAN_HASH_ANNOTATION, VERSION_ANNOTATION, Json
 from kubectl_llmhpa.backends.scaled_object import EXCLUDED_LABELS, TRANSFER
 from kubectl_llmhpa.hpa import scaled_objects
 from kubectl_llmhpa.plan import journal
@@ -23,9 +23,8 @@ _OWNERS = ("argoproj.io", "fluxcd.io", "helm.sh", "keda.sh")
 #: Argo CD's default tracking label, which Helm charts set too.
 _INSTANCE = "app.kubernetes.io/instance"
 #: The body that `kubectl apply` compares with, of an object of another kind.
-_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 #: What KEDA and we write ourselves.
-_OWN = (VERSION_ANNOTATION, PLAN_HASH_ANNOTATION, EXCLUDED_LABELS, TRANSFER, _LAST_APPLIED)
+_OWN = (VERSION_ANNOTATION, PLAN_HASH_ANNOTATION, EXCLUDED_LABELS, TRANSFER, LAST_APPLIED)
 
 
 @dataclass(frozen=True)

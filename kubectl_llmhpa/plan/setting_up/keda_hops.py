@@ -10,7 +10,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from kubectl_llmhpa import hpa, quantities
-from kubectl_llmhpa.api import EVENTS, HPAS, SCALED_OBJECTS, Json, Reader
+from kubectl_llmhpa.api import HPAS, SCALED_OBJECTS, Json, Reader, events_path
 from kubectl_llmhpa.errors import ApiError
 from kubectl_llmhpa.hpa import scaled_objects
 from kubectl_llmhpa.plan.setting_up.hops import Hop, HopState
@@ -81,9 +81,9 @@ def made_of(view: hpa.HpaView, found: Json) -> bool:
 def _with_cause(reader: Reader, found: Json, text: str) -> str:
     """The text with what KEDA's last event says of a query that failed, where events may be read."""
     metadata = found["metadata"]
-    about = f"involvedObject.kind={SCALED_OBJECTS.kind},involvedObject.name={metadata['name']}"
+    path = events_path(metadata["namespace"], SCALED_OBJECTS.kind, name=metadata["name"])
     try:
-        events = reader.get(f"{EVENTS.path(metadata['namespace'])}?fieldSelector={about}").get("items") or []
+        events = reader.get(path).get("items") or []
     except ApiError:
         return text
     cause = scaled_objects.cause(found, events)
