@@ -20,6 +20,7 @@ from kubectl_llmhpa.doctor.seeing import Seeing, problem
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.findings import Finding, found
 from kubectl_llmhpa.monitoring import prometheus
+from kubectl_llmhpa.monitoring.expressions import quoted
 from kubectl_llmhpa.monitoring.prometheus import Server
 
 _PODS = 20
@@ -82,7 +83,7 @@ def _strays(
         re.escape(str(ip)) for one in pods[:_PODS] if (ip := (one.get("status") or {}).get("podIP"))
     )
     if addresses:
-        each.append(f'{{__name__=~"{_any(metrics)}",instance=~"{_quoted(f"({addresses}):[0-9]+")}"}}')
+        each.append(f'{{__name__=~"{_any(metrics)}",instance=~"{quoted(f"({addresses}):[0-9]+")}"}}')
     return _plain(prometheus.query(seeing, server, " or ".join(each)), every=True)
 
 
@@ -152,15 +153,11 @@ def _text(value: float) -> str:
 
 
 def _any(names: Sequence[str]) -> str:
-    return _quoted("|".join(re.escape(one).replace(r"\:", ":") for one in names))
+    return quoted("|".join(re.escape(one).replace(r"\:", ":") for one in names))
 
 
 def _names(pods: Sequence[Json]) -> str:
-    return _quoted("|".join(re.escape(one["metadata"]["name"]) for one in pods[:_PODS]))
-
-
-def _quoted(pattern: str) -> str:
-    return pattern.replace("\\", "\\\\").replace('"', '\\"')
+    return quoted("|".join(re.escape(one["metadata"]["name"]) for one in pods[:_PODS]))
 
 
 def _name(one: Series) -> str:

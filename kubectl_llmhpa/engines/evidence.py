@@ -138,9 +138,9 @@ def version_of(engine: Engine, clues: Clues, hint: str = "") -> tuple[str | None
 
 def dialect_since(engine: Engine, version: str) -> str:
     """The newest dialect that begins at or before a version; empty when none is known to."""
-    wanted = _numbers(version)
+    wanted = version_key(version)
     for dialect in engine.dialects:
-        if dialect.since and _numbers(dialect.since) <= wanted:
+        if dialect.since and version_key(dialect.since) <= wanted:
             return dialect.name
     return ""
 
@@ -177,7 +177,7 @@ def missing_switch(engine: Engine, clues: Clues) -> str:
         return ""
     if engine.switch_until:
         version = version_of(engine, clues)[0]
-        if version is None or _numbers(version) >= _numbers(engine.switch_until):
+        if version is None or version_key(version) >= version_key(engine.switch_until):
             return ""
     given = any(
         commands.switch(clues.words, name) or clues.env.get(name, "").lower() not in _OFF
@@ -211,5 +211,6 @@ def listening(clues: Clues, hint: str = "") -> list[Endpoint]:
     return [Endpoint(port, engine.path, scheme)]
 
 
-def _numbers(version: str) -> tuple[int, ...]:
+def version_key(version: str) -> tuple[int, ...]:
+    """A version to compare by: `0.11.2rc1` as (0, 11, 2)."""
     return tuple(int(part) for part in re.findall(r"\d+", version)[:3])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from kubectl_llmhpa import engines
 from kubectl_llmhpa.engines import Engine, Kind, Signal
+from kubectl_llmhpa.engines.evidence import version_key
 from kubectl_llmhpa.lint.families import FAMILIES
 
 #: Suffixes that Prometheus' client libraries give the series of one family.
@@ -106,13 +107,15 @@ def renamed(name: str, version: str) -> Renamed | None:
     if not own or not others:
         return None
     gone = retired(name)
-    if gone is not None and gone.since and _key(version) >= _key(gone.since):
+    if gone is not None and gone.since and version_key(version) >= version_key(gone.since):
         return gone
     having = [one for one in engine.dialects if own in one.present and one.since]
-    first = min((one.since for one in having), key=_key, default="")
-    older = [one for one in engine.dialects if one.since and first and _key(one.since) < _key(first)]
+    first = min((one.since for one in having), key=version_key, default="")
+    older = [
+        one for one in engine.dialects if one.since and first and version_key(one.since) < version_key(first)
+    ]
     before = next((each for one in older for each in others if each in one.present), "")
-    if first and before and _key(version) < _key(first):
+    if first and before and version_key(version) < version_key(first):
         return Renamed(before, until=first)
     return None
 
@@ -129,16 +132,12 @@ def retired(name: str) -> Renamed | None:
     newer = next((one for one in signal.metrics if plain(one) != plain(name)), "")
     if not without or not newer:
         return None
-    return Renamed(newer, since=min((one.since for one in without), key=_key))
+    return Renamed(newer, since=min((one.since for one in without), key=version_key))
 
 
 def _own_spelling(name: str) -> str:
     """The family that a name is, as its engine spells it; empty for none."""
     return _BY_PLAIN.get(plain(name), "")
-
-
-def _key(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
 
 
 _PREFIXES = tuple(dict.fromkeys(prefix for engine in engines.ENGINES for prefix in engine.prefixes))

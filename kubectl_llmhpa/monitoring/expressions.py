@@ -15,6 +15,11 @@ _ONLY_IN_RE2 = (
 _LITERAL = re.compile(r"\\Q(.*?)(?:\\E|$)", re.DOTALL)
 
 
+def quoted(pattern: str) -> str:
+    """A pattern as it stands between double quotes in PromQL."""
+    return pattern.replace("\\", "\\\\").replace('"', '\\"')
+
+
 def problem(pattern: str) -> str:
     """Why Prometheus cannot read a regular expression, "" when nothing speaks against it."""
     text = _LITERAL.sub(lambda found: re.escape(found[1]), pattern)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from kubectl_llmhpa.api import Json, Reader
 from kubectl_llmhpa.backends.series_labels import DEFAULT, PAIRS, SeriesLabels
 from kubectl_llmhpa.monitoring import prometheus
+from kubectl_llmhpa.monitoring.expressions import quoted
 
 #: Pods that are asked about: enough to see who scrapes, and no more than a URL may hold.
 _PODS = 20
@@ -35,11 +36,10 @@ def question(pods: Sequence[Json], port: int, metric: str) -> str:
     names = "|".join(re.escape(one["metadata"]["name"]) for one in some)
     labels = list(dict.fromkeys(label for pair in PAIRS for label in (pair.pod, pair.namespace)))
     series = [
-        f'{{__name__="{metric}",{label}=~"{_quoted(names)}"}}'
-        for label in dict.fromkeys(p.pod for p in PAIRS)
+        f'{{__name__="{metric}",{label}=~"{quoted(names)}"}}' for label in dict.fromkeys(p.pod for p in PAIRS)
     ]
     if addresses:
-        series.append(f'up{{instance=~"{_quoted("|".join(addresses))}"}} == 1')
+        series.append(f'up{{instance=~"{quoted("|".join(addresses))}"}} == 1')
     return f"group by (job, instance, {', '.join(labels)}) ({' or '.join(series)})"
 
 
@@ -80,7 +80,3 @@ def _address(pod: Json, port: int) -> str:
     if not address:
         return ""
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-
-
-def _quoted(pattern: str) -> str:
-    return pattern.replace("\\", "\\\\").replace('"', '\\"')

@@ -76,7 +76,7 @@ class Scrape:
 
 def monitor_name(workload: Workload) -> str:
     """The name of a workload's scrape object (a PodMonitor's scrape job is `namespace/name`)."""
-    return f"llm-hpa-{workload.resource.kind.lower()}-{workload.name}"
+    return journal.name_for(workload)
 
 
 def monitor(
