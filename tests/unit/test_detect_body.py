@@ -11,8 +11,8 @@ from click.testing import CliRunner, Result
 
 from kubectl_llmhpa.cli.detect import detect
 from kubectl_llmhpa.errors import LlmHpaError
+from tests.unit.bodies import BODIES, body_of
 
-BODIES = Path(__file__).parents[1] / "bodies"
 KEYS = {
     "schemaVersion", "kind", "engine", "reason", "dialect", "models", "role", "version", "signals", "seats",
     "armed", "findings",
@@ -114,7 +114,7 @@ def test_a_defect_is_said_below_the_signals() -> None:
 
 
 def test_a_body_comes_from_stdin_too() -> None:
-    outcome = run("--body", "-", stdin=(BODIES / "vllm-0.20.2-idle.txt").read_text())
+    outcome = run("--body", "-", stdin=body_of("vllm-0.20.2-idle"))
     assert outcome.exit_code == 0
     assert ["waiting", "vllm:num_requests_waiting", "count", "0"] in rows(outcome)
 

@@ -20,13 +20,13 @@ from kubectl_llmhpa.engines import (
 from kubectl_llmhpa.engines.dynamo import DYNAMO
 from kubectl_llmhpa.engines.model import Clues
 from kubectl_llmhpa.names import engine_of
+from tests.unit.bodies import BODIES, body_of
 
-BODIES = Path(__file__).parents[1] / "bodies"
 MODEL = "Qwen/Qwen3-0.6B"
 
 
 def body(name: str) -> str:
-    return (BODIES / f"dynamo-{name}.txt").read_text()
+    return body_of(f"dynamo-{name}")
 
 
 def values(facts: EngineFacts) -> dict[str, float | None]:

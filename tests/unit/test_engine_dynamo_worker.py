@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
 from kubectl_llmhpa.engines import EngineFacts, Source, clues, identify
 from kubectl_llmhpa.engines.exposition import Exposition, read
+from tests.unit.bodies import body_of
 
-BODIES = Path(__file__).parents[1] / "bodies"
 MODEL = "Qwen/Qwen3-0.6B"
 VLLM_OLD_AND_NEW_KV = "V1 0.10.2"
 
 
 def body(name: str) -> str:
-    return (BODIES / f"dynamo-{name}.txt").read_text()
+    return body_of(f"dynamo-{name}")
 
 
 def values(facts: EngineFacts) -> dict[str, float | None]:
@@ -105,12 +104,12 @@ def test_a_worker_passes_sglangs_series_through_in_its_role(
 def test_passed_series_are_asked_for_as_those_of_the_engine_itself() -> None:
     """One rule serves both."""
     worker = identify(body("1.6.1-worker-vllm0.31.0-busy")).signals
-    plain = identify((BODIES / "vllm-0.20.2-busy.txt").read_text()).signals
+    plain = identify(body_of("vllm-0.20.2-busy")).signals
     assert {name for name in worker if worker[name].query == plain[name].query} == set(plain) - {"in-flight"}
 
 
 def test_a_worker_with_trtllm_serves_collector() -> None:
-    trtllm = (BODIES / "trtllm-1.3.0dev-transcribed-busy.txt").read_text()
+    trtllm = body_of("trtllm-1.3.0dev-transcribed-busy")
     facts = identify(trtllm + body("1.2.1-worker-busy"))
     assert (facts.engine, facts.dialect) == ("dynamo", "1.2 and newer with TensorRT-LLM 1.3 and newer")
     assert values(facts) == {"waiting": 5, "running": 8, "in-flight": 13, "kv-cache": 0.42}

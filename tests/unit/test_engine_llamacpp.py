@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
 from kubectl_llmhpa.engines import ENGINES, NotAnEngine, clues, identify, listening, missing_switch
+from tests.unit.bodies import body_of
 
-BODIES = Path(__file__).parents[1] / "bodies"
 LLAMACPP = next(engine for engine in ENGINES if engine.name == "llamacpp")
-OLD = (BODIES / "llamacpp-2025-busy.txt").read_text()
+OLD = body_of("llamacpp-2025-busy")
 NEW = re.sub(r"(?m)^.*llamacpp:kv_cache_.*\n", "", OLD)
 SERVER = ["llama-server", "-m", "/models/m.gguf", "--metrics"]
 

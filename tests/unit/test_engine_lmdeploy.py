@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from kubectl_llmhpa.engines import ENGINES, NotAnEngine, clues, identify, listening, missing_switch
+from tests.unit.bodies import body_of
 
-BODIES = Path(__file__).parents[1] / "bodies"
 LMDEPLOY = next(engine for engine in ENGINES if engine.name == "lmdeploy")
 MODEL = "internlm/internlm3-8b-instruct"
 SERVER = ["lmdeploy", "serve", "api_server", "m"]
-
-
-def body(name: str) -> str:
-    return (BODIES / f"{name}.txt").read_text()
 
 
 @pytest.mark.parametrize(
@@ -31,7 +25,7 @@ def body(name: str) -> str:
 def test_every_body_gives_its_numbers(
     name: str, dialect: str, waiting: float, running: float, ratio: float
 ) -> None:
-    facts = identify(body(name))
+    facts = identify(body_of(name))
     assert (facts.engine, facts.dialect, facts.models, facts.armed) == ("lmdeploy", dialect, (MODEL,), False)
     assert {signal: (source.metric, source.value, source.series) for signal, source in facts.signals.items()} == {
         "waiting": ("lmdeploy:num_requests_waiting", waiting, 1),
@@ -47,7 +41,7 @@ def test_every_body_gives_its_numbers(
 
 
 def test_the_queue_in_front_of_the_engine_counts() -> None:
-    text = body("lmdeploy-0.18.0-busy").replace(
+    text = body_of("lmdeploy-0.18.0-busy").replace(
         f'num_api_requests_waiting{{engine="0",model_name="{MODEL}"}} 0.0',
         f'num_api_requests_waiting{{engine="0",model_name="{MODEL}"}} 7.0',
     )
@@ -66,7 +60,7 @@ def test_the_queue_in_front_of_the_engine_counts() -> None:
     ],
 )
 def test_seats(flags: list[str], expected: tuple[int, bool, int | None]) -> None:
-    seats = identify(body("lmdeploy-0.10.2-busy"), clues([*SERVER, *flags])).seats
+    seats = identify(body_of("lmdeploy-0.10.2-busy"), clues([*SERVER, *flags])).seats
     assert seats is not None
     assert (seats.value, seats.proved, seats.ceiling) == expected
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
 from kubectl_llmhpa.engines import NotAnEngine, clues, identify, listening
+from tests.unit.bodies import body_of
 
-BODIES = Path(__file__).parents[1] / "bodies"
 MODEL = "Qwen/Qwen2.5-7B-Instruct"
-BUSY = (BODIES / "nim-1-busy.txt").read_text()
-IDLE = (BODIES / "nim-1-idle.txt").read_text()
+BUSY = body_of("nim-1-busy")
+IDLE = body_of("nim-1-idle")
 IMAGE = "nvcr.io/nim/meta/llama-3.1-8b-instruct:1.8.4"
 
 
@@ -61,7 +60,7 @@ def test_a_new_server_is_armed_only_when_nim_is_expected() -> None:
 
 
 def test_what_runs_inside_newer_releases_is_recognised_as_itself() -> None:
-    vllm = (BODIES / "vllm-0.20.2-busy.txt").read_text()
+    vllm = body_of("vllm-0.20.2-busy")
     assert identify(vllm, clues(image="nvcr.io/nim/meta/llama-3.1-8b-instruct:2.1.0")).engine == "vllm"
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from kubectl_llmhpa.engines import NotAnEngine, clues, expect, identify
+from tests.unit.bodies import body_of
 
-BODIES = Path(__file__).parents[1] / "bodies"
 BUSY = {"waiting": 5, "running": 8, "kv-cache": 0.42}
 SGLANG = "sglang:num_queue_reqs"
 
@@ -70,7 +68,7 @@ ROWS = {
 @pytest.mark.parametrize("name", ROWS)
 def test_each_engine(name: str) -> None:
     body, engine, form, role, values, metrics = ROWS[name]
-    facts = identify((BODIES / f"{body}.txt").read_text())
+    facts = identify(body_of(body))
     assert (facts.engine, facts.form, facts.role) == (engine, form, role)
     shown = {signal: facts.signals[signal].value for signal in BUSY if signal in facts.signals}
     assert shown == pytest.approx(values)
@@ -91,7 +89,7 @@ def test_each_engine(name: str) -> None:
 )
 def test_each_look_alike(body: str, seen: str) -> None:
     with pytest.raises(NotAnEngine) as refused:
-        identify((BODIES / f"{body}.txt").read_text())
+        identify(body_of(body))
     assert seen in refused.value.seen
     waits = refused.value.upstream.get("waiting")
     assert (waits is not None) == body.startswith("epp-")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
@@ -19,14 +18,14 @@ from kubectl_llmhpa.engines import (
     missing_switch,
 )
 from kubectl_llmhpa.engines.sglang import SGLANG, info_of
+from tests.unit.bodies import body_of
 
-BODIES = Path(__file__).parents[1] / "bodies"
 MODEL = "Qwen/Qwen2.5-7B-Instruct"
 LAUNCH = ["python3", "-m", "sglang.launch_server", "--model-path", "m", "--enable-metrics"]
 
 
 def body(name: str) -> str:
-    return (BODIES / f"sglang-{name}.txt").read_text()
+    return body_of(f"sglang-{name}")
 
 
 def seen(name: str, *flags: str) -> EngineFacts:
@@ -155,7 +154,7 @@ def test_an_empty_answer_alone_is_no_engine() -> None:
 
 
 def test_the_series_of_dynamos_mocker_alone_are_no_sglang() -> None:
-    mocker = (BODIES / "dynamo-1.6.1-worker-sglang-busy.txt").read_text()
+    mocker = body_of("dynamo-1.6.1-worker-sglang-busy")
     assert identify(mocker).engine == "dynamo"
     with pytest.raises(NotAnEngine, match="of no engine"):
         identify("".join(line for line in mocker.splitlines(keepends=True) if "sglang:" in line))
@@ -304,7 +303,7 @@ def test_the_information_endpoint_tells_version_model_and_limit() -> None:
 
 
 def test_a_body_of_rays_own_agent_is_read() -> None:
-    facts = identify((BODIES / "ray-sglang-0.5.23-busy.txt").read_text(), clues(LAUNCH))
+    facts = identify(body_of("ray-sglang-0.5.23-busy"), clues(LAUNCH))
     assert (facts.engine, facts.form, facts.dialect) == ("sglang", "ray", "Ray-wrapped 0.5.21 and newer")
     values = {one: source.value for one, source in facts.signals.items()}
     assert (values["waiting"], values["running"], values["in-flight"], values["kv-cache"]) == (5, 8, 13, 0.42)

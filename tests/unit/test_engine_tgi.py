@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
 from kubectl_llmhpa.engines import ENGINES, clues, identify, listening
+from tests.unit.bodies import body_of
 
-BODIES = Path(__file__).parents[1] / "bodies"
 TGI = next(engine for engine in ENGINES if engine.name == "tgi")
-BUSY = (BODIES / "tgi-3.3.7-busy.txt").read_text()
-IDLE = (BODIES / "tgi-3.3.7-idle.txt").read_text()
+BUSY = body_of("tgi-3.3.7-busy")
+IDLE = body_of("tgi-3.3.7-idle")
 SERVER = ["text-generation-launcher", "--model-id", "m"]
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from kubectl_llmhpa.engines import NotAnEngine, clues, identify, listening
+from tests.unit.bodies import body_of
 
-BODIES = Path(__file__).parents[1] / "bodies"
-BUSY = (BODIES / "triton-trtllm-busy.txt").read_text()
-IDLE = (BODIES / "triton-trtllm-idle.txt").read_text()
+BUSY = body_of("triton-trtllm-busy")
+IDLE = body_of("triton-trtllm-idle")
 SERVER = ["mpirun", "-n", "1", "tritonserver", "--model-repository=/models"]
 
 

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
 from kubectl_llmhpa.engines import NotAnEngine, clues, identify, listening
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.policy import decide
+from tests.unit.bodies import body_of
 
-BODIES = Path(__file__).parents[1] / "bodies"
 MODEL = "Qwen/Qwen2.5-7B-Instruct"
 SERVER = ["trtllm-serve", "m", "--config", "/config/llm.yaml"]
 
 
 def body(name: str) -> str:
-    return (BODIES / f"trtllm-{name}.txt").read_text()
+    return body_of(f"trtllm-{name}")
 
 
 LATENCIES = {

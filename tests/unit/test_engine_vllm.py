@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
@@ -17,18 +16,18 @@ from kubectl_llmhpa.engines import (
     listening,
 )
 from kubectl_llmhpa.engines.model import Clues
+from tests.unit.bodies import body_of
 
-BODIES = Path(__file__).parents[1] / "bodies"
 MODEL = "Qwen/Qwen2.5-7B-Instruct"
 KV_OLD, KV_NEW = "vllm:gpu_cache_usage_perc", "vllm:kv_cache_usage_perc"
 
 
 def body(name: str) -> str:
-    return (BODIES / f"vllm-{name}.txt").read_text()
+    return body_of(f"vllm-{name}")
 
 
 def ray(name: str) -> str:
-    return (BODIES / f"ray-vllm-{name}.txt").read_text()
+    return body_of(f"ray-vllm-{name}")
 
 
 def served(*flags: str) -> Clues:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -21,14 +20,10 @@ from kubectl_llmhpa.engines import (
     signal_of,
 )
 from kubectl_llmhpa.names import engine_of
+from tests.unit.bodies import BODIES, body_of
 
-BODIES = Path(__file__).parents[1] / "bodies"
 MODEL = "Qwen/Qwen2.5-7B-Instruct"
 KV_OLD, KV_NEW = "vllm:gpu_cache_usage_perc", "vllm:kv_cache_usage_perc"
-
-
-def body(name: str) -> str:
-    return (BODIES / f"{name}.txt").read_text()
 
 
 @pytest.mark.parametrize(
@@ -40,7 +35,7 @@ def body(name: str) -> str:
 )
 def test_lookalikes_are_refused_by_name(name: str, seen: str) -> None:
     with pytest.raises(NotAnEngine) as refused:
-        identify(body(name), clues(["vllm", "serve", "m"], image="vllm/vllm-openai:v0.20.2"))
+        identify(body_of(name), clues(["vllm", "serve", "m"], image="vllm/vllm-openai:v0.20.2"))
     assert refused.value.seen == seen
     assert seen in refused.value.reason
 
@@ -91,7 +86,7 @@ def test_only_statistics_of_iterations_are_those_of_tensorrt_llm(
 
 
 def test_a_byte_order_mark_is_no_part_of_the_text() -> None:
-    assert identify("\ufeff" + body("vllm-0.20.2-busy")).signals["running"].value == 8
+    assert identify("\ufeff" + body_of("vllm-0.20.2-busy")).signals["running"].value == 8
 
 
 @pytest.mark.parametrize(
@@ -113,11 +108,11 @@ def test_a_prefix_alone_arms_no_engine(family: str) -> None:
 def test_hidden_metrics_name_the_flag_to_remove() -> None:
     with pytest.raises(NotAnEngine) as refused:
         identify(
-            body("vllm-0.20.2-nostats-busy"), clues(["sh", "-c", "exec vllm serve m --disable-log-stats"])
+            body_of("vllm-0.20.2-nostats-busy"), clues(["sh", "-c", "exec vllm serve m --disable-log-stats"])
         )
     assert refused.value.remedy == "remove --disable-log-stats from the command line"
     with pytest.raises(NotAnEngine, match="of no engine"):
-        identify(body("vllm-0.20.2-nostats-busy"))
+        identify(body_of("vllm-0.20.2-nostats-busy"))
 
 
 @pytest.mark.parametrize(
@@ -160,9 +155,9 @@ def test_an_armed_engine_takes_the_names_of_its_type_lines() -> None:
 
 
 def test_the_image_tag_is_a_hint_of_the_version() -> None:
-    facts = identify(body("vllm-0.20.2-busy"), clues(image="vllm/vllm-openai:v0.20.2"))
+    facts = identify(body_of("vllm-0.20.2-busy"), clues(image="vllm/vllm-openai:v0.20.2"))
     assert facts.version == "0.20.2"
-    assert identify(body("vllm-0.20.2-busy"), clues(image="vllm/vllm-openai:latest")).version is None
+    assert identify(body_of("vllm-0.20.2-busy"), clues(image="vllm/vllm-openai:latest")).version is None
 
 
 @pytest.mark.parametrize(
@@ -209,7 +204,7 @@ def test_metric_names_of_an_hpa_lead_back_to_signals(
 
 @pytest.mark.parametrize("name", ["vllm-0.20.2-busy", "lmdeploy-0.18.0-busy", "dynamo-1.6.1-frontend-busy"])
 def test_counters_that_move_during_a_generation_are_in_the_bodies(name: str) -> None:
-    facts = identify(body(name))
+    facts = identify(body_of(name))
     engine = next(one for one in ENGINES if one.name == facts.engine)
     assert facts.signals["generation-tokens"].metric in engine.counts_while_generating
 
@@ -221,7 +216,7 @@ ROUTER_BODIES = sorted(path.stem for kind in ("router", "epp") for path in BODIE
 @st.composite
 def damaged(draw: st.DrawFn, names: list[str]) -> str:
     """A body with lines dropped, doubled, cut, or given other numbers."""
-    lines = body(draw(st.sampled_from(names))).splitlines(keepends=True)
+    lines = body_of(draw(st.sampled_from(names))).splitlines(keepends=True)
     start = draw(st.integers(0, len(lines)))
     dropped = draw(st.integers(0, len(lines)))
     kept = lines[:start] + lines[start + dropped :]

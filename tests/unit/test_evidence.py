@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from kubectl_llmhpa.engines import NotAnEngine, assume, clues, expect, identify
 from kubectl_llmhpa.engines.lookalikes import by_clues
+from tests.unit.bodies import body_of
 
-BODIES = Path(__file__).parents[1] / "bodies"
 VLLM = ["vllm", "serve", "m"]
 #: 8192 tokens of one pass / 512 of a mean prompt
 PREFILL_SEATS = 16
-
-
-def body(name: str) -> str:
-    return (BODIES / f"{name}.txt").read_text()
 
 
 def transfers(kv_role: str) -> list[str]:
@@ -62,7 +56,7 @@ def test_scripts_in_scripts_are_split_to_the_last_word() -> None:
 def test_a_prefill_pod_has_the_seats_of_one_whoever_says_so(
     name: str, command: list[str], labels: dict[str, str]
 ) -> None:
-    facts = identify(body(name), clues(command, labels=labels))
+    facts = identify(body_of(name), clues(command, labels=labels))
     assert facts.role == "prefill"
     assert facts.seats is not None
     assert "tokens" in facts.seats.evidence
@@ -70,7 +64,7 @@ def test_a_prefill_pod_has_the_seats_of_one_whoever_says_so(
 
 
 def codes(name: str, command: list[str], labels: dict[str, str]) -> list[str]:
-    return [one.code for one in identify(body(name), clues(command, labels=labels)).findings]
+    return [one.code for one in identify(body_of(name), clues(command, labels=labels)).findings]
 
 
 def test_a_role_by_label_brings_the_findings_of_that_role() -> None:
@@ -109,7 +103,7 @@ def test_only_the_tag_of_an_engines_own_image_is_its_version(
 
 
 def test_the_tag_of_a_wrapper_is_not_the_version_of_the_engine_in_it() -> None:
-    wrapped = identify(body("vllm-0.20.2-busy"), clues(image="kserve/huggingfaceserver:v0.15.2-gpu"))
+    wrapped = identify(body_of("vllm-0.20.2-busy"), clues(image="kserve/huggingfaceserver:v0.15.2-gpu"))
     assert (wrapped.version, wrapped.version_source) == (None, "")
 
 

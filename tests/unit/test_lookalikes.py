@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from kubectl_llmhpa.engines import NotAnEngine, clues, identify, listening
 from kubectl_llmhpa.names import engine_of
+from tests.unit.bodies import body_of
 
-BODIES = Path(__file__).parents[1] / "bodies"
 STACK = "the vLLM production-stack router"
 RUST = "a vLLM router"
 SGLANG = "the SGLang router"
@@ -39,7 +37,7 @@ def refused(text: str, **evidence: object) -> NotAnEngine:
     ],
 )
 def test_a_body_is_refused_by_name_whatever_the_command_says(name: str, seen: str) -> None:
-    text = (BODIES / f"{name}.txt").read_text()
+    text = body_of(name)
     for command in ([], ["vllm", "serve", "m"]):
         refusal = refused(text, command=command)
         assert refusal.seen == seen
@@ -74,7 +72,7 @@ def test_a_body_is_refused_by_name_whatever_the_command_says(name: str, seen: st
 def test_a_picker_gives_its_queue_to_external_metrics(
     name: str, expected: dict[str, tuple[str, float | None]]
 ) -> None:
-    upstream = refused((BODIES / f"{name}.txt").read_text()).upstream
+    upstream = refused(body_of(name)).upstream
     assert {signal: (source.metric, source.value) for signal, source in upstream.items()} == expected
     assert all(form.startswith("External") for source in upstream.values() for form in source.forms)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,8 +25,8 @@ from kubectl_llmhpa.engines import (
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.findings import found
 from kubectl_llmhpa.policy import PRESETS, TOLERANCE, behavior, decide
+from tests.unit.bodies import body_of
 
-BODIES = Path(__file__).parents[1] / "bodies"
 METRICS = {
     "waiting": ("vllm:num_requests_waiting", Kind.COUNT),
     "running": ("vllm:num_requests_running", Kind.COUNT),
@@ -124,7 +123,7 @@ def test_the_vendor_preset_is_waiting_five() -> None:
 
 
 def test_targets_carry_the_newest_name_and_the_evidence() -> None:
-    body = (BODIES / "vllm-0.8.5-busy.txt").read_text()
+    body = body_of("vllm-0.8.5-busy")
     policy = decide(identify(body, clues(["vllm", "serve", "m", "--max-num-seqs", "8"])))
     by_signal = {target.signal: target for target in policy.targets}
     assert by_signal["kv-cache"].metric == "vllm:kv_cache_usage_perc"
@@ -156,7 +155,7 @@ def test_running_is_left_out_where_a_full_pod_is_within_the_tolerance(seats: Sea
 
 
 def test_one_slot_of_llama_cpp_is_scaled_by_its_queue() -> None:
-    body = (BODIES / "llamacpp-11434-idle.txt").read_text()
+    body = body_of("llamacpp-11434-idle")
     one = identify(body, clues(["llama-server", "-m", "x", "--metrics", "-np", "1"]))
     assert chosen(one) == {"waiting": "1"}
     with pytest.raises(LlmHpaError, match="use waiting instead: one pod runs one request"):

@@ -9,14 +9,13 @@ import random
 import re
 from collections.abc import Callable, Sequence
 from functools import cache
-from pathlib import Path
 
 import pytest
 
 from kubectl_llmhpa.engines import EngineFacts, Kind, NotAnEngine, identify
 from kubectl_llmhpa.engines.exposition import Exposition, Sample, read
+from tests.unit.bodies import BODIES, body_of
 
-BODIES = Path(__file__).parents[1] / "bodies"
 NAMES = sorted(path.stem for path in BODIES.glob("*.txt"))
 MUTANTS = 10_000
 STRANGERS = 400
@@ -25,17 +24,13 @@ SHORT_BYTES = 3_500
 
 
 @cache
-def body(name: str) -> str:
-    return (BODIES / f"{name}.txt").read_text()
-
-
 @cache
 def short(name: str) -> str:
     """The body without help, creation times, Python's own families and all but the first buckets; then thinned out."""
     dull = re.compile(
         r"# HELP|(# TYPE )?(python|process)_|\S*_created\b|\S*_bucket\{.*le=\"(?!\+Inf|0\.0?[0-9]\")"
     )
-    lines = [line for line in body(name).splitlines(keepends=True) if not dull.match(line)]
+    lines = [line for line in body_of(name).splitlines(keepends=True) if not dull.match(line)]
     excess = sum(map(len, lines)) / SHORT_BYTES
     if excess > 1:
         telling = re.compile(r"# TYPE|\S*(running|waiting|queue|inflight|active|usage|in_flight)")
@@ -47,7 +42,7 @@ def short(name: str) -> str:
 
 @cache
 def owner(name: str) -> str | None:
-    return named(body(name))
+    return named(body_of(name))
 
 
 def named(text: str) -> str | None:
@@ -207,7 +202,7 @@ def test_ten_thousand_damaged_bodies_stay_what_they_were_or_are_refused(part: in
 
 def test_a_body_of_five_megabytes_is_read() -> None:
     line = 'vllm:request_success_total{{finished_reason="r{}",model_name="m"}} {}\n'
-    text = body("vllm-0.20.2-busy") + "".join(line.format(number, number) for number in range(82_000))
+    text = body_of("vllm-0.20.2-busy") + "".join(line.format(number, number) for number in range(82_000))
     assert len(text) > 5_000_000
     facts = facts_of(text)
     assert facts is not None
@@ -218,7 +213,7 @@ def test_a_body_of_five_megabytes_is_read() -> None:
     "name", ["vllm-0.20.2-busy", "vllm-0.8.5-v0-busy", "lmdeploy-0.10.2-busy", "nim-1-busy", "tgi-3.3.7-busy"]
 )
 def test_open_metrics_gives_the_same_numbers(name: str) -> None:
-    plain, other = facts_of(body(name)), facts_of(as_open_metrics(body(name)))
+    plain, other = facts_of(body_of(name)), facts_of(as_open_metrics(body_of(name)))
     assert plain is not None
     assert other is not None
     assert other.signals == plain.signals
@@ -289,7 +284,7 @@ def test_strangers_are_whole_expositions() -> None:
 )
 def test_names_alone_do_not_make_an_engine(name: str) -> None:
     """The same numbers under a prefix that is nobody's."""
-    renamed = re.sub(r"(?m)^(# \w+ )?(vllm:|sglang:|lmdeploy:|(?=\w))", r"\1acme_", body(name))
+    renamed = re.sub(r"(?m)^(# \w+ )?(vllm:|sglang:|lmdeploy:|(?=\w))", r"\1acme_", body_of(name))
     assert named(renamed) is None
 
 

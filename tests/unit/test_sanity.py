@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -14,19 +13,15 @@ from kubectl_llmhpa.findings import Finding
 from kubectl_llmhpa.plan.looking import sanity
 from kubectl_llmhpa.plan.looking.sanity import Selected
 from kubectl_llmhpa.workloads import Rival
+from tests.unit.bodies import body_of
 
-BODIES = Path(__file__).parents[1] / "bodies"
 ABOUT = "Deployment/vllm"
 VLLM = ("vllm", "serve", "m")
 RUNNING, KV = "vllm:num_requests_running", "vllm:kv_cache_usage_perc"
 
 
-def text(name: str) -> str:
-    return (BODIES / f"{name}.txt").read_text()
-
-
 def facts(name: str = "vllm-0.20.2-busy", *flags: str, command: tuple[str, ...] = VLLM) -> EngineFacts:
-    return engines.identify(text(name), engines.clues([*command, *flags]))
+    return engines.identify(body_of(name), engines.clues([*command, *flags]))
 
 
 def codes(found: tuple[Finding, ...]) -> list[str]:
@@ -135,7 +130,7 @@ def test_several_series_of_one_pod() -> None:
 
 def test_what_the_engine_says_of_its_series_is_not_said_twice() -> None:
     line = 'vllm:num_requests_running{engine="1",model_name="Qwen/Qwen2.5-7B-Instruct"} 3.0\n'
-    found = sanity.of_facts(ABOUT, engines.identify(text("vllm-0.20.2-busy") + line))
+    found = sanity.of_facts(ABOUT, engines.identify(body_of("vllm-0.20.2-busy") + line))
     assert codes(found) == ["series-per-pod"]
 
 
@@ -146,7 +141,7 @@ def test_series_per_process_are_no_ranks() -> None:
 
 
 def test_an_engine_that_has_not_worked_yet_is_armed() -> None:
-    assert codes(sanity.of_facts(ABOUT, engines.identify(text("sglang-0.5.12-fresh")))) == ["armed"]
+    assert codes(sanity.of_facts(ABOUT, engines.identify(body_of("sglang-0.5.12-fresh")))) == ["armed"]
 
 
 def test_nothing_to_say_of_a_healthy_engine() -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
 from kubectl_llmhpa.engines import Seats, clues, identify, seats
 from kubectl_llmhpa.engines.seats import Bound, Lengths
+from tests.unit.bodies import body_of
 
-BODIES = Path(__file__).parents[1] / "bodies"
 DEFAULT = Bound(256, "the default 256", stated=False)
 
 
@@ -50,6 +49,6 @@ def test_more_tokens_than_can_be_counted_bound_nothing() -> None:
     ],
 )
 def test_numbers_that_no_engine_means_are_no_seats(name: str, value: str) -> None:
-    text = re.sub(r"(?m)^([a-z].*) \S+$", rf"\1 {value}", (BODIES / f"{name}.txt").read_text())
+    text = re.sub(r"(?m)^([a-z].*) \S+$", rf"\1 {value}", body_of(name))
     found = identify(text, clues(["vllm", "serve", "m"])).seats
     assert found is None or 1 <= found.value < seats.UNCOUNTABLE
