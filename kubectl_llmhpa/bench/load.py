@@ -21,13 +21,15 @@ class Ask:
     """One metric of the HPA, as far as load is concerned.
 
     `signal` is the engine's signal behind it (empty: unknown), `target` what the HPA compares with, `per_pod` whether
-    that is a number of one pod (AverageValue) or of the whole workload (Value).
+    that is a number of one pod (AverageValue) or of the whole workload (Value). `told`: so many seats a full pod counts
+    for, whatever it runs (0: it counts for what it runs).
     """
 
     metric: str
     signal: str
     target: float
     per_pod: bool = True
+    told: int = 0
 
 
 @dataclass(frozen=True)
@@ -113,8 +115,8 @@ def _drive(ask: Ask, replicas: int, seats: int | None) -> tuple[_Drive | None, s
     pods = replicas if ask.per_pod else 1
     target = f"target {ask.target:g}" + (f" x {_count(replicas, 'replica')}" if ask.per_pod else "")
     if ask.signal in ("running", "in-flight"):
-        reachable = seats is None or ask.signal == "in-flight" or seats * replicas > 1.1 * ask.target * pods
-        if not reachable:
+        most = None if seats is None else max(seats, ask.told) * replicas
+        if most is not None and ask.signal == "running" and most <= 1.1 * ask.target * pods:
             total = f"{seats} seats" if ask.per_pod else f"{seats} seats x {_count(replicas, 'replica')}"
             return None, f"{ask.metric} cannot exceed its target {ask.target:g}: one pod runs at most {total}"
         aim = math.ceil(AIM * ask.target * pods)

@@ -73,7 +73,7 @@ def _rate(ask: Ask, replicas: int, pod: Pod) -> tuple[float, str] | None:
         return pod.curve.saturation, "beyond which requests wait (saved sweep)"
     if ask.signal not in ("running", "in-flight"):
         return None
-    if ask.signal == "running" and pod.seats is not None and pod.seats <= _TOLERANCE * target:
+    if ask.signal == "running" and pod.seats is not None and max(pod.seats, ask.told) <= _TOLERANCE * target:
         return None  # no load brings it there
     if pod.curve is not None:
         return pod.curve.rate_at(target), f"{at} (saved sweep)"

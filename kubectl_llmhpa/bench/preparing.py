@@ -14,6 +14,7 @@ from kubectl_llmhpa.api import HPAS, SCALED_OBJECTS, Json, Reader
 from kubectl_llmhpa.bench import gpus, job, load, target, traffic
 from kubectl_llmhpa.bench.sizing.model import Arrivals, Conditions, Slo, Sweep
 from kubectl_llmhpa.bench.sizing.prove import Prediction
+from kubectl_llmhpa.engines import told_seats
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.hpa import scaled_objects
 from kubectl_llmhpa.plan import pinning
@@ -77,6 +78,16 @@ class Scene:
     @property
     def signals(self) -> dict[str, str]:
         return signals_of(self.hpa, self.scaled_object)
+
+    @property
+    def told(self) -> dict[str, int]:
+        """By metric, the seats that a full pod counts for, where KEDA's query corrects seats by those seen."""
+        return told_by(self.scaled_object)
+
+    @property
+    def asks(self) -> list[load.Ask]:
+        """What the HPA asks for, as far as load is concerned."""
+        return [replace(ask, told=self.told.get(ask.metric, 0)) for ask in asks_of(self.hpa, self.signals)]
 
     @property
     def ready(self) -> int:
@@ -193,6 +204,18 @@ def signals_of(hpa: Json | None, scaled_object: Json | None) -> dict[str, str]:
     if hpa is None:
         return {}
     return scaled_objects.signals_behind([one.name for one in autoscaler.view(hpa).metrics], scaled_object)
+
+
+def told_by(scaled_object: Json | None) -> dict[str, int]:
+    """By the HPA's name of a metric, the told seats in the query of a ScaledObject; those without are left out."""
+    triggers = (scaled_object or {}).get("spec", {}).get("triggers") or ()
+    told = {
+        scaled_objects.metric_name(index, one): told_seats(
+            str((one.get("metadata") or {}).get("query") or "")
+        )
+        for index, one in enumerate(triggers)
+    }
+    return {name: seats for name, seats in told.items() if seats}
 
 
 def asks_of(hpa: Json | None, signals: Mapping[str, str]) -> list[load.Ask]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kubectl_llmhpa.api import Json, Reader
 from kubectl_llmhpa.bench.preparing import Scene
 from kubectl_llmhpa.bench.sizing.correction import Correction
-from kubectl_llmhpa.engines import seats_seen_in, told_seats
+from kubectl_llmhpa.engines import seats_seen_in
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.hpa import scaled_objects
 from kubectl_llmhpa.monitoring import prometheus
@@ -14,17 +14,13 @@ from kubectl_llmhpa.plan.permitted import Permitted
 
 def correction(reader: Reader, scene: Scene) -> tuple[Correction | None, str]:
     """What KEDA's queries do, and a line on where the number comes from; None where they correct nothing."""
-    asked: dict[str, Json] = {}
-    for index, trigger in enumerate((scene.scaled_object or {}).get("spec", {}).get("triggers") or ()):
-        metadata = trigger.get("metadata") or {}
-        signal = scene.signals.get(scaled_objects.metric_name(index, trigger))
-        if signal and told_seats(str(metadata.get("query") or "")):
-            asked[signal] = metadata
-    if not asked:
+    told = {name: seats for name, seats in scene.told.items() if name in scene.signals}
+    if scene.scaled_object is None or not told:
         return None, ""
-    one = next(iter(asked.values()))
-    told, seen = told_seats(one["query"]), _seen(reader, one, scene.workload.namespace)
-    return Correction(frozenset(asked), told, seen), _line(told, seen)
+    triggers = enumerate(scene.scaled_object["spec"]["triggers"])
+    metadata = next(one["metadata"] for at, one in triggers if scaled_objects.metric_name(at, one) in told)
+    seats, seen = max(told.values()), _seen(reader, metadata, scene.workload.namespace)
+    return Correction(frozenset(scene.signals[name] for name in told), seats, seen), _line(seats, seen)
 
 
 def _seen(reader: Reader, metadata: Json, namespace: str) -> float | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from kubectl_llmhpa.bench.load import FALLBACK, Ask, choose
@@ -50,6 +52,8 @@ def test_the_users_own_concurrency_is_kept_and_judged(wanted: int, must: bool) -
 
 def test_an_unreachable_target_and_a_full_hpa_are_said() -> None:
     assert "cannot exceed" in choose([RUNNING], replicas=1, max_replicas=3, seats=8).notes[0]
+    told = replace(RUNNING, told=32)  # so many count for a full pod, whatever it runs
+    assert choose([told], replicas=1, max_replicas=3, seats=8).must_rescale
     assert "at its maximum" in choose([RUNNING], replicas=3, max_replicas=3, seats=16).notes[0]
 
 

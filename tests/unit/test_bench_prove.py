@@ -125,7 +125,7 @@ def test_a_goal_below_the_maximum_takes_less() -> None:
 def test_what_comes_after_the_goal_is_bounded() -> None:
     found = predicted({"in-flight": "5", "ttft": "1"}, most=8, goal=2, timing=Timing())
     assert found.highest == 6
-    assert found.notes[-1] == "it may go on to 6 replicas before the last sample of the load is gone"
+    assert "it may go on to 6 replicas before the last sample of the load is gone" in found.notes
     further = [(0.0, 1), (9.0, 3), (40.0, 6)]
     assert differences(found, further) == ()
     assert differences(found, [*further, (50.0, 8)]) == (
@@ -135,6 +135,21 @@ def test_what_comes_after_the_goal_is_bounded() -> None:
     assert differences(found, [*further, (99.0, 5)], ended=25.0) == (
         "5 replicas were asked for 74 s after the load ended, 69 s allowed",
     )
+
+
+def test_replicas_that_have_just_come_may_go_at_once() -> None:
+    short, usual = (
+        predict(hpa(LOAD, most=3, window=window), [*LOAD], replicas=1, seats=8, timing=QUICK)
+        for window in (15, 300)
+    )
+    assert ([step.replicas for step in short.down], short.down_exact) == ([2, 1], False)
+    assert short.notes[-1].startswith("scale-in may leave out numbers of replicas")
+    up, ended = [(0.0, 1), (5.0, 3)], 8.0
+    assert differences(short, [*up, (ended + 20, 1)], ended=ended) == ()
+    assert differences(short, [*up, (ended + 20, 2), (ended + 40, 1)], ended=ended) == ()
+    assert usual.down_exact
+    at_once = differences(usual, [*up, (ended + 310, 1)], ended=ended)
+    assert at_once == ("scale-in went 3 -> 1 and not 3 -> 2 -> 1",)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kubectl_llmhpa.api import Reader, Writer
 from kubectl_llmhpa.bench import load, recording, run, target
 from kubectl_llmhpa.bench.outcome import Outcome
-from kubectl_llmhpa.bench.preparing import Plan, Scene, Work, asks_of
+from kubectl_llmhpa.bench.preparing import Plan, Scene, Work
 
 _PROMPTS_LIMIT_S = 3600
 
@@ -14,7 +14,7 @@ def work(reader: Reader, scene: Scene) -> Work:
     """See `Work`."""
     options = scene.options
     chosen = load.choose(
-        asks_of(scene.hpa, scene.signals),
+        scene.asks,
         replicas=scene.ready,
         max_replicas=scene.max_replicas,
         seats=scene.seats,

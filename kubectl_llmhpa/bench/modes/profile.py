@@ -7,7 +7,7 @@ from kubectl_llmhpa.bench import peak as peaks
 from kubectl_llmhpa.bench import recording, run, target
 from kubectl_llmhpa.bench.load import Load
 from kubectl_llmhpa.bench.outcome import Outcome
-from kubectl_llmhpa.bench.preparing import Plan, Scene, Work, asks_of
+from kubectl_llmhpa.bench.preparing import Plan, Scene, Work
 from kubectl_llmhpa.bench.sizing.curve import curve
 
 
@@ -16,7 +16,7 @@ def work(reader: Reader, scene: Scene) -> Work:
     options = scene.options
     stages, reason = options.stages, f"{len(options.stages)} stages"
     if options.unscaled:
-        most, why = peaks.peak(asks_of(scene.hpa, scene.signals), scene.ready, _pod(scene))
+        most, why = peaks.peak(scene.asks, scene.ready, _pod(scene))
         stages = tuple((seconds, first * most, last * most) for seconds, first, last in stages)
         reason = f"{reason}; the peak {why}"
     peak = max(max(first, last) for _, first, last in stages)

@@ -15,7 +15,7 @@ from kubectl_llmhpa.bench import results, run, sampling, target, timing
 from kubectl_llmhpa.bench.load import Load
 from kubectl_llmhpa.bench.outcome import Outcome
 from kubectl_llmhpa.bench.pod import adaptive
-from kubectl_llmhpa.bench.preparing import Plan, Scene, Work, asks_of, seed_of
+from kubectl_llmhpa.bench.preparing import Plan, Scene, Work, seed_of
 from kubectl_llmhpa.bench.recording import Recording
 from kubectl_llmhpa.bench.recording import outcome as outcome_of
 from kubectl_llmhpa.bench.sampling import Look
@@ -80,7 +80,7 @@ def conditions(reader: Reader, scene: Scene) -> Conditions:
     if scene.hpa is None:
         return usual.expecting(scene.options.arrivals)
     times, _ = timing.of(reader, scene)
-    used = [ask.signal for ask in asks_of(scene.hpa, scene.signals) if ask.signal]
+    used = [ask.signal for ask in scene.asks if ask.signal]
     signals = tuple(dict.fromkeys((*used, *usual.signals)))
     found = replace(usual, signals=signals, scrape=times.scrape, sync=times.sync)
     return found.expecting(scene.options.arrivals)

@@ -49,7 +49,7 @@ def _scale_in(prediction: Prediction, top: int, after: Sequence[tuple[float, int
     if early < first:
         found.append(f"scale-in began {early:.0f} s after the load ended, before {first:.0f} s")
     path, seen = [top, *(step.replicas for step in prediction.down)], _numbers(after, top)
-    if not found and as_predicted and seen != path:
+    if not found and as_predicted and prediction.down_exact and seen != path:
         found.append(f"scale-in went {_arrows(seen)} and not {_arrows(path)}")
     return found
 

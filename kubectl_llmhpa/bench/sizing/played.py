@@ -104,13 +104,24 @@ def up(case: Case, corner: Corner, load: int, *, stuck: bool = False) -> list[Ru
     return rungs
 
 
-def down(spec: arithmetic.Spec, replicas: int, timing: Timing, *, eager: bool, late: bool) -> list[Rung]:
-    """The rescales after the end of the load. `late`: its last sample is seen as long as possible, else never."""
+def down(
+    spec: arithmetic.Spec,
+    replicas: int,
+    timing: Timing,
+    *,
+    eager: bool,
+    late: bool,
+    ups: Sequence[arithmetic.Change] = (),
+) -> list[Rung]:
+    """The rescales after the end of the load. `late`: its last sample is seen as long as possible, else never.
+
+    `ups` are rescales before it that the controller still remembers: what came in a period of `behavior` may go in it.
+    """
     step = timing.sync * (_EAGER if eager else _LAZY)
     # the last look that sees the load
     now = timing.sample + timing.drain + timing.peak if late else -timing.sync
     window = spec.controller.downscale_window if spec.down is None else spec.down.window
-    memory = arithmetic.Memory((arithmetic.Recommendation(replicas, now),))
+    memory = arithmetic.Memory((arithmetic.Recommendation(replicas, now),), tuple(ups))
     rungs: list[Rung] = []
     patience = now + window + 4 * step + _period(spec.down)
     while now < min(_LONGEST_S, patience) and replicas > spec.min_replicas:

@@ -64,9 +64,9 @@ class Step:
 class Prediction:
     """The load, the steps up while it lasts and the steps down after it.
 
-    `exact`: no other numbers of replicas can come in between. `highest` is how far it can go besides, until the last
-    sample of a load of `hold` seconds is gone. The steps down are from the last step up, none where scale-in is
-    switched off or there is nothing to take away.
+    `exact`: the replicas go over these numbers and no others; `down_exact`: in scale-in too. `highest` is how far it
+    can go besides, until the last sample of a load of `hold` seconds is gone. The steps down are from the last step up,
+    none where scale-in is switched off or there is nothing to take away.
     """
 
     concurrency: int
@@ -77,6 +77,7 @@ class Prediction:
     exact: bool
     highest: int
     notes: tuple[str, ...] = ()
+    down_exact: bool = True
 
     @property
     def deadline(self) -> float:
@@ -124,7 +125,7 @@ def predict(
             "see kubectl llm-hpa explain; a target within 10 % of what a full pod has never scales up",
         )  # fmt: skip
     steps = _up([_until(path, goal) for path in best.paths], timing, best.alone)
-    last = steps[-1]
+    last, (down_steps, down_exact) = steps[-1], _down(spec, replicas, steps, timing)
     gone = last.deadline + timing.drain + timing.sample + timing.peak + timing.sync
     within = [rung.replicas for path in best.paths for rung in path if rung.at <= gone]
     highest = max(last.replicas, *within)
@@ -135,9 +136,11 @@ def predict(
         )
     if highest > last.replicas:
         notes.append(f"it may go on to {highest} replicas before the last sample of the load is gone")
+    if not down_exact:
+        notes.append("scale-in may leave out numbers of replicas: those that have just come may go at once")
     return Prediction(
-        best.load, _reason(spec, signals, last.replicas), replicas, steps, _down(spec, last.replicas, timing),
-        best.exact, highest, tuple(notes),
+        best.load, _reason(spec, signals, last.replicas), replicas, steps, down_steps, best.exact, highest,
+        tuple(notes), down_exact,
     )  # fmt: skip
 
 
@@ -264,21 +267,32 @@ def _reason(spec: arithmetic.Spec, signals: Sequence[str], goal: int) -> str:
     return f"the fewest in flight that must bring {goal} replicas by {driven}"
 
 
-def _down(spec: arithmetic.Spec, replicas: int, timing: Timing) -> tuple[Step, ...]:
+def _down(
+    spec: arithmetic.Spec, start: int, steps: Sequence[Step], timing: Timing
+) -> tuple[tuple[Step, ...], bool]:
+    """The steps down from the last one up, and whether they are exact."""
+    replicas, hold = steps[-1].replicas, steps[-1].deadline
     if replicas <= spec.min_replicas or (spec.down is not None and spec.down.select == "Disabled"):
-        return ()
-    slow = [down(spec, replicas, timing, eager=eager, late=True) for eager in (False, True)]
-    quick = [down(spec, replicas, timing, eager=eager, late=False) for eager in (False, True)]
+        return (), True
+    path = [start, *(step.replicas for step in steps)]
+    came = [
+        arithmetic.Change(after - before, step.deadline - hold)
+        for step, (before, after) in zip(steps, pairwise(path), strict=True)
+    ]
+    corners = list(product((False, True), ((), came)))
+    slow = [down(spec, replicas, timing, eager=eager, late=True, ups=ups) for eager, ups in corners]
+    quick = [down(spec, replicas, timing, eager=eager, late=False, ups=ups) for eager, ups in corners]
+    exact = len({tuple(rung.replicas for rung in one) for one in (*slow, *quick)}) == 1
     window = spec.controller.downscale_window if spec.down is None else spec.down.window
-    steps = []
+    found = []
     for place, rung in enumerate(slow[0], 1):
         latest = max(_left(path, rung.replicas) for path in slow) + timing.slack * place
         why = (
             f"window {window} s after the last high sample" if place == 1 else "as soon as behavior allows it"
         )
         earliest = max(0.0, min(_left(path, rung.replicas) for path in quick) - timing.slack)
-        steps.append(Step(rung.replicas, earliest, latest, latest, why))
-    return tuple(steps)
+        found.append(Step(rung.replicas, earliest, latest, latest, why))
+    return tuple(found), exact
 
 
 def _left(path: Sequence[Rung], replicas: int) -> float:
