@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from kubectl_llmhpa.bench import report
-from kubectl_llmhpa.cli.main import main
 from kubectl_llmhpa.output import documents
 from tests.unit.bench_outcomes import swept
+from tests.unit.command_line import ended
 
 
 @pytest.fixture
@@ -21,11 +21,9 @@ def saved(tmp_path: Path) -> Path:
 
 
 def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
-    with pytest.raises(SystemExit) as stop:
-        main(["bench", *arguments])
-    out, err = capsys.readouterr()
+    code, out, err = ended(capsys, "bench", *arguments)
     assert err == ""
-    return int(stop.value.code or 0), out
+    return code, out
 
 
 def test_a_saved_run_is_told_as_it_was(capsys: pytest.CaptureFixture[str], saved: Path) -> None:

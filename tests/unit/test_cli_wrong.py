@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from kubectl_llmhpa.cli import group
-from kubectl_llmhpa.cli.main import main
 from kubectl_llmhpa.errors import ExitCode
+from tests.unit.command_line import ended
 
 SECTIONS: dict[str, dict[str, str]] = yaml.safe_load(
     Path(__file__).with_name("wrong_invocations.yaml").read_text()
@@ -56,11 +56,9 @@ def no_cluster(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def said(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, list[str]]:
     """The exit code and the lines on stderr; nothing may be on stdout."""
-    with pytest.raises(SystemExit) as end:
-        main(list(words))
-    streams = capsys.readouterr()
-    assert streams.out == ""
-    return int(str(end.value.code)), streams.err.splitlines()
+    code, out, err = ended(capsys, *words)
+    assert out == ""
+    return code, err.splitlines()
 
 
 def asked(folder: Path) -> bool:
@@ -106,11 +104,9 @@ def test_every_option_says_when_its_value_is_wrong(
 
 
 def test_no_words_are_a_question_for_help(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as end:
-        main([])
-    streams = capsys.readouterr()
-    assert (end.value.code, streams.err) == (ExitCode.OK, "")
-    assert streams.out.startswith("Usage: kubectl llm-hpa ")
+    code, out, err = ended(capsys)
+    assert (code, err) == (ExitCode.OK, "")
+    assert out.startswith("Usage: kubectl llm-hpa ")
 
 
 @pytest.mark.parametrize("words", ["doctor sts/x", "lint sts/x"])

@@ -13,12 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kubectl_llmhpa.api import Json
-from kubectl_llmhpa.cli.main import main
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.findings import RULES
 from kubectl_llmhpa.lint import documents, live, registry, sarif
 from kubectl_llmhpa.lint.documents import Document, Unreadable
 from tests.unit.cluster_facts import Facts, made
+from tests.unit.command_line import ended
 
 HPA = """\
 apiVersion: autoscaling/v2
@@ -39,10 +39,7 @@ WARNED = GOOD.replace("kv_cache", "gpu_cache")
 
 
 def run(*arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as stop:
-        main(["lint", *arguments])
-    assert isinstance(stop.value.code, int)
-    return (stop.value.code, *capsys.readouterr())
+    return ended(capsys, "lint", *arguments)
 
 
 def written(folder: Path, text: str, name: str = "hpa.yaml") -> str:

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from kubectl_llmhpa.cli.main import main
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.simulate import Question, Slo, World, compare, scalers
 from kubectl_llmhpa.simulate.loads import load
 from kubectl_llmhpa.simulate.service import DEFAULT
+from tests.unit.command_line import ended
 
 LOAD = "--load=step:low=1,high=10,at=2m,for=4m,duration=10m"
 HPA = """
@@ -32,10 +32,7 @@ spec:
 
 
 def simulate(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as stop:
-        main(["simulate", *arguments])
-    out, err = capsys.readouterr()
-    return int(stop.value.code or 0), out, err
+    return ended(capsys, "simulate", *arguments)
 
 
 def manifest(folder: Path, metric: str = "vllm:num_requests_waiting") -> str:
