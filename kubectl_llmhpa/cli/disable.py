@@ -8,6 +8,8 @@ import click
 
 from kubectl_llmhpa.cli import messages
 from kubectl_llmhpa.cli.connection import connect, connection_options
+from kubectl_llmhpa.cli.helm_option import helm_of, helm_option
+from kubectl_llmhpa.cli.shared_options import dry_run_option
 from kubectl_llmhpa.cli.value_types import LabelSelector
 from kubectl_llmhpa.cli.workload_argument import workload_argument
 from kubectl_llmhpa.errors import ExitCode
@@ -34,14 +36,8 @@ if TYPE_CHECKING:
     "--only", type=click.Choice(["rules"]),
     help="rules: take out what no HPA uses any more and leave the rest (for who owns the adapter)",
 )  # fmt: skip
-@click.option(
-    "--helm", "helm_chart", default="", metavar="CHART",
-    help="The chart of the adapter's release, where the rules are in its values (enable --helm)",
-)  # fmt: skip
-@click.option(
-    "--dry-run", type=click.Choice(["none", "client", "server"]), default="none", show_default=True,
-    help="Print what would be removed",
-)  # fmt: skip
+@helm_option("The chart of the adapter's release, where the rules are in its values (enable --helm)")
+@dry_run_option("Print what would be removed")
 @click.option("--diff", "show_diff", is_flag=True, help="Print the changes as a diff and remove nothing")
 @click.option("-o", "--output", type=click.Choice(["name"]), help="Print only the names of what is changed")
 @connection_options
@@ -69,7 +65,6 @@ def disable(
       # With the rules in the values of the adapter's release
       kubectl llm-hpa disable deploy/vllm --helm prometheus-community/prometheus-adapter
     """
-    from kubectl_llmhpa.cli.helm_option import helm_of
     from kubectl_llmhpa.cli.presenting import diff, success_line
     from kubectl_llmhpa.plan import disabling, pinning, steps
     from kubectl_llmhpa.plan.setting_up import enabling

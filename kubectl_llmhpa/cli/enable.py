@@ -9,8 +9,14 @@ import click
 from kubectl_llmhpa.api import LONGEST_WINDOW
 from kubectl_llmhpa.cli.connection import connect, connection_options
 from kubectl_llmhpa.cli.from_bench import check, from_bench_options, measured
+from kubectl_llmhpa.cli.helm_option import helm_of, helm_option
 from kubectl_llmhpa.cli.messages import found, notes, say
-from kubectl_llmhpa.cli.shared_options import engine_option, kedas_prometheus_options
+from kubectl_llmhpa.cli.shared_options import (
+    dry_run_option,
+    edit_adapter_option,
+    engine_option,
+    kedas_prometheus_options,
+)
 from kubectl_llmhpa.cli.value_types import (
     Duration,
     LabelSelector,
@@ -90,15 +96,8 @@ SCRAPERS = ("auto", "prometheus-operator", "arms", "google", "victoriametrics", 
 @click.option(
     "--reset-defaults", is_flag=True, help="Apply this version's defaults to what earlier runs wrote"
 )
-@click.option(
-    "--edit-adapter", type=click.Choice(["auto", "yes", "no"]), default="auto", show_default=True,
-    help="Whether rules may be added to the adapter's ConfigMap; auto: not where Helm, Argo CD or Flux own it, whose "
-    "next run would drop them",
-)  # fmt: skip
-@click.option(
-    "--helm", "helm_chart", default="", metavar="CHART",
-    help="Add the rules to the values of the adapter's release, by `helm upgrade` with this chart",
-)  # fmt: skip
+@edit_adapter_option
+@helm_option("Add the rules to the values of the adapter's release, by `helm upgrade` with this chart")
 @click.option(
     "--install-custom-metrics-api", "install_api", is_flag=True,
     help="Register custom.metrics.k8s.io for an adapter that serves CPU and memory only",
@@ -116,10 +115,7 @@ SCRAPERS = ("auto", "prometheus-operator", "arms", "google", "victoriametrics", 
     "--export", "folder", type=click.Path(file_okay=False), metavar="DIR",
     help="Write everything as files for `kubectl apply -k DIR` and change nothing",
 )  # fmt: skip
-@click.option(
-    "--dry-run", type=click.Choice(["none", "client", "server"]), default="none", show_default=True,
-    help="Print what would be written; server: after the API server has checked it",
-)  # fmt: skip
+@dry_run_option("Print what would be written; server: after the API server has checked it")
 @click.option("--diff", "show_diff", is_flag=True, help="Print the changes as a diff and write nothing")
 @click.option("-o", "--output", type=click.Choice(["yaml", "name"]), help="Print the objects, or their names")
 @connection_options
@@ -219,8 +215,8 @@ def _wishes(flags: dict[str, Any]) -> Wishes:
         targets=targets,
         scrape_interval=None if interval is None else f"{interval}s",
         scale_down=None if scale_down is None else scale_down == "enabled",
-        edit_adapter={"auto": None, "yes": True, "no": False}[flags.pop("edit_adapter")], **flags,
-    )  # fmt: skip
+        **flags,
+    )
 
 
 def _prepare(
@@ -259,7 +255,6 @@ def _prepare(
 def _write(
     cluster: Cluster, prepared: list[Prepared], *, wait: bool, timeout: int, output: str | None
 ) -> None:
-    from kubectl_llmhpa.cli.helm_option import helm_of
     from kubectl_llmhpa.cli.presenting import Written
     from kubectl_llmhpa.plan.setting_up import enabling
 
@@ -304,7 +299,6 @@ def _preview(
     cluster: Cluster, prepared: list[Prepared], *, dry_run: str, output: str | None, show_diff: bool
 ) -> None:
     """Print what would be written; the server's dry run also fills in its defaults."""
-    from kubectl_llmhpa.cli.helm_option import helm_of
     from kubectl_llmhpa.cli.presenting import diff, documents, success_line
     from kubectl_llmhpa.plan.setting_up import enabling
 
@@ -337,7 +331,6 @@ def _warn(prepared: Prepared, *, writes: bool) -> None:
 
 def _export(cluster: Cluster, prepared: list[Prepared], folder: str) -> None:
     """Write the plan as files."""
-    from kubectl_llmhpa.cli.helm_option import helm_of
     from kubectl_llmhpa.plan.setting_up import export_files
 
     helm = helm_of(cluster, prepared[0].wishes.helm_chart)

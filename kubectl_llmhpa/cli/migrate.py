@@ -8,8 +8,9 @@ import click
 
 from kubectl_llmhpa.backends.model import BACKENDS
 from kubectl_llmhpa.cli.connection import connect, connection_options
+from kubectl_llmhpa.cli.helm_option import helm_of, helm_option
 from kubectl_llmhpa.cli.messages import found, notes, say
-from kubectl_llmhpa.cli.shared_options import kedas_prometheus_options
+from kubectl_llmhpa.cli.shared_options import dry_run_option, edit_adapter_option, kedas_prometheus_options
 from kubectl_llmhpa.cli.value_types import Duration
 from kubectl_llmhpa.cli.workload_argument import workload_argument
 from kubectl_llmhpa.errors import ExitCode
@@ -25,22 +26,13 @@ if TYPE_CHECKING:
     "--to", type=click.Choice(BACKENDS), required=True, help="Who is to hand the numbers to the HPA"
 )
 @kedas_prometheus_options
-@click.option(
-    "--edit-adapter", type=click.Choice(["auto", "yes", "no"]), default="auto", show_default=True,
-    help="Whether rules may be added to the adapter's ConfigMap; auto: not where Helm, Argo CD or Flux own it",
-)  # fmt: skip
-@click.option(
-    "--helm", "helm_chart", default="", metavar="CHART",
-    help="Change the rules in the values of the adapter's release, by `helm upgrade` with this chart",
-)  # fmt: skip
+@edit_adapter_option
+@helm_option("Change the rules in the values of the adapter's release, by `helm upgrade` with this chart")
 @click.option(
     "--timeout", type=Duration(), default="5m", show_default=True,
     help="How long to wait altogether; then everything is taken back",
 )  # fmt: skip
-@click.option(
-    "--dry-run", type=click.Choice(["none", "client", "server"]), default="none", show_default=True,
-    help="Print the plan; server: after the API server has checked it",
-)  # fmt: skip
+@dry_run_option("Print the plan; server: after the API server has checked it")
 @click.option("-o", "--output", type=click.Choice(["yaml", "name"]), help="Print the objects, or their names")
 @connection_options
 def migrate(
@@ -50,7 +42,7 @@ def migrate(
     prometheus_url: str,
     token_secret: tuple[str, str] | None,
     unsafe_ssl: bool,
-    edit_adapter: str,
+    edit_adapter: bool | None,
     helm_chart: str,
     timeout: int,
     dry_run: str,
@@ -78,7 +70,7 @@ def migrate(
 
     wishes = Wishes(
         prometheus_url=prometheus_url, token_secret=token_secret, unsafe_ssl=unsafe_ssl, helm_chart=helm_chart,
-        edit_adapter={"auto": None, "yes": True, "no": False}[edit_adapter],
+        edit_adapter=edit_adapter,
     )  # fmt: skip
     with connect(connection, read_only=dry_run == "client") as cluster:
         reader = Once(Permitted(cluster))
@@ -123,7 +115,6 @@ def _plan(prepared: Prepared, to: str) -> list[str]:
 
 def _preview(cluster: Cluster, prepared: Prepared, *, dry_run: str, output: str | None) -> None:
     """The plan on stdout, or the object that will scale the workload."""
-    from kubectl_llmhpa.cli.helm_option import helm_of
     from kubectl_llmhpa.cli.presenting import documents
     from kubectl_llmhpa.plan import migrating
 
@@ -144,7 +135,6 @@ def _preview(cluster: Cluster, prepared: Prepared, *, dry_run: str, output: str 
 
 
 def _write(cluster: Cluster, prepared: Prepared, to: str, *, timeout: int, output: str | None) -> None:
-    from kubectl_llmhpa.cli.helm_option import helm_of
     from kubectl_llmhpa.cli.presenting import Written
     from kubectl_llmhpa.plan import migrating
 
