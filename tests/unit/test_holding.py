@@ -16,8 +16,8 @@ from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.monitoring.prometheus import Server
 from kubectl_llmhpa.plan.looking import holding
 from kubectl_llmhpa.plan.looking.holding import Holding
-from kubectl_llmhpa.plan.setting_up import enable, scalers
-from kubectl_llmhpa.plan.setting_up.enable import Plan
+from kubectl_llmhpa.plan.setting_up import planning, scalers
+from kubectl_llmhpa.plan.setting_up.planning import Plan
 from kubectl_llmhpa.plan.wishes import Wishes
 from kubectl_llmhpa.workloads import inference_pools
 from kubectl_llmhpa.workloads.inference_pools import InferencePool
@@ -38,7 +38,7 @@ ZERO = Wishes(min_replicas=0, max_replicas=3, backend=KEDA)
 
 def plan(wishes: Wishes = ZERO, seen: Holding = SEEN, live: Json | None = None, **around: Any) -> Plan:
     scaled = [live] if live else []
-    return enable.make(
+    return planning.make(
         WORKLOAD,
         sight(),
         surroundings(**{**AROUND, "scaled_objects": scaled, **around}),

@@ -13,7 +13,7 @@ from kubectl_llmhpa.backends.model import KEDA, PROMETHEUS_ADAPTER
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.monitoring.prometheus import Server
 from kubectl_llmhpa.plan.looking.targets import Target
-from kubectl_llmhpa.plan.setting_up.enable import Plan
+from kubectl_llmhpa.plan.setting_up.planning import Plan
 from kubectl_llmhpa.plan.wishes import Wishes
 from tests.unit.test_plan import PROMETHEUS, make, stored
 

@@ -17,7 +17,7 @@ from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.lint import documents, registry
 from kubectl_llmhpa.monitoring.prometheus import Server
 from kubectl_llmhpa.plan.looking.sight import EngineSight
-from kubectl_llmhpa.plan.setting_up import enable
+from kubectl_llmhpa.plan.setting_up import planning
 from kubectl_llmhpa.plan.wishes import Wishes
 from tests.loading import ROOT
 from tests.unit.test_plan import WORKLOAD, surroundings
@@ -54,7 +54,7 @@ def planned(body: Path, backend: str) -> list[Json] | None:
         path = next(one.path for one in engines.ENGINES if one.name == facts.engine)
         sight = EngineSight(pod, container, 8000, path, text, facts)
         around = surroundings(keda=Keda("keda", "2.21.0", "", True), server=Server("monitoring", "k8s", 9090))
-        plan = enable.make(WORKLOAD, sight, around, Wishes(max_replicas=5, backend=backend), None)
+        plan = planning.make(WORKLOAD, sight, around, Wishes(max_replicas=5, backend=backend), None)
     except LlmHpaError:
         return None
     rules = adapter_rules.add("rules: []\n", list(plan.rules.values()))

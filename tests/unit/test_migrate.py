@@ -19,8 +19,8 @@ from kubectl_llmhpa.monitoring.prometheus import Server
 from kubectl_llmhpa.plan import handover, journal, migrating
 from kubectl_llmhpa.plan.journal import Journal, Move
 from kubectl_llmhpa.plan.setting_up import carrying
-from kubectl_llmhpa.plan.setting_up.enable import Plan
 from kubectl_llmhpa.plan.setting_up.enabling import Prepared
+from kubectl_llmhpa.plan.setting_up.planning import Plan
 from kubectl_llmhpa.plan.setting_up.rivals import Live
 from kubectl_llmhpa.plan.wishes import Wishes
 from tests.unit.test_plan import CACHE, RUNNING, make, sight, stored, surroundings

@@ -20,8 +20,8 @@ from kubectl_llmhpa.plan.journal import Journal, Owned
 from kubectl_llmhpa.plan.looking.look import Surroundings
 from kubectl_llmhpa.plan.looking.sight import EngineSight
 from kubectl_llmhpa.plan.looking.targets import Target
-from kubectl_llmhpa.plan.setting_up import enable, rivals
-from kubectl_llmhpa.plan.setting_up.enable import Plan
+from kubectl_llmhpa.plan.setting_up import planning, rivals
+from kubectl_llmhpa.plan.setting_up.planning import Plan
 from kubectl_llmhpa.plan.wishes import Wishes
 from kubectl_llmhpa.workloads import Rival, Workload, gpu_requests
 
@@ -57,7 +57,7 @@ def surroundings(**changed: Any) -> Surroundings:
 
 
 def make(wishes: Wishes, scraped: list[Target] | None = None, **around: Any) -> Plan:
-    return enable.make(WORKLOAD, sight(), surroundings(**around), wishes, scraped)
+    return planning.make(WORKLOAD, sight(), surroundings(**around), wishes, scraped)
 
 
 def stored(obj: Json, *, uid: str = "1", ours: bool = True) -> Json:
@@ -189,7 +189,7 @@ class TestRivals:
 
     def test_a_selector_that_counts_several_pods_a_replica(self) -> None:
         with pytest.raises(LlmHpaError, match="2 times the replicas"):
-            enable.make(
+            planning.make(
                 replace(WORKLOAD, counted_per_replica=2),
                 sight(),
                 surroundings(),
@@ -236,7 +236,7 @@ class TestRules:
     def test_a_reverted_file_gets_a_fragment_to_copy(self) -> None:
         around = surroundings(file_owner=("Argo CD", "application metrics"))
         with pytest.raises(LlmHpaError, match="Argo CD") as failure:
-            enable.make(WORKLOAD, sight(), around, Wishes(max_replicas=3), None)
+            planning.make(WORKLOAD, sight(), around, Wishes(max_replicas=3), None)
         assert "\n" not in str(failure.value)
         assert yaml.safe_load(failure.value.detail)["rules"]["custom"]
 

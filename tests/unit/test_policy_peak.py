@@ -17,7 +17,7 @@ from kubectl_llmhpa.engines.promql import HELD_S, by_seats_seen
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.findings import found
 from kubectl_llmhpa.plan.setting_up import carrying
-from kubectl_llmhpa.plan.setting_up.enable import Plan
+from kubectl_llmhpa.plan.setting_up.planning import Plan
 from kubectl_llmhpa.plan.setting_up.rivals import Live
 from kubectl_llmhpa.plan.wishes import Wishes
 from kubectl_llmhpa.policy import PEAK, PRESETS, decide

@@ -27,8 +27,8 @@ from kubectl_llmhpa.plan.looking.sight import EngineSight, engine_of
 from kubectl_llmhpa.plan.looking.targets import Target
 from kubectl_llmhpa.plan.permissions import rights
 from kubectl_llmhpa.plan.permitted import Permitted
-from kubectl_llmhpa.plan.setting_up import earlier_export, enable, hops, keda_hops, scraping
-from kubectl_llmhpa.plan.setting_up.enable import Plan
+from kubectl_llmhpa.plan.setting_up import earlier_export, hops, keda_hops, planning, scraping
+from kubectl_llmhpa.plan.setting_up.planning import Plan
 from kubectl_llmhpa.plan.steps import Change, Step
 from kubectl_llmhpa.plan.wishes import RULES, SCALER, SCRAPE, Wishes
 from kubectl_llmhpa.workloads import Workload, owners_of, pods
@@ -85,10 +85,10 @@ def prepare(reader: Reader, workload: Workload, wishes: Wishes, hint: str = "") 
             scraped = targets.found(reader, around.server, found, sight.port, metric)
         except ApiError as error:
             around = dataclasses.replace(around, blind=error)
-    plan = enable.make(workload, sight, around, wishes, scraped, tuple(found))
+    plan = planning.make(workload, sight, around, wishes, scraped, tuple(found))
     if plan.scaler.least == 0:
         seen = holding.look(reader, workload, found, plan.server)
-        plan = enable.make(workload, sight, around, wishes, scraped, tuple(found), seen)
+        plan = planning.make(workload, sight, around, wishes, scraped, tuple(found), seen)
     # KEDA may be to ask another one, maybe with a token
     if plan.server is not None and plan.server != around.server:
         around = dataclasses.replace(around, blind=prometheus.reachable(reader, plan.server))

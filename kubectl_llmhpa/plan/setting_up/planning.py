@@ -123,10 +123,7 @@ def make(
     if around.adapter is not None and not keda:
         adapter_notes.check_labels(around, scaler.metrics, scrape.pod_label)
         findings = (*findings, *prometheus_adapter.findings(around.adapter))
-    ignored = {"--scrape-interval": wishes.scrape_interval, "--prometheus": wishes.prometheus}
-    if scrape.object is None and SCRAPE in wishes.parts and any(ignored.values()):
-        flags = " and ".join(flag for flag, value in ignored.items() if value)
-        notes.append(f"{flags}: not applied, the pods are scraped already by {scrape.by}, which is not ours")
+    notes += _not_applied(scrape, wishes)
     book = Journal(
         objects=_owned(scrape, scaler, wishes), metrics=tuple(sorted(scaler.metrics)),
         adopted=live.object if live is not None and not live.ours else None,
@@ -142,17 +139,7 @@ def _backend(
     workload: Workload, sight: EngineSight, around: Surroundings, wishes: Wishes, live: Live | None
 ) -> Choice:
     """The backend, and why. Raises LlmHpaError where none serves, or where it would change under a live autoscaler."""
-    pods = ""
-    if workload.counted_per_replica > 1:
-        pods = (
-            f"the scale selector of {workload.reference} matches {workload.counted_per_replica} pods a replica, so "
-            f"an HPA on metrics of pods would ask for {workload.counted_per_replica} times the replicas that are needed"
-        )
-    if _least(wishes, live) == 0 and not wishes.moving:
-        pods = f"{_NO_POD}, and the API server refuses minReplicas 0 for it"
-    preset = policy.PRESETS.get(wishes.preset or "")
-    if preset is not None and preset.peak:
-        pods = pods or policy.ONE_NUMBER
+    pods = _against_pods(workload, wishes, live)
     names = [one.api_name for one in sight.facts.signals.values() if "Pods AverageValue" in one.forms]
     serving = ""
     if live is not None and live.ours:
@@ -176,6 +163,19 @@ def _backend(
         wishes.backend, needed, around.served, live=serving, adapter=around.adapter,
         adapter_problem=around.adapter_problem, keda=around.keda, pods=pods, register=wishes.install_api,
     )  # fmt: skip
+
+
+def _against_pods(workload: Workload, wishes: Wishes, live: Live | None) -> str:
+    """Why metrics of pods cannot serve it, empty where they can."""
+    if _least(wishes, live) == 0 and not wishes.moving:
+        return f"{_NO_POD}, and the API server refuses minReplicas 0 for it"
+    if workload.counted_per_replica > 1:
+        return (
+            f"the scale selector of {workload.reference} matches {workload.counted_per_replica} pods a replica, so "
+            f"an HPA on metrics of pods would ask for {workload.counted_per_replica} times the replicas that are needed"
+        )
+    preset = policy.PRESETS.get(wishes.preset or "")
+    return policy.ONE_NUMBER if preset is not None and preset.peak else ""
 
 
 def _policy(
@@ -244,6 +244,15 @@ def _owned(scrape: Scrape, scaler: Scaler, wishes: Wishes) -> tuple[Owned, ...]:
     if SCALER in wishes.parts:
         objects += scalers.owned(scaler)
     return tuple(objects)
+
+
+def _not_applied(scrape: Scrape, wishes: Wishes) -> list[str]:
+    """A note on flags that say how to scrape, where others scrape already."""
+    given = {"--scrape-interval": wishes.scrape_interval, "--prometheus": wishes.prometheus}
+    flags = " and ".join(flag for flag, value in given.items() if value)
+    if scrape.object is not None or SCRAPE not in wishes.parts or not flags:
+        return []
+    return [f"{flags}: not applied, the pods are scraped already by {scrape.by}, which is not ours"]
 
 
 def _no_keda_flags(wishes: Wishes) -> None:
