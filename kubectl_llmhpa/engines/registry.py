@@ -82,27 +82,7 @@ def identify(
         raise NotAnEngine(
             f"the metrics have {form.prefix} families but no series of {missing}", _CHECK_THE_PORT
         )
-    if expected is None:
-        raise _unknown(parsed, expected, clues)
-    if flag := clue.hidden_by(expected.engine, clues):
-        raise NotAnEngine(
-            f"{expected.engine.title} runs with {flag}, which hides all its metrics",
-            f"remove {flag} from the command line",
-            seen=expected.engine.title,
-        )
-    if parsed.families:
-        raise _unknown(parsed, expected, clues)
-    if not expected.engine.lazy:
-        raise NotAnEngine(
-            f"{expected.engine.title} was expected ({expected.evidence}), but it answered with nothing, which it never "
-            "does",
-            _CHECK_THE_PORT,
-            seen=expected.engine.title,
-        )
-    form = clue.likely_form(expected.engine, clues)
-    evidence = f"{expected.evidence}; no metrics yet"
-    told = clue.settled(expected.engine, parsed, clues)
-    return _facts(expected.engine, form, parsed, told, hint, expected.source, evidence, armed=True)
+    return _silent(parsed, expected, clues, hint)
 
 
 def assume(clues: Clues, hint: str = "") -> EngineFacts:
@@ -139,6 +119,31 @@ def signal_of(metric: str) -> tuple[Engine, Signal] | None:
             if any(spelt == name.replace(":", "_") for name in (signal.api_name, *signal.metrics)):
                 return engine, signal
     return None
+
+
+def _silent(body: Exposition, expected: Expected | None, clues: Clues, hint: str) -> EngineFacts:
+    """The expected engine, armed, of a body in which none is seen. Raises NotAnEngine where that cannot be."""
+    if expected is None:
+        raise _unknown(body, expected, clues)
+    if flag := clue.hidden_by(expected.engine, clues):
+        raise NotAnEngine(
+            f"{expected.engine.title} runs with {flag}, which hides all its metrics",
+            f"remove {flag} from the command line",
+            seen=expected.engine.title,
+        )
+    if body.families:
+        raise _unknown(body, expected, clues)
+    if not expected.engine.lazy:
+        raise NotAnEngine(
+            f"{expected.engine.title} was expected ({expected.evidence}), but it answered with nothing, which it never "
+            "does",
+            _CHECK_THE_PORT,
+            seen=expected.engine.title,
+        )
+    form = clue.likely_form(expected.engine, clues)
+    evidence = f"{expected.evidence}; no metrics yet"
+    told = clue.settled(expected.engine, body, clues)
+    return _facts(expected.engine, form, body, told, hint, expected.source, evidence, armed=True)
 
 
 def _forms(engine: Engine, body: Exposition, clues: Clues) -> list[Form]:
