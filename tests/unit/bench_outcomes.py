@@ -224,7 +224,8 @@ def proved() -> Outcome:
         started=STARTED, first_rescale_s=rescale, hpa=timeline.now, ready=loop.ready, mode="prove",
         moments=tuple(loop.moments), samples=tuple(loop.samples), scalings=tuple(timeline.scalings), starts=starts,
         lag=Lag(metric=9.0, decision=rescale, created=first.created, ready=first.ready, serving=first.first_token),
-        nodes=("gpu-1", "gpu-2"), client_nodes=("cpu-1",), cold_start=COLD_START, notes=["vllm-2 was read through the pod proxy only"],
+        nodes=("gpu-1", "gpu-2"), client_nodes=("cpu-1",), cold_start=COLD_START,
+        notes=["vllm-2 was read through the pod proxy only"],
         proof=Proof(
             load=f"{IN_FLIGHT} requests in flight for {LOAD_S} s",
             predicted=(Rung(0, 1), Rung(40, 3), Rung(LOAD_S + 335, 1)), observed=tuple(observed), deadline=40.0,
