@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kubectl_llmhpa import hpa, quantities
-from kubectl_llmhpa.api import HPAS, Reader
+from kubectl_llmhpa.api import HPAS, Json, Reader, Resource
 from kubectl_llmhpa.backends import adapter_rules, prometheus_adapter
 from kubectl_llmhpa.backends.prometheus_adapter import Adapter
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
@@ -160,11 +160,24 @@ def value(reader: Reader, adapter: Adapter, workload: Workload, metric: str) -> 
     return Hop("value", look, f"see: kubectl get --raw {adapter.root}")
 
 
+def written(reader: Reader, resource: Resource, namespace: str, name: str) -> Json:
+    """What was written a moment ago and is waited for. Raises LlmHpaError where somebody has deleted it meanwhile."""
+    try:
+        return reader.get(resource.path(namespace, name))
+    except ApiError as error:
+        if not error.not_found:
+            raise
+        raise LlmHpaError(
+            f"wait for {resource.kind} {name} in namespace {namespace!r}", "somebody deleted it meanwhile",
+            "run the same command again",
+        ) from error  # fmt: skip
+
+
 def scaling_active(reader: Reader, workload: Workload, name: str) -> Hop:
     """The HPA computes replicas from the metric."""
 
     def look() -> HopState:
-        found = hpa.view(reader.get(HPAS.path(workload.namespace, name)))
+        found = hpa.view(written(reader, HPAS, workload.namespace, name))
         active = next((one for one in found.conditions if one.type == "ScalingActive"), None)
         if active is None:
             return HopState(False, "the controller has not looked at it yet")

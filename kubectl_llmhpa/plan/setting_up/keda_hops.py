@@ -13,7 +13,7 @@ from kubectl_llmhpa import hpa, quantities
 from kubectl_llmhpa.api import HPAS, SCALED_OBJECTS, Json, Reader, events_path
 from kubectl_llmhpa.errors import ApiError
 from kubectl_llmhpa.hpa import scaled_objects
-from kubectl_llmhpa.plan.setting_up.hops import Hop, HopState
+from kubectl_llmhpa.plan.setting_up.hops import Hop, HopState, written
 from kubectl_llmhpa.workloads import Workload
 
 #: Of an HPA's targets, and KEDA cuts off or rounds what is below.
@@ -25,7 +25,7 @@ def ready(reader: Reader, workload: Workload, name: str) -> Hop:
     namespace = workload.namespace
 
     def look() -> HopState:
-        found = reader.get(SCALED_OBJECTS.path(namespace, name))
+        found = written(reader, SCALED_OBJECTS, namespace, name)
         state = scaled_objects.state(found)
         if state.fault:
             return HopState(False, _with_cause(reader, found, state.fault))
@@ -41,7 +41,7 @@ def scaling_active(reader: Reader, workload: Workload, name: str) -> Hop:
     namespace = workload.namespace
 
     def look() -> HopState:
-        found = reader.get(SCALED_OBJECTS.path(namespace, name))
+        found = written(reader, SCALED_OBJECTS, namespace, name)
         scaler = scaled_objects.hpa_name(found)
         view = hpa.view(reader.get(HPAS.path(namespace, scaler)))
         active = next((one for one in view.conditions if one.type == "ScalingActive"), None)
