@@ -6,11 +6,12 @@ import contextlib
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.cluster.conftest import ADAPTER, Kubectl, Plugin, fresh_namespace
+from tests.cluster.conftest import ADAPTER, Json, Kubectl, Outcome, Plugin
 from tests.cluster.dump import differences, dump
 from tests.cluster.stub_workload import Stub
 from tests.cluster.test_migrate import Watched
@@ -18,13 +19,16 @@ from tests.cluster.test_migrate import Watched
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
 
 BACKENDS = {"by-adapter": ADAPTER, "by-keda": ("--backend=keda",)}
+#: What the pods of a workload show instead of their load.
+NUMBERS = {"nan": math.nan, "inf": math.inf, "minus-inf": -math.inf, "empty": 0.0}
 #: No patience at all: whatever would let the replicas fall does so within one sync.
 LIFE = ("--min=1", "--max=3", "--scale-down-window=0s", "--scrape-interval=2s")
 REPLICAS = 2
+#: Requests in each pod, against a target of 4. Two replicas are right for one pod's as for both's, within the
+#: tolerance, so that it does not matter which pod is scraped first.
+RUNNING = 4.3
 #: Seconds of broken numbers: several scrapes and syncs.
 LONG = 15.0
-#: Seconds after which a pod's numbers have been scraped, whichever pod is scraped first.
-SCRAPED = 3.0
 PROMETHEUS = ("prometheus/kube-prometheus-stack-prometheus", "-n", "monitoring")
 OPERATOR = ("deploy/kube-prometheus-stack-operator", "-n", "monitoring")
 
@@ -36,54 +40,60 @@ def until(condition: Callable[[], bool], limit: float, what: str) -> None:
         time.sleep(0.5)
 
 
-@pytest.fixture
-def pair(under_load: list[Stub]) -> Iterator[list[Stub]]:
-    """The two, whatever a test before has made them show."""
-    yield under_load
-    for stub in under_load:
+@contextlib.contextmanager
+def under_load(kubectl: Kubectl, llm_hpa: Plugin, namespace: str, *numbers: str) -> Iterator[list[Stub]]:
+    """A workload of two pods for each backend and each number, under a load that asks for exactly two."""
+    made = {
+        backend: [Stub(kubectl, namespace, f"{number}-{backend}") for number in numbers]
+        for backend in BACKENDS
+    }
+    every = [stub for stubs in made.values() for stub in stubs]
+    for stub in every:
+        stub.start(replicas=REPLICAS, wait=False)
+    for stub in every:
+        kubectl.run("rollout", "status", f"sts/{stub.name}", "-n", namespace, "--timeout=120s")
         busy(stub)
+    for outcome in enable(llm_hpa, {backend: chosen(stubs) for backend, stubs in made.items()}):
+        assert outcome.code == 0, outcome.stderr
+    yield every
+    outcome = llm_hpa("disable", *chosen(every))
+    assert outcome.code == 0, outcome.stderr
 
 
-@pytest.fixture(scope="module")
-def under_load(kubectl: Kubectl, llm_hpa: Plugin) -> Iterator[list[Stub]]:
-    """A workload of two pods by each backend, under a load that asks for exactly two."""
-    with fresh_namespace(kubectl) as namespace:
-        stubs = [Stub(kubectl, namespace, name) for name in BACKENDS]
-        for wait in (False, True):
-            for stub in stubs:
-                stub.start(replicas=REPLICAS, wait=wait)
-        for stub in stubs:
-            busy(stub)
-            outcome = llm_hpa("enable", *stub.reference, *BACKENDS[stub.name], *LIFE)
-            assert outcome.code == 0, outcome.stderr
-        yield stubs
-        for stub in stubs:
-            outcome = llm_hpa("disable", *stub.reference)
-            assert outcome.code == 0, outcome.stderr
-
-
-def show(stub: Stub, number: float, *, absent: tuple[str, ...] = ()) -> None:
-    """The first pod last: its load alone asks for two, so that a sync between the two changes nothing."""
-    for pod in reversed(range(REPLICAS)):
-        if pod == 0:
-            time.sleep(SCRAPED)
-        stub.load(pod, absent=absent, running=number, waiting=number, kv=number)
+def chosen(stubs: list[Stub]) -> tuple[str, ...]:
+    """These workloads, as the plugin's commands take several."""
+    return "-l", f"app in ({','.join(one.name for one in stubs)})", "-n", stubs[0].namespace
 
 
 def busy(stub: Stub) -> None:
-    """8 requests against a target of 4: two replicas, as the first pod's 5 are for a backend that sees it alone."""
-    for pod, running in enumerate((5, 3)):
-        if pod > 0:
-            time.sleep(SCRAPED)
-        stub.load(pod, running=running, waiting=0, kv=0.3)
+    for pod in range(REPLICAS):
+        stub.load(pod, running=RUNNING, waiting=0, kv=0.3)
 
 
-def said(llm_hpa: Plugin, stub: Stub) -> tuple[str, str]:
-    """State and reason, as `status` tells them."""
-    (item,) = json.loads(llm_hpa("status", *stub.reference, "-o", "json").stdout)["items"]
-    if item["state"].startswith("Broken"):
-        assert [one["now"] for one in item["metrics"]] == [None] * len(item["metrics"]), "shown as a number"
-    return item["state"], item["why"]
+def broken(stub: Stub) -> None:
+    """The number that its name begins with."""
+    number = next(one for one in NUMBERS if stub.name.startswith(one))
+    absent = ("running", "waiting", "kv") if number == "empty" else ()
+    shown = NUMBERS[number]
+    for pod in range(REPLICAS):
+        stub.load(pod, absent=absent, running=shown, waiting=shown, kv=shown)
+
+
+def enable(llm_hpa: Plugin, wanted: Mapping[str, tuple[str, ...]], *flags: str) -> list[Outcome]:
+    """`enable` of what is wanted by each backend, side by side."""
+
+    def run(backend: str) -> Outcome:
+        return llm_hpa("enable", *wanted[backend], *BACKENDS[backend], *LIFE, *flags)
+
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(run, wanted))
+
+
+def said(llm_hpa: Plugin, stubs: list[Stub]) -> list[Json]:
+    """What `status` tells of each."""
+    found: list[Json] = json.loads(llm_hpa("status", "-n", stubs[0].namespace, "-o", "json").stdout)["items"]
+    assert len(found) == len(stubs)
+    return found
 
 
 @contextlib.contextmanager
@@ -92,83 +102,80 @@ def kept(stubs: list[Stub]) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         watched = [stack.enter_context(Watched(stub)) for stub in stubs]
         yield
-    assert [set(one.seen) for one in watched] == [{REPLICAS}] * len(stubs)
+    assert {stub.name: set(one.seen) for stub, one in zip(stubs, watched, strict=True)} == {
+        stub.name: {REPLICAS} for stub in stubs
+    }
 
 
-def all_say(llm_hpa: Plugin, pair: list[Stub], *states: str) -> bool:
-    return all(said(llm_hpa, stub)[0] in states for stub in pair)
+def all_say(llm_hpa: Plugin, stubs: list[Stub], *states: str) -> bool:
+    return all(one["state"] in states for one in said(llm_hpa, stubs))
 
 
-NUMBERS = {"nan": math.nan, "inf": math.inf, "minus-inf": -math.inf, "empty": 0.0}
-
-
-@pytest.mark.parametrize("number", NUMBERS)
-def test_no_number_freezes_and_is_said(llm_hpa: Plugin, pair: list[Stub], number: str) -> None:
-    with kept(pair):
-        for stub in pair:
-            show(stub, NUMBERS[number], absent=("running", "waiting", "kv") if number == "empty" else ())
-        broken = ("Broken: sample", "Broken: value", "Broken: name")
-        until(lambda: all_say(llm_hpa, pair, *broken), 60, "status says it")
+def test_no_number_freezes_and_is_said(llm_hpa: Plugin, kubectl: Kubectl, namespace: str) -> None:
+    with under_load(kubectl, llm_hpa, namespace, *NUMBERS) as stubs, kept(stubs):
+        for stub in stubs:
+            broken(stub)
+        states = ("Broken: sample", "Broken: value", "Broken: name")
+        until(lambda: all_say(llm_hpa, stubs, *states), 60, "status says it")
         time.sleep(LONG)
-        by_adapter, by_keda = pair
-        why = said(llm_hpa, by_adapter)[1]
-        assert "no pod of the workload has a sample" in why or "does not know" in why
-        # which of the four it is an event tells, of which the API server takes no more than one in five minutes
-        assert "KEDA cannot compute running" in said(llm_hpa, by_keda)[1]
-        for stub in pair:
+        for one in said(llm_hpa, stubs):
+            assert {metric["now"] for metric in one["metrics"]} == {None}, "shown as a number"
+            if one["name"].endswith("by-keda"):
+                # which of the four it is an event tells, of which the API server takes no more than one in five minutes
+                assert "KEDA cannot compute running" in one["why"]
+            else:
+                assert "no pod of the workload has a sample" in one["why"] or "does not know" in one["why"]
+        for stub in stubs:
             busy(stub)
-        until(lambda: all_say(llm_hpa, pair, "Steady"), 90, "both scale again")
+        until(lambda: all_say(llm_hpa, stubs, "Steady"), 90, "all scale again")
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_enable_waits_for_a_number_and_names_the_hop(
-    llm_hpa: Plugin, kubectl: Kubectl, namespace: str, backend: str
-) -> None:
-    stub = Stub(kubectl, namespace)
-    stub.start()
-    stub.load(running=math.nan, waiting=math.nan, kv=math.nan)
+def refused(llm_hpa: Plugin, kubectl: Kubectl, namespace: str, *flags: str) -> list[Outcome]:
+    """What `enable` by each backend says of a workload without a number; nothing is left of it."""
+    stubs = {backend: Stub(kubectl, namespace, backend) for backend in BACKENDS}
+    for stub in stubs.values():
+        stub.start()
+        stub.load(running=math.nan, waiting=math.nan, kv=math.nan)
     before = dump(kubectl, namespace)
-    outcome = llm_hpa("enable", *stub.reference, *BACKENDS[backend], *LIFE, "--timeout=60s")
-    assert outcome.code == 1
-    assert "wait for the sample: after" in outcome.stderr
-    assert "for no pod yet" in outcome.stderr
+    outcomes = enable(llm_hpa, {backend: stub.reference for backend, stub in stubs.items()}, *flags)
+    assert [one.code for one in outcomes] == [1, 1]
     assert differences(before, dump(kubectl, namespace)) == []
+    return outcomes
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_prometheus_never_hears_of_the_pods(
-    llm_hpa: Plugin, kubectl: Kubectl, namespace: str, backend: str
+def test_enable_waits_for_a_number_and_names_the_hop(
+    llm_hpa: Plugin, kubectl: Kubectl, namespace: str
 ) -> None:
+    for outcome in refused(llm_hpa, kubectl, namespace, "--timeout=30s"):
+        assert "wait for the sample: after" in outcome.stderr
+        assert "for no pod yet" in outcome.stderr
+
+
+def test_prometheus_never_hears_of_the_pods(llm_hpa: Plugin, kubectl: Kubectl, namespace: str) -> None:
     """Its operator is down, so that it stays empty."""
-    stub = Stub(kubectl, namespace)
-    stub.start()
     kubectl.run("scale", *OPERATOR, "--replicas=0")
     try:
-        before = dump(kubectl, namespace)
-        outcome = llm_hpa("enable", *stub.reference, *BACKENDS[backend], *LIFE, "--timeout=15s")
-        assert outcome.code == 1
-        assert "wait for the scrape target" in outcome.stderr
-        assert "Prometheus has not loaded the PodMonitor yet" in outcome.stderr
-        assert differences(before, dump(kubectl, namespace)) == []
+        for outcome in refused(llm_hpa, kubectl, namespace, "--timeout=15s"):
+            assert "wait for the scrape target" in outcome.stderr
+            assert "Prometheus has not loaded the PodMonitor yet" in outcome.stderr
     finally:
         kubectl.run("scale", *OPERATOR, "--replicas=1")
 
 
-def test_prometheus_is_down(llm_hpa: Plugin, kubectl: Kubectl, pair: list[Stub], namespace: str) -> None:
+def test_prometheus_is_down(llm_hpa: Plugin, kubectl: Kubectl, namespace: str) -> None:
     fresh = Stub(kubectl, namespace)
     fresh.start()
-    with kept(pair):
+    with under_load(kubectl, llm_hpa, namespace, "no") as stubs, kept(stubs):
         with without_prometheus(kubectl):
-            until(lambda: all_say(llm_hpa, pair, "Broken: value"), 60, "status says it")
+            until(lambda: all_say(llm_hpa, stubs, "Broken: value"), 60, "status says it")
             before = dump(kubectl, namespace)
-            for flags in BACKENDS.values():
-                outcome = llm_hpa("enable", *fresh.reference, *flags, *LIFE)
+            for outcome in enable(llm_hpa, dict.fromkeys(BACKENDS, fresh.reference)):
                 assert outcome.code == 1
                 assert "ask Prometheus monitoring/kube-prometheus-stack-prometheus" in outcome.stderr
                 assert "no endpoints available" in outcome.stderr
-                assert differences(before, dump(kubectl, namespace)) == []
+            assert differences(before, dump(kubectl, namespace)) == []
             time.sleep(LONG)
-        until(lambda: all_say(llm_hpa, pair, "Steady"), 150, "both scale again")
+        until(lambda: all_say(llm_hpa, stubs, "Steady"), 150, "both scale again")
 
 
 @contextlib.contextmanager
