@@ -29,7 +29,7 @@ from kubectl_llmhpa.plan.setting_up import (
     scraping,
 )
 from kubectl_llmhpa.plan.setting_up.rivals import Live
-from kubectl_llmhpa.plan.setting_up.scalers import Scaler
+from kubectl_llmhpa.plan.setting_up.scalers import Asked, Scaler
 from kubectl_llmhpa.plan.setting_up.scraping import Scrape
 from kubectl_llmhpa.plan.wishes import SCALER, SCRAPE, Wishes
 from kubectl_llmhpa.workloads import Workload
@@ -92,31 +92,20 @@ def make(
     name = live.name if live else wishes.name or workload.name
     rivals.check_name(workload, around, name)
     low, high = _limits(workload, wishes, live, keda=keda)
+    asked = Asked(workload, name, wanted, low, high, kept, wishes)
     scrape = scraping.monitor(
         workload, sight, around, scraped, interval=wishes.scrape_interval, wanted=wishes.prometheus,
         reset=wishes.reset_defaults, scrape=wishes.scrape,
     )  # fmt: skip
     server, findings = around.server, scrape.findings
     if keda:
-        reached = scalers.access(live, wishes)
-        question = asking.question(workload, around, wishes, scrape, pods, reached.address if reached else "")
-        if reached is not None and live is not None and live.ours:
-            notes += asking.kept(question, around, wishes, scrape)
-        server = asking.server(question, around)
-        findings = (*findings, *asking.blocked(around, scrape, server))
-        adopts = live.name if live is not None and not live.keda else ""
-        holder = None
-        if low == 0 and holding is not None:
-            holder = holding_requests.judge(workload, sight.facts.engine, holding)
-            notes += holding_requests.notes(holder, pods)
-        scaler = scalers.keda(
-            workload, name, wanted, low, high, kept, wishes,
-            sources=sight.facts.signals, question=question, adopts=adopts, reached=reached, holder=holder,
-        )  # fmt: skip
+        scaler, server, blocked, more = _by_keda(asked, live, sight, around, scrape, pods, holding)
+        findings = (*findings, *blocked)
+        notes += more
     else:
         _no_keda_flags(wishes)
         _same_prometheus(around, wishes, scrape)
-        scaler = scalers.plain(workload, name, wanted, low, high, kept, wishes)
+        scaler = scalers.plain(asked)
     marks.on(scaler.object)
     rules = {} if keda else _rules(sight, around, scaler.metrics, scrape, wishes)
     notes += adapter_notes.notes(around, rules, wishes)
@@ -133,6 +122,34 @@ def make(
         workload, backend, scaler, scrape, server, rules, scaler.metrics, book.merged(around.journal), taken,
         (*workload.notes, *scrape.notes, *notes), tuple(reasons), findings, scalers.limits(live)[1] if live else 0,
     )  # fmt: skip
+
+
+def _by_keda(
+    asked: Asked,
+    live: Live | None,
+    sight: EngineSight,
+    around: Surroundings,
+    scrape: Scrape,
+    pods: tuple[Json, ...],
+    holding: Holding | None,
+) -> tuple[Scaler, prometheus.Server | None, tuple[Finding, ...], list[str]]:
+    """The ScaledObject, the Prometheus that KEDA asks, what keeps KEDA from it, and what to know."""
+    workload, wishes = asked.workload, asked.wishes
+    notes: list[str] = []
+    reached = scalers.access(live, wishes)
+    question = asking.question(workload, around, wishes, scrape, pods, reached.address if reached else "")
+    if reached is not None and live is not None and live.ours:
+        notes += asking.kept(question, around, wishes, scrape)
+    server = asking.server(question, around)
+    holder = None
+    if asked.least == 0 and holding is not None:
+        holder = holding_requests.judge(workload, sight.facts.engine, holding)
+        notes += holding_requests.notes(holder, pods)
+    scaler = scalers.keda(
+        asked, sources=sight.facts.signals, question=question, reached=reached, holder=holder,
+        adopts=live.name if live is not None and not live.keda else "",
+    )  # fmt: skip
+    return scaler, server, asking.blocked(around, scrape, server), notes
 
 
 def _backend(

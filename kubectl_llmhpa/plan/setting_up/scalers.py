@@ -42,6 +42,19 @@ _ACCESS = (
 
 
 @dataclass(frozen=True)
+class Asked:
+    """What either form is to say. `live` is ours: what no flag of `wishes` speaks of stays as it is there."""
+
+    workload: Workload
+    name: str
+    policy: Policy
+    least: int
+    most: int
+    live: Live | None
+    wishes: Wishes
+
+
+@dataclass(frozen=True)
 class Scaler:
     """What is written: `object` under `resource`, and for KEDA how it logs in to Prometheus."""
 
@@ -180,28 +193,21 @@ def counts_peaks(scaler: Json) -> bool:
     return any(map(is_peak, queries(scaler).values()))
 
 
-def plain(
-    workload: Workload, name: str, wanted: Policy, low: int, high: int, live: Live | None, wishes: Wishes
-) -> Scaler:
-    """The HPA on metrics of pods. `live` is ours: what no flag speaks of stays as it is."""
+def plain(asked: Asked) -> Scaler:
+    """The HPA on metrics of pods."""
+    workload, live = asked.workload, asked.live
     made = hpa.render(
-        name=name, namespace=workload.namespace, scale_target=workload.scale_target, min_replicas=low,
-        max_replicas=high, targets=wanted.targets, behavior=kept_behavior(wanted.behavior, live, wishes),
-        **_marks(workload),
+        name=asked.name, namespace=workload.namespace, scale_target=workload.scale_target, min_replicas=asked.least,
+        max_replicas=asked.most, targets=asked.policy.targets,
+        behavior=kept_behavior(asked.policy.behavior, live, asked.wishes), **_marks(workload),
     )  # fmt: skip
-    if _keeps_targets(live, wishes):
+    if _keeps_targets(live, asked.wishes):
         made["spec"]["metrics"] = live.object["spec"]["metrics"] if live else []
-    return Scaler(HPAS, _hashed(made), name)
+    return Scaler(HPAS, _hashed(made), asked.name)
 
 
 def keda(
-    workload: Workload,
-    name: str,
-    wanted: Policy,
-    low: int,
-    high: int,
-    live: Live | None,
-    wishes: Wishes,
+    asked: Asked,
     *,
     sources: Mapping[str, SignalSource],
     question: Question,
@@ -212,9 +218,11 @@ def keda(
     """The ScaledObject on queries.
 
     `adopts` is the name of an HPA that KEDA takes over with it, `reached` is what `access` gives, `holder` holds
-    requests where `low` is 0. Raises LlmHpaError for targets by which an engine at work may look idle then.
+    requests where the fewest replicas are 0. Raises LlmHpaError for targets by which an engine at work may look idle
+    then.
     """
-    chosen = _kept_targets(wanted.targets, live, wishes)
+    workload, name, live, wishes = asked.workload, asked.name, asked.live, asked.wishes
+    chosen = _kept_targets(asked.policy.targets, live, wishes)
     empty = holder.empty if holder else ""
     marks = _marks(workload)
     authentication = None
@@ -223,15 +231,15 @@ def keda(
             name=name, namespace=workload.namespace, secret=wishes.token_secret[0], key=wishes.token_secret[1], **marks
         )  # fmt: skip
     made = scaled_object.render(
-        name=name, namespace=workload.namespace, scale_target=workload.scale_target, min_replicas=low,
-        max_replicas=high, triggers=[
+        name=name, namespace=workload.namespace, scale_target=workload.scale_target, min_replicas=asked.least,
+        max_replicas=asked.most, triggers=[
             *(
                 scaled_object.trigger(one, sources, question.matchers, by=question.by, empty=empty)
                 for one in chosen
             ),
             *([scaled_object.queue(holder.held, _queued(workload, chosen, live, wishes))] if holder else []),
         ],
-        behavior=kept_behavior(wanted.behavior, live, wishes), address=question.address, hpa_name=adopts or name,
+        behavior=kept_behavior(asked.policy.behavior, live, wishes), address=question.address, hpa_name=adopts or name,
         fallback=_fallback(live, wishes), authentication=name if wishes.token_secret else "",
         unsafe_ssl=wishes.unsafe_ssl, transfer=bool(adopts), **marks,
     )  # fmt: skip
