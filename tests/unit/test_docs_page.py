@@ -29,15 +29,22 @@ def root() -> None:
 
 @root.command(help="Scale one.")
 @click.argument("target")
+@click.option("--context", help="Where")
 @click.option("--max", "most", type=int, default=3, show_default=True, help="Most replicas | ever")
 @click.option("--secret-switch", is_flag=True, hidden=True)
-def scale(target: str, most: int, secret_switch: bool) -> None:
+def scale(target: str, context: str, most: int, secret_switch: bool) -> None:
     pass
 
 
 @root.command(help="Tell.")
+@click.option("--context", help="Where")
 @click.option("--quiet", is_flag=True, help="Say less")
-def tell(quiet: bool) -> None:
+def tell(context: str, quiet: bool) -> None:
+    pass
+
+
+@root.command(help="Spell.")
+def spell() -> None:
     pass
 
 
@@ -54,12 +61,15 @@ def test_every_shown_command_and_option_is_on_the_page(docs: ModuleType) -> None
     assert "| `--max INTEGER` | Most replicas \\| ever [default: 3] |" in page
 
 
-def test_what_every_command_has_comes_once(docs: ModuleType) -> None:
-    page = docs.render(root)
-    assert page.count("| `--help` |") == 2  # the root's own, and once for all commands
-    own, _, common = page.partition("### Options of every command")
-    assert "--quiet" in own
-    assert "--quiet" not in common
+def test_what_most_commands_have_comes_once(docs: ModuleType) -> None:
+    sections = dict(part.split("\n", 1) for part in docs.render(root).split("### ")[1:])
+    scale, tell, spell = (sections[f"kubectl llm-hpa {name}"] for name in ("scale", "tell", "spell"))
+    common = sections["Common options"]
+    assert ["--context" in text for text in (scale, tell, common)] == [False, False, True]
+    assert ["--help" in text for text in (scale, tell, common)] == [False, False, True]
+    assert ["--quiet" in text for text in (scale, tell, common)] == [False, True, False]
+    assert ["(#common-options)" in text for text in (scale, tell, spell)] == [True, True, False]
+    assert "--help" in spell, "it has not all of the common ones"
 
 
 def test_what_is_hidden_stays_hidden(docs: ModuleType) -> None:
