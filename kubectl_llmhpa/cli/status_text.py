@@ -9,7 +9,7 @@ from datetime import datetime
 from kubectl_llmhpa import quantities
 from kubectl_llmhpa.hpa import HpaView, MetricView
 from kubectl_llmhpa.output.ages import age
-from kubectl_llmhpa.output.tables import NONE, UNKNOWN, cut, fields, table
+from kubectl_llmhpa.output.tables import NONE, UNKNOWN, cut, fields, table, width
 from kubectl_llmhpa.output.terminal import CLEAR, ERASE_BELOW, ERASE_LINE, HOME, coloured, escape
 from kubectl_llmhpa.status.overview import Autoscaler, word
 from kubectl_llmhpa.status.question import Question
@@ -33,6 +33,8 @@ _COLOURS = {
     **dict.fromkeys(("ScalingUp", "ScalingDown", "Stabilizing"), "cyan"),
     "Steady": "green",
 }
+#: What a narrow terminal does without, the first first: the state is what is looked for.
+_SPARED = ("age", "engine", "limits", "last rescale")
 #: Stands after the state of an autoscaler that has drifted.
 MARK = "*"
 
@@ -96,7 +98,19 @@ def overview_table(
     """The table of `status`; `columns` as in `output.tables.table`."""
     rows = [row(one, now, namespaces=namespaces, wide=wide) for one in found]
     titles = headers(namespaces=namespaces, wide=wide)
+    if columns:
+        titles, rows = _fitting(titles, rows, columns)
     return table(titles, rows, header=header, paint=painted if colour else None, columns=columns)
+
+
+def _fitting(titles: list[str], rows: list[list[str]], columns: int) -> tuple[list[str], list[list[str]]]:
+    """The table without what can be spared, as far as it is wider than the terminal."""
+    for spared in _SPARED:
+        if max(map(width, table(titles, rows).splitlines())) <= columns:
+            break
+        place = titles.index(spared)
+        titles, *rows = ([*cells[:place], *cells[place + 1 :]] for cells in (titles, *rows))
+    return titles, rows
 
 
 def footnotes(found: Sequence[Autoscaler]) -> list[str]:

@@ -83,6 +83,15 @@ def test_a_drift_is_a_mark_and_a_line_below() -> None:
     ]
 
 
+@pytest.mark.parametrize(("columns", "spared"), [(100, 0), (90, 1), (80, 2), (70, 3), (60, 4)])
+def test_a_narrow_terminal_keeps_the_state(columns: int, spared: int) -> None:
+    drawn = overview_table([one()], NOW, namespaces=False, wide=False, columns=columns).splitlines()
+    assert max(map(width, drawn)) <= columns
+    titles = ["WORKLOAD", "ENGINE", "SIGNAL", "REPLICAS", "LIMITS", "STATE", "LAST RESCALE", "AGE"]
+    gone = ["AGE", "ENGINE", "LIMITS", "LAST RESCALE"][:spared]
+    assert re.split(r" {3,}", drawn[0]) == [title for title in titles if title not in gone]
+
+
 def test_a_screen_is_cleared_once_and_then_drawn_over(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.get_terminal_size", lambda: (40, 6))
     screen = Screen(Question("llm"), wide=False)
