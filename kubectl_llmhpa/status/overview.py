@@ -21,6 +21,8 @@ from kubectl_llmhpa.status.scaled import Workloads
 _NUMBERS = ("Broken: metrics API", "Broken: value")
 
 
+#: What KEDA says of a query that no series answers (prometheus_scaler.go).
+_EMPTY = "the result is empty"
 #: The event of a rescale comes within this time of it.
 _TOGETHER = timedelta(seconds=10)
 
@@ -212,6 +214,8 @@ def _as_keda_says(
         return judged._replace(state="Degraded", why=_with_cause(state.fault, scaled_object, events))
     if judged.state in ("Broken: value", "Degraded"):
         why = _with_cause(why, scaled_object, events)
+        if why.endswith(_EMPTY) and not judged.desired:  # the controller keeps the last size that it came to
+            why += " and always was, as it is before an engine's first request (doctor looks at each hop)"
     elif state.held:
         why = f"{why}; an annotation of the ScaledObject keeps it from {state.held}"
     return judged._replace(why=why)

@@ -283,3 +283,14 @@ def test_numbers_are_old_while_keda_is_away(
     if state == "Broken: metrics API":
         assert "leads to x/other, which is not KEDA" in item["why"]
         assert [(one["now"], one["vote"]) for one in item["metrics"]] == [(None, None)]
+
+
+@pytest.mark.parametrize(("desired", "always"), [(0, True), (3, False)])
+def test_an_engine_before_its_first_request_is_not_told_as_a_loss(
+    monkeypatch: pytest.MonkeyPatch, desired: int, always: bool
+) -> None:
+    found = kedas(conditions=inactive("FailedGetExternalMetric", RPC))
+    found["status"]["desiredReplicas"] = desired
+    item = shown(recorded([found], [scaled(BROKEN)], (failed(),)), monkeypatch)
+    assert item["state"] == "Broken: value"
+    assert ("as it is before an engine's first request" in item["why"]) is always
