@@ -78,7 +78,7 @@ def _scale_of_crd(bundle: Bundle, group: str, kind: str) -> bool:
 def _alone(bundle: Bundle, scaler: Document) -> Iterator[Located]:
     """Whether another autoscaler of the run has the same target, in the same namespace (or folder, where none is
     named): overlays name the same object again, which is no second one."""
-    if made_by_keda(scaler):
+    if made_by_keda(scaler) or not bundle.scale_target(scaler).get("name"):
         return
     rivals = bundle.keep("by target", lambda: _by_target(bundle))
     for other in rivals[_key(bundle.scale_target(scaler))]:

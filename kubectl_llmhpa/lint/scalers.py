@@ -17,7 +17,7 @@ from kubectl_llmhpa.api import Json
 from kubectl_llmhpa.engines import Engine, Kind, Signal
 from kubectl_llmhpa.lint import names
 from kubectl_llmhpa.lint.documents import Document, FieldPath
-from kubectl_llmhpa.lint.model import HPA, SCALED_OBJECT
+from kubectl_llmhpa.lint.model import HPA, SCALED_OBJECT, MalformedError
 from kubectl_llmhpa.names.queries import words_in
 
 if TYPE_CHECKING:
@@ -95,20 +95,26 @@ class Metric:
 
 
 def metrics(scaler: Document) -> list[Metric]:
-    """The metrics of an HPA (autoscaling/v2 in all its versions) or a ScaledObject, in their order."""
+    """The metrics of an HPA (autoscaling/v2 in all its versions) or a ScaledObject, in their order.
+
+    Raises MalformedError where they are no list.
+    """
+    field = "triggers" if scaler.kind == SCALED_OBJECT else "metrics"
+    if not isinstance(scaler.at("spec", field, default=[]), list):
+        raise MalformedError(scaler, TypeError(f"spec.{field} is no list"))
     return list(_triggers(scaler) if scaler.kind == SCALED_OBJECT else _hpa_metrics(scaler))
 
 
 def least(scaler: Document) -> int:
     """Fewest replicas, with the default."""
     field = "minReplicas" if scaler.kind == HPA else "minReplicaCount"
-    return _whole(scaler.at("spec", field), _LEAST[scaler.kind])
+    return _whole(scaler, field, _LEAST[scaler.kind])
 
 
 def most(scaler: Document) -> int:
     """Most replicas, with the default (an HPA has none: 0)."""
     field = "maxReplicas" if scaler.kind == HPA else "maxReplicaCount"
-    return _whole(scaler.at("spec", field), 0 if scaler.kind == HPA else _KEDA_MOST)
+    return _whole(scaler, field, 0 if scaler.kind == HPA else _KEDA_MOST)
 
 
 def behavior_path(scaler: Document) -> FieldPath:
@@ -128,8 +134,12 @@ def number(value: Any) -> Decimal | None:
         return None
 
 
-def _whole(value: Any, default: int) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) else default
+def _whole(scaler: Document, field: str, default: int) -> int:
+    """A number of replicas. Raises MalformedError for what is none."""
+    value = scaler.at("spec", field, default=default)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise MalformedError(scaler, TypeError(f"spec.{field} is {value!r} and no whole number"))
+    return value
 
 
 def _hpa_metrics(hpa: Document) -> Iterator[Metric]:
