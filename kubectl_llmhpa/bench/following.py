@@ -140,7 +140,9 @@ class Follower:
                 output = " | ".join(line for line in client.lines[-6:] if not line.startswith(MARKER))
                 client.lost = ended_badly(pod, state["terminated"], output, self.attempted)
         if client.summary is not None and client.summary.get("ended") == "signal":
-            client.summary["interrupted"] = disruption(pod)
+            name = client.pod
+            now = next((one for one in self._pods().values() if one["metadata"]["name"] == name), pod)
+            client.summary["interrupted"] = disruption(now)
         return facts
 
     def _log(self, client: Client) -> list[Json]:

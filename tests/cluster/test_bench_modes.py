@@ -39,6 +39,11 @@ def wait_until(good: Callable[[], bool], seconds: float, what: str) -> None:
         time.sleep(0.5)
 
 
+def values(hpa: Json) -> list[str]:
+    """What KEDA's HPA sees for each replica."""
+    return [one["external"]["current"]["averageValue"] for one in hpa["status"]["currentMetrics"]]
+
+
 def begun(*command: str) -> subprocess.Popen[str]:
     return interruptible(["kubectl", "llm-hpa", "bench", *command], subprocess.PIPE)
 
@@ -165,6 +170,36 @@ def test_metrics_that_vanish_leave_the_clients_figures(stub: Stub, kubectl: Kube
     assert sweep.returncode == 0, stderr
     last = json.loads(stdout)["sweep"]["points"][-1]
     assert (last["running"], last["invalid"]) == (None, "")
+
+
+@pytest.mark.full
+@pytest.mark.timeout(600)
+def test_a_proof_knows_what_keda_makes_of_seats_that_are_too_many(
+    llm_hpa: Plugin, kubectl: Kubectl, namespace: str
+) -> None:
+    """The flag says 32, and the cache holds about ten: first nobody knows, then KEDA's query has seen it."""
+    stub = Stub(kubectl, namespace)
+    stub.start(seats=32, arguments=("--kv-tokens", "1150"))
+    enabled = llm_hpa("enable", *stub.reference, "--max", "6", "--scale-down-window", "15s")
+    assert enabled.code == 0, enabled.stderr
+
+    def proof() -> Json:
+        outcome = llm_hpa("bench", *stub.reference, *PROVE, "-o", "json")
+        assert outcome.code == 0, outcome.stdout[-400:] + outcome.stderr
+        found: Json = json.loads(outcome.stdout)["proof"]
+        assert found["problems"] == []
+        return found
+
+    unknown = proof()
+    assert "no pod was full" in unknown["inputs"]["seats"]
+    queue = ("--concurrency", "60", "--duration", "50s", "--yes")
+    assert llm_hpa("bench", *stub.reference, *queue, *PROVE[-4:]).code == 0
+    kubectl.run("scale", stub.reference[0], "-n", namespace, "--replicas=1")
+    wait_until(lambda: stub.pods() == 1 and set(values(stub.hpa())) == {"0"}, 60, "all is quiet")
+    known = proof()
+    assert "32 told; a full pod ran " in known["inputs"]["seats"]
+    assert int(known["load"].split()[0]) < int(unknown["load"].split()[0])
+    llm_hpa("disable", *stub.reference)
 
 
 @pytest.mark.full

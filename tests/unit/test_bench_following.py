@@ -114,8 +114,15 @@ def test_an_eviction_through_the_api_is_told_by_a_condition() -> None:
     }
     pod = a_pod(RUNNING, conditions=[condition])
     assert disruption(pod) == "EvictionByEvictionAPI: drained"
-    reader = Answers([pod], {"bench-0": [{"kind": "start"}, summary(5, "signal")]})
-    one = follower(reader)
+
+    class Late(Answers):
+        """The eviction comes between the pod and its log."""
+
+        def get_text(self, path: str) -> str:
+            self.pods = [pod]
+            return super().get_text(path)
+
+    one = follower(Late([a_pod(RUNNING)], {"bench-0": [{"kind": "start"}, summary(5, "signal")]}))
     one.wait_for_start(1, print)
     one.step()
     assert one.summary is not None

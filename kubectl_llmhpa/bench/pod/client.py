@@ -32,7 +32,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from kubectl_llmhpa.bench.pod import loops
+from kubectl_llmhpa.bench.pod import farewell, loops
 from kubectl_llmhpa.bench.pod.arrivals import part
 from kubectl_llmhpa.bench.pod.measure import Tally
 from kubectl_llmhpa.bench.pod.meeting import Meeting
@@ -264,7 +264,7 @@ def main(argv: list[str]) -> int:
     if clients > 1:
         settings = part(settings, int(os.environ["JOB_COMPLETION_INDEX"]), clients)
     allow_many_files()
-    asyncio.run(run(settings, sys.stdout))
+    farewell.stay(asyncio.run(run(settings, sys.stdout))["ended"])
     return 0
 
 

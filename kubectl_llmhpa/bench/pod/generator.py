@@ -23,6 +23,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from kubectl_llmhpa.bench.pod import farewell
 from kubectl_llmhpa.bench.pod.arrivals import SEED_STRIDE
 from kubectl_llmhpa.bench.pod.points import FixedPoints
 
@@ -266,4 +267,5 @@ def drive(tool: Tool, path: str) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, driver.stop)
     driver.run()
+    farewell.stay("signal" if driver.stopped else "")
     return 0
