@@ -17,7 +17,7 @@ from kubectl_llmhpa.api import (
     Writer,
 )
 from kubectl_llmhpa.backends.model import KEDA, PROMETHEUS_ADAPTER
-from kubectl_llmhpa.errors import ApiError
+from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.hpa import is_ours
 from kubectl_llmhpa.plan import handover, journal, objects, steps
 from kubectl_llmhpa.plan.adapter import custom_metrics_api, rule_steps
@@ -25,6 +25,7 @@ from kubectl_llmhpa.plan.adapter.rule_steps import Unused
 from kubectl_llmhpa.plan.adapter.rule_users import Leaving
 from kubectl_llmhpa.plan.journal import Journal, Owned
 from kubectl_llmhpa.plan.permissions import rights
+from kubectl_llmhpa.plan.permitted import Permitted
 from kubectl_llmhpa.plan.setting_up import scraping
 from kubectl_llmhpa.plan.steps import Change
 from kubectl_llmhpa.plan.wishes import RULES, SCALER, SCRAPE
@@ -44,10 +45,11 @@ def disable(
 
     What scales it goes first (replicas stay), then the rules unless anybody else uses their names or the adapter is
     not the caller's, then the rest, then the journal. Raises LlmHpaError, before the first change where the caller may
-    not make them all; running it again goes on where it stopped.
+    not make them all, or where the journal is lost; running it again goes on where it stopped.
     """
     book = journal.load(writer, workload)
     if book is None:
+        _not_lost(writer, workload)
         return False
     _permitted(writer, workload, book)
     leaving = _leaving(workload, book)
@@ -70,6 +72,23 @@ def disable(
             report(_copy_goes(one, workload.namespace, copy))
     journal.delete(writer, workload)
     return True
+
+
+def _not_lost(reader: Reader, workload: Workload) -> None:
+    """Raise LlmHpaError where something of ours scales the workload, and somebody has deleted the journal of it."""
+    reader = Permitted(reader)
+    for resource in _SCALERS:
+        try:
+            live = objects.read(reader, resource, workload.namespace, workload.name)
+        except ApiError:  # one that may not be read was not enabled by the caller
+            continue
+        if live is not None and is_ours(live) and workload.is_target_of(live["spec"]["scaleTargetRef"]):
+            raise LlmHpaError(
+                f"disable {workload.reference} in namespace {workload.namespace!r}",
+                f"configmap/{journal.name_for(workload)}, which says what was made for it, is gone",
+                f"let enable write it anew, then disable: kubectl llm-hpa enable {workload.reference} -n "
+                f"{workload.namespace}",
+            )
 
 
 def _lets_sleep(reader: Reader, workload: Workload, scaler: Owned) -> bool:
@@ -112,6 +131,7 @@ def preview(
     """What `disable` would remove, in its order."""
     book = journal.load(reader, workload)
     if book is None:
+        _not_lost(reader, workload)
         return []
     changes = [
         change for one in _scalers(book) if (change := _removal(reader, workload, book, one)) is not None

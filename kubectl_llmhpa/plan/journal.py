@@ -132,18 +132,21 @@ def read(config_map: Mapping[str, Any]) -> Journal:
     attempted = f"read configmap {config_map['metadata']['namespace']}/{config_map['metadata']['name']}"
     try:
         content = json.loads(config_map["data"][_KEY])
-        schema = content.pop("schemaVersion")
-    except (KeyError, ValueError) as error:
-        raise LlmHpaError(
-            attempted, "it is not a journal of kubectl-llm-hpa", "delete or rename it"
-        ) from error
-    if schema != SCHEMA:
-        raise LlmHpaError(
-            attempted, f"it has schema {schema}, this version reads {SCHEMA}", "use the newer version"
+        if (schema := content["schemaVersion"]) != SCHEMA:
+            raise LlmHpaError(
+                attempted, f"it has schema {schema}, this version reads {SCHEMA}", "use the newer version"
+            )
+        owned = tuple(Owned(**one) for one in content["objects"])
+        move = Move(**content["move"]) if content["move"] else None
+        return Journal(
+            owned, tuple(content["metrics"]), content["adopted"], move, bool(content.get("leaving"))
         )
-    owned = tuple(Owned(**one) for one in content["objects"])
-    move = Move(**content["move"]) if content["move"] else None
-    return Journal(owned, tuple(content["metrics"]), content["adopted"], move, bool(content.get("leaving")))
+    except (KeyError, TypeError, ValueError) as error:
+        raise LlmHpaError(
+            attempted,
+            "it is not a journal of kubectl-llm-hpa",
+            "delete or rename it; enable again writes it anew",
+        ) from error
 
 
 def load(reader: Reader, workload: Workload) -> Journal | None:

@@ -92,9 +92,17 @@ def pin(writer: Writer, workload: Workload, hpa: Json, replicas: int) -> None:
 
 
 def left(reader: Reader, workload: Workload) -> Pin | None:
-    """What a benchmark holds or has left held; None where it is nothing."""
+    """What a benchmark holds or has left held; None where it is nothing. Raises LlmHpaError where nobody can read it."""
     found = objects.read(reader, CONFIG_MAPS, workload.namespace, _name(workload))
-    return None if found is None else Pin.read(found["data"][_KEY])
+    if found is None:
+        return None
+    try:
+        return Pin.read(found["data"][_KEY])
+    except (KeyError, TypeError, ValueError) as error:
+        raise LlmHpaError(
+            f"read configmap {workload.namespace}/{_name(workload)}",
+            "it does not say what a benchmark holds", "delete it, and see that the limits of the autoscaler are yours",
+        ) from error  # fmt: skip
 
 
 def release(writer: Writer, workload: Workload) -> str:
