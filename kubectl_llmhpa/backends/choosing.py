@@ -78,7 +78,7 @@ def _asked(
             attempted,
             f"custom metrics are served by {adapter.namespace}/{adapter.name}, which is "
             f"{'prometheus-adapter' if adapter.kind == PROMETHEUS_ADAPTER else 'the ACK adapter'}",
-            f"use --backend {adapter.kind}",
+            f"use {adapter.kind}",
         )
     return Choice(wanted, "asked for")
 

@@ -59,7 +59,13 @@ class Hands:
                 "run this again",
             )
         self.wait(hops.scaling_active(self.writer, workload, name))
-        self.wait(Hop("replicas", lambda: self._not_below(floor), f"see: kubectl describe hpa {name}"))
+        self.wait(
+            Hop(
+                "replicas",
+                lambda: self._not_below(floor),
+                f"see: kubectl -n {workload.namespace} describe hpa {name}",
+            )
+        )
 
     def _not_below(self, floor: int) -> HopState:
         now = self.replicas()

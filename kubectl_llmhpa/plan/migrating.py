@@ -317,7 +317,7 @@ def _move(prepared: Prepared) -> Move:
     if found is None:
         raise LlmHpaError(
             f"move ScaledObject {prepared.plan.workload.namespace}/{live.name}", "KEDA has made no HPA of it",
-            f"see: kubectl describe scaledobject {live.name}",
+            f"see: kubectl -n {prepared.plan.workload.namespace} describe scaledobject {live.name}",
         )  # fmt: skip
     return Move(live.object, found["metadata"]["uid"])
 

@@ -196,5 +196,5 @@ class TestPlainHpa:
 
     def test_a_live_one_is_to_be_moved_first(self) -> None:
         first = plan(replace(ZERO, min_replicas=1, backend=PROMETHEUS_ADAPTER)).scaler.object
-        with pytest.raises(LlmHpaError, match="migrate Deployment/vllm --to keda first"):
+        with pytest.raises(LlmHpaError, match="migrate Deployment/vllm -n ml --to keda first"):
             plan(Wishes(min_replicas=0), hpas=[stored(first)])

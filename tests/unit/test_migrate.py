@@ -114,7 +114,7 @@ class TestCarrying:
 
     def test_zero_replicas_are_refused(self) -> None:
         with pytest.raises(
-            LlmHpaError, match="bring it back; kubectl llm-hpa enable Deployment/vllm --min 1 first"
+            LlmHpaError, match="bring it back; kubectl llm-hpa enable Deployment/vllm -n ml --min 1 first"
         ):
             move(edited(SCALED, minReplicaCount=0), PROMETHEUS_ADAPTER)
 

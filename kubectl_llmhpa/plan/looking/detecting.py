@@ -179,7 +179,8 @@ def _pods(reader: Reader, question: Question, workload: Workload | None) -> dict
         if not found:
             raise LlmHpaError(
                 f"detect the engine of {workload.reference} in namespace {workload.namespace!r}",
-                "it has no pods", f"scale it up: kubectl scale {workload.reference} --replicas=1",
+                "it has no pods",
+                f"scale it up: kubectl -n {workload.namespace} scale {workload.reference.lower()} --replicas=1",
             )  # fmt: skip
         return {workload.namespace: found}
     query = f"?labelSelector={quote(question.selector)}" if question.selector else ""

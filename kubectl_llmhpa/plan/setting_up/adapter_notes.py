@@ -74,7 +74,7 @@ def _refusal(around: Surroundings, where: str, rules: Mapping[str, Json]) -> Llm
     adapter, owner = around.adapter, around.file_owner
     assert adapter is not None
     lines = helm.fragment(adapter.kind, list(rules.values()), around.rules).rstrip()
-    remedy = "add the lines below to its source and run enable again"
+    remedy = "add the lines below to its source and run this again"
     release = helm.release_of(adapter.deployment)
     if owner and owner[0] == "Helm" and release is not None:
         remedy += ", let --helm CHART upgrade the release"

@@ -168,7 +168,8 @@ def _backend(
         raise LlmHpaError(
             f"enable autoscaling of {workload.reference} with the backend {wishes.backend}",
             f"{live.resource.kind} {live.name} scales it through {serving}",
-            f"move it without a gap: kubectl llm-hpa migrate {workload.reference} --to {wishes.backend}",
+            f"move it without a gap: kubectl llm-hpa migrate {workload.reference} -n {workload.namespace} --to "
+            f"{wishes.backend}",
         )
     needed = names
     if KEDA not in (serving, wishes.backend) and not pods:
@@ -245,9 +246,10 @@ def _limits(workload: Workload, wishes: Wishes, live: Live | None, *, keda: bool
     if high is None:
         raise LlmHpaError(attempted, "it is not said how far it may scale", "give --max N")
     if low == 0 and not keda:
-        first = f"kubectl llm-hpa enable {workload.reference} --min 1 first"
+        where = f"{workload.reference} -n {workload.namespace}"
+        first = f"kubectl llm-hpa enable {where} --min 1 first"
         if not wishes.moving:
-            first = f"use --min 1 or more, or kubectl llm-hpa migrate {workload.reference} --to keda first"
+            first = f"use --min 1 or more, or kubectl llm-hpa migrate {where} --to keda first"
         raise LlmHpaError(attempted, _NO_POD, first)
     if high < low:
         raise LlmHpaError(attempted, f"--max {high} is below --min {low}", "raise --max")

@@ -243,7 +243,7 @@ def _scraper(
             raise LlmHpaError(
                 f"have {workload.reference} scraped by {asked.title}",
                 f"{live.resource.kind} {monitor_name(workload)} of an earlier run has it scraped by {live.title}",
-                f"remove that first: kubectl llm-hpa disable {workload.reference}",
+                f"remove that first: kubectl llm-hpa disable {workload.reference} -n {workload.namespace}",
             )
         return asked, "it was asked for"
     if live is not None:
