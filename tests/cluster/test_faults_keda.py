@@ -76,19 +76,13 @@ def down(kubectl: Kubectl, part: str) -> Iterator[None]:
     found = kubectl.get("deploy", "-n", "keda")["items"]
     (name,) = [one["metadata"]["name"] for one in found if part in one["metadata"]["name"]]
     place = (f"deploy/{name}", "-n", "keda")
-
-    def scale(replicas: int) -> None:
-        kubectl.run("scale", *place, f"--replicas={replicas}")
-        gone = f"--for=jsonpath={{.status.replicas}}={replicas}"
-        words = ("rollout", "status", *place) if replicas else ("wait", *place, gone)
-        kubectl.run(*words, "--timeout=60s", check=bool(replicas))
-
-    scale(0)
+    kubectl.run("scale", *place, "--replicas=0")
     until(lambda: not kubectl.get(*place)["status"].get("replicas"), 60, f"{name} is gone")
     try:
         yield
     finally:
-        scale(1)
+        kubectl.run("scale", *place, "--replicas=1")
+        kubectl.run("rollout", "status", *place, "--timeout=60s")
 
 
 def killed_after(write: int, *arguments: str) -> int:
@@ -289,7 +283,7 @@ def test_prometheus_is_behind_a_token(llm_hpa: Plugin, kubectl: Kubectl, stub: S
     with guarded_prometheus(kubectl, stub.namespace) as guarded:
         before = dump(kubectl, stub.namespace)
         wanted = ("enable", *stub.reference, *KEDA, f"--prometheus-url={guarded.url}")
-        outcome = llm_hpa(*wanted, "--timeout=40s")
+        outcome = llm_hpa(*wanted, "--timeout=25s")
         assert outcome.code == 1
         assert "status: 401" in outcome.stderr
         outcome = llm_hpa(*wanted, f"--prometheus-token-secret={guarded.secret}:{guarded.key}")
