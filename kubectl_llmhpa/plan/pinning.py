@@ -92,7 +92,7 @@ def pin(writer: Writer, workload: Workload, hpa: Json, replicas: int) -> None:
 
 
 def left(reader: Reader, workload: Workload) -> Pin | None:
-    """What a benchmark holds or has left held; None where it is nothing. Raises LlmHpaError where nobody can read it."""
+    """What a benchmark holds or has left held; None where it is nothing. Raises LlmHpaError where that is garbled."""
     found = objects.read(reader, CONFIG_MAPS, workload.namespace, _name(workload))
     if found is None:
         return None

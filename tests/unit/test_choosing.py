@@ -98,7 +98,7 @@ def test_the_choice_and_its_reason(served: Any, facts: dict[str, Any], backend: 
         (
             ACK,
             {"adapter": adapter(), "keda": None},
-            ("which is prometheus-adapter", "--backend prometheus-adapter"),
+            ("which is prometheus-adapter", "use prometheus-adapter"),
         ),
         (PROMETHEUS_ADAPTER, {"adapter": None, "keda": keda()}, ("no adapter",)),
         (
