@@ -69,8 +69,10 @@ def _failed(error: Exception | KeyboardInterrupt, words: list[str]) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return ExitCode.ERROR
         case LlmHpaError():
+            from kubectl_llmhpa.cli.refused import with_remedy
+
             _show_traceback(words)
-            say(f"error: {error}")
+            say(f"error: {with_remedy(error, words)}")
             for line in error.detail.splitlines():
                 say(line)
             return error.exit_code

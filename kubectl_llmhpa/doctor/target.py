@@ -97,7 +97,7 @@ def _could_not(attempted: str, error: LlmHpaError, seeing: Seeing | None = None)
     problem, remedy = error.problem, error.remedy
     if seeing is not None and seeing.unseen and isinstance(error, ApiError) and error.forbidden:
         problem = f"you may not {seeing.unseen[-1]}"
-        remedy = "ask an administrator for that right; kubectl llm-hpa rbac prints a role with all of them"
+        remedy = f"an administrator grants it by: kubectl llm-hpa rbac --for doctor -n {seeing.namespace}"
     return LlmHpaError(attempted, problem, remedy, exit_code=ExitCode.COULD_NOT_LOOK)
 
 

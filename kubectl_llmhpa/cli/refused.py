@@ -1,0 +1,34 @@
+"""What is said to somebody who may not do what a command does: the command by which an administrator allows it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kubectl_llmhpa.errors import ApiError, LlmHpaError
+
+#: Commands that need no rights in a cluster, or print those of others.
+_WITHOUT = ("rbac", "completion")
+
+
+def with_remedy(error: LlmHpaError, words: Sequence[str]) -> LlmHpaError:
+    """The error of a command line, with the roles that it needs where the API server has refused it."""
+    if isinstance(error, ApiError) and error.code == 403 and words and words[0] not in _WITHOUT:
+        roles = f"kubectl llm-hpa rbac --for {words[0]}{_where(words)}"
+        return LlmHpaError(
+            error.attempted, error.problem, f"an administrator grants it by: {roles}",
+            detail=error.detail, exit_code=error.exit_code,
+        )  # fmt: skip
+    return error
+
+
+def _where(words: Sequence[str]) -> str:
+    """The namespace, or all of them, as it was typed; empty where it was not."""
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        name, equals, value = word.partition("=")
+        if name in ("-A", "--all-namespaces"):
+            return " -A"
+        if name in ("-n", "--namespace"):
+            return f" -n {value if equals else following}"
+        if name.startswith("-n"):
+            return f" -n {word[2:]}"
+    return ""
