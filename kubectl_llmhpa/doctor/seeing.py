@@ -10,7 +10,7 @@ from kubectl_llmhpa.api import Json, Reader
 from kubectl_llmhpa.doctor.facts import Problem
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.plan.once import Once
-from kubectl_llmhpa.plan.permitted import Permitted, Right, needed
+from kubectl_llmhpa.plan.permitted import EVERYTHING, Permitted, Right, needed
 
 
 class Seeing(Once):
@@ -54,8 +54,9 @@ class Seeing(Once):
     ) -> bool:
         """See `api.Reader.may`."""
         allowed = super().may(verb, group, resource, subresource, namespace, name)
-        if not allowed:
-            self._refuse(Right(verb, group, resource, subresource, namespace))
+        asked = Right(verb, group, resource, subresource, namespace)
+        if not allowed and asked != EVERYTHING:  # whom that is refused lacks nothing that was to be seen
+            self._refuse(asked)
         return allowed
 
     def know(self, path: str, answer: Json) -> None:

@@ -71,6 +71,11 @@ def identify(
         if not begun:
             continue
         form = begun[0]
+        some = next((name for names in form.live for name in names if parsed.live(name)), "")
+        if awaited and some and not any(map(parsed.has, form.absent)):
+            return _facts(
+                engine, form, parsed, told, hint, source, f"{some} in its metrics, not all of its signals"
+            )
         if engine.lazy or awaited:
             evidence = (
                 f"{expected.evidence}; no series yet"

@@ -149,6 +149,15 @@ def test_nothing_is_no_answer_of_an_engine_that_has_its_gauges_from_the_start(co
     assert refused.value.remedy == "check that this is the port of the engine"
 
 
+def test_an_engine_that_lost_one_of_its_series_is_not_armed() -> None:
+    body = body_of("vllm-0.20.2-idle")
+    lost = "\n".join(line for line in body.splitlines() if not line.startswith("vllm:num_requests_running"))
+    facts = identify(lost, clues(["vllm", "serve", "m"]))
+    assert (facts.engine, facts.armed) == ("vllm", False)
+    assert "running" not in facts.signals
+    assert facts.signals["waiting"].value == 0
+
+
 def test_an_armed_engine_takes_the_names_of_its_type_lines() -> None:
     facts = identify("# TYPE vllm:gpu_cache_usage_perc gauge\n", clues(["vllm", "serve", "m"]))
     assert (facts.armed, facts.signals["kv-cache"].metric) == (True, KV_OLD)
