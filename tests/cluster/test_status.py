@@ -165,8 +165,9 @@ def test_on_a_terminal_it_is_drawn_in_place_at_its_size(kubectl: Kubectl, namesp
     pid, terminal = pty.fork()
     if pid == 0:
         listen()
-        os.environ["TERM"] = "xterm"
-        os.execvp("kubectl", ["kubectl", "llm-hpa", "status", "-w", "-n", namespace])
+        # not the COLUMNS that readline, which pytest loads, has put into the process alone
+        environment = {**os.environ, "TERM": "xterm"}
+        os.execvpe("kubectl", ["kubectl", "llm-hpa", "status", "-w", "-n", namespace], environment)
     try:
         resize(terminal, 24, 200)
         seen = until(terminal, b"deployment/llm")
