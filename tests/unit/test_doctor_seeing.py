@@ -33,14 +33,14 @@ def test_what_only_an_administrator_may_is_not_missed() -> None:
     seeing = Seeing(Team())
     nested = Permitted(seeing)
     assert nested.get(HPAS) == {"items": []}
-    assert seeing.unseen == ()
+    assert not seeing.unseen
     with pytest.raises(ApiError):
         nested.get(SECRETS)
-    assert seeing.unseen == ('list secrets in namespace "llm"',)
+    assert list(seeing.unseen) == ['list secrets in namespace "llm"']
 
 
 def test_a_login_that_has_expired_is_no_missing_right() -> None:
     seeing = Seeing(Stranger())
     with pytest.raises(ApiError):
         seeing.get(HPAS)
-    assert seeing.unseen == ()
+    assert not seeing.unseen

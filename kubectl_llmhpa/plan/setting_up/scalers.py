@@ -223,6 +223,13 @@ def keda(
     """
     workload, name, live, wishes = asked.workload, asked.name, asked.live, asked.wishes
     chosen = _kept_targets(asked.policy.targets, live, wishes)
+    if lost := [one.signal for one in chosen if one.signal not in sources]:
+        raise LlmHpaError(
+            f"enable autoscaling of {workload.reference} in namespace {workload.namespace!r}",
+            f"ScaledObject {name} scales by {', '.join(lost)}, and the engine does not show that now",
+            f"bring it back (see: kubectl llm-hpa doctor {workload.reference} -n {workload.namespace}), or take what "
+            "it shows: --reset-defaults",
+        )
     empty = holder.empty if holder else ""
     marks = _marks(workload)
     authentication = None
