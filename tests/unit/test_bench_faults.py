@@ -96,6 +96,7 @@ FULL = "0/3 nodes are available: 3 Insufficient memory."
 PENDING = Namespace(
     {
         "metadata": {"name": "bench-0", "annotations": {INDEX: "0"}},
+        "spec": {},
         "status": {"phase": "Pending", "conditions": [
             {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": FULL}
         ]},
