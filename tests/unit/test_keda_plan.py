@@ -98,10 +98,8 @@ class TestDayTwo:
 
     def test_a_target_for_what_the_engine_does_not_show_now_is_no_reason_to_drop_it(self) -> None:
         live = stored(plan(FIRST).scaler.object)
-        live["spec"]["triggers"][0]["name"] = "generation-tokens"
-        with pytest.raises(
-            LlmHpaError, match="scales by generation-tokens, and the engine does not show that now"
-        ):
+        live["spec"]["triggers"][0]["name"] = "gone"
+        with pytest.raises(LlmHpaError, match="scales by gone, and the engine does not show that now"):
             plan(Wishes(), live)
         assert len(plan(Wishes(reset_defaults=True), live).scaler.object["spec"]["triggers"]) == 3
 
