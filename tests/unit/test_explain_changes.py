@@ -17,6 +17,7 @@ from kubectl_llmhpa.explain.memory import estimate
 from kubectl_llmhpa.hpa import arithmetic
 from kubectl_llmhpa.hpa.arithmetic import Controller, Pod
 from kubectl_llmhpa.hpa.arithmetic import reading as readings
+from kubectl_llmhpa.hpa.go import milli
 from tests.unit.explain_facts import AT_ONCE, GONE, by_pod, external, facts, in_series, of_namespace, rescale
 from tests.unit.hpa_objects import KV, W, average, hpa, limited, pods
 
@@ -241,11 +242,9 @@ def test_the_result_is_that_of_a_sync(seen: Facts) -> None:
     asked = [
         arithmetic.Failed(one.message)
         if one.kind == "failed"
-        else readings.by_pod(
-            {"items": [{"describedObject": {"name": name}, "value": text} for name, text in one.pods.items()]}
-        )
+        else {name: milli(text) for name, text in one.pods.items()}
         if one.kind == "pods"
-        else readings.values({"items": [{"value": text} for text in one.values]})
+        else tuple(map(milli, one.values))
         for one in seen.answers
     ]
     memory = estimate(seen, found.inputs).latest

@@ -323,9 +323,7 @@ def test_who_was_taken_to_zero_by_others_stays_there() -> None:
 
 def test_nan_and_infinity_go_to_the_minimum() -> None:
     """Their number has one digit too many for the controller, which reads a 0."""
-    outcome = once(
-        hpa(metric("External", averageValue="5")), [reading.values({"items": [{"value": NAN}]})], 2
-    )
+    outcome = once(hpa(metric("External", averageValue="5")), [(go.milli(NAN),)], 2)
     assert (go.milli(NAN), only(outcome).usage, outcome.replicas) == (0, 0, 1)
 
 

@@ -52,11 +52,6 @@ def test_objects_are_read_as_the_api_server_writes_them() -> None:
         Pod("p0", deleting=True),
         Pod("p1", "Pending", ready=False),
     )
-    items = [
-        {"describedObject": {"name": "p0"}, "value": "4800m"},
-        {"describedObject": {"name": "p1"}, "value": "5"},
-    ]
-    assert reading.by_pod({"items": items}) == {"p0": 4800, "p1": 5000}
 
 
 def test_a_file_gets_the_defaults_of_the_api_server() -> None:

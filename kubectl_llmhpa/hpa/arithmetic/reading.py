@@ -86,19 +86,6 @@ def pods(objects: Sequence[Json]) -> tuple[Pod, ...]:
     return tuple(_pod(one) for one in objects)
 
 
-def by_pod(answer: Json) -> dict[str, int]:
-    """The values of a custom metric by pod name, in milli-units (a MetricValueList)."""
-    return {
-        str((item.get("describedObject") or {}).get("name") or ""): milli(str(item.get("value", "0")))
-        for item in answer.get("items") or ()
-    }
-
-
-def values(answer: Json) -> tuple[int, ...]:
-    """The values of a list of either metrics API in its order, in milli-units."""
-    return tuple(milli(str(item.get("value", "0"))) for item in answer.get("items") or ())
-
-
 def printed(selector: Json | None) -> str:
     """A label selector as the controller prints it into messages and reasons (%+v of a *LabelSelector)."""
     if selector is None:
