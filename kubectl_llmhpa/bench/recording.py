@@ -55,7 +55,8 @@ class Recording:
     """What came in from all sides during one load. Times are this tool's wall clock.
 
     `started` is 0 until the load has started, `ended` until it is over. `points` are a sweep's point lines with the
-    time at which each came. `fault` is what ended the load early, after something had been measured.
+    time at which each came. `fault` is what ended the load early, after something had been measured. `gone` says which
+    engines ended under it.
     """
 
     timeline: Timeline
@@ -68,6 +69,7 @@ class Recording:
     summary: Json | None = None
     fault: LlmHpaError | None = None
     client_nodes: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
 
 
 def outcome(plan: Plan, recording: Recording, *, mode: str) -> Outcome:
@@ -85,7 +87,10 @@ def outcome(plan: Plan, recording: Recording, *, mode: str) -> Outcome:
         first_rescale_s=timeline.first_rescale(zero) if zero else None,
         hpa=timeline.now,
         ready=timeline.ready,
-        notes=[f"{pod}: {why}" for pod, why in sorted(shares.unread.items())],
+        notes=[
+            *(recording.gone if fault is None else ()),
+            *(f"{pod}: {why}" for pod, why in sorted(shares.unread.items())),
+        ],
         mode=mode,
         invalid="" if fault is None else f"{fault.problem}; what was measured before is shown",
         moments=moments(recording.ticks),

@@ -121,6 +121,7 @@ def _load(cluster: Writer, plan: Plan, recording: Recording, view: Observer) -> 
             raise
         recording.fault = fault
     recording.ended = end_of(recording)
+    recording.gone = tuple(f"{how} under the load" for how in sorted(recording.pods.ended.values()))
     if recording.started:
         recording.timeline.note("load", "load ends", recording.ended)
     if recording.summary is not None and recording.summary.get("missing"):

@@ -170,6 +170,18 @@ def test_an_engine_that_refuses_from_the_start_ends_it_with_the_engines_words() 
     assert lines[-1]["kind"] == "summary"
 
 
+def test_a_first_request_that_fails_on_one_of_several_pods_is_asked_again() -> None:
+    asked = 0
+
+    async def second(path: str, body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        asked += 1
+        await (error_500 if asked == 1 else good)(path, body, writer)
+
+    facts, _, _ = load(second, num_prompts=4)
+    assert (facts["done"], facts["failed"]) == (4, {})
+
+
 def test_nobody_listening(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(request, "PATIENCE_S", 0.1)
     facts, _, _ = load(good, base_url="http://127.0.0.1:1")

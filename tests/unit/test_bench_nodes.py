@@ -9,6 +9,7 @@ import pytest
 
 from kubectl_llmhpa.bench import gpus
 from kubectl_llmhpa.bench import report as reports
+from kubectl_llmhpa.bench.report import words
 from kubectl_llmhpa.bench.starts import PodWatch
 from kubectl_llmhpa.errors import ApiError
 from tests.unit.bench_outcomes import plain, plan, proved, swept
@@ -98,6 +99,12 @@ def test_every_form_of_the_report_tells() -> None:
         assert "on NVIDIA-L40S" in shown
     assert not [note for note in found.notes if "shared" in note]
     assert "client and engine shared node gpu-1" in reports.of_outcome(swept()).notes
+
+
+def test_the_name_that_was_asked_for_stands_beside_what_the_engine_serves() -> None:
+    engine = reports.of_outcome(proved()).engine
+    assert words.engine_line(engine, "tiny").startswith("vllm 0.32.0, model tiny, 8 seats")
+    assert words.engine_line(engine, "sql").startswith("vllm 0.32.0, model sql (it serves tiny), 8 seats")
 
 
 def test_what_is_not_known_is_not_shown() -> None:

@@ -268,3 +268,13 @@ def test_a_sweep_has_no_figures_of_the_whole_run() -> None:
         assert "Throughput:" not in form
         assert "First rescale" not in form
         assert "relief" not in form
+
+
+def test_a_proof_that_fails_says_how_the_hpa_is() -> None:
+    found = proved()
+    assert found.proof is not None
+    assert found.hpa is not None
+    failed = replace(found, proof=replace(found.proof, problems=("3 replicas were never asked for",)))
+    assert report.of_outcome(failed).verdict.text == "not proved: 3 replicas were never asked for"
+    broken = replace(failed, hpa=found.hpa._replace(state="Degraded", why="no samples"))
+    assert report.of_outcome(broken).verdict.text.endswith("asked for; HPA is Degraded: no samples")

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from typing import Any
 
-PATIENCE_S = 15.0  # how long the first request may meet nobody
+PATIENCE_S = 15.0  # how long the first request may meet nobody, or one of several pods that fails
+_PASSING = ("connect", "http 429", "http 500", "http 502", "http 503", "http 504")
 #: Failures to connect that are this machine's, not the engine's: no file, no port left.
 _OURS = (errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL)
 TOKEN_IDS = (10, 250)  # in every vocabulary, above the usual special tokens
@@ -249,14 +250,14 @@ class Endpoint:
         raise first or RequestError("protocol", "no way to ask")
 
     async def _patiently(self) -> None:
-        """Asks once, and again for PATIENCE_S while the Service or a proxy in front of it is not ready."""
+        """Asks once, and again for PATIENCE_S after a failure that may pass."""
         until = time.monotonic() + PATIENCE_S
         while True:
             try:
                 await self.ask()
                 return
             except RequestError as error:
-                if error.reason not in ("connect", "http 502", "http 503") or time.monotonic() > until:
+                if error.reason not in _PASSING or time.monotonic() > until:
                     raise
                 await asyncio.sleep(1)
 

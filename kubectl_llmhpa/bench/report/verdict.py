@@ -23,9 +23,10 @@ def verdict(outcome: Outcome) -> Verdict:
             ExitCode.MEASUREMENT_INVALID, f"measurement invalid: {result.invalid}{_engine_words(result)}"
         )
     if outcome.proof is not None and outcome.proof.problems:
-        return _said(ExitCode.NO_RESCALE, f"not proved: {'; '.join(outcome.proof.problems)}")
+        state = _state(outcome) if outcome.hpa is not None and not outcome.hpa.healthy else ""
+        return _said(ExitCode.NO_RESCALE, f"not proved: {'; '.join(outcome.proof.problems)}{state}")
     if outcome.plan.hpa is not None and outcome.plan.load.must_rescale and outcome.first_rescale_s is None:
-        state = "" if outcome.hpa is None else f"; HPA is {outcome.hpa.state}: {outcome.hpa.why}"
+        state = _state(outcome)
         return _said(ExitCode.NO_RESCALE, f"no rescale within {result.duration_s:.0f} s of load{state}")
     kept, slo = attainment(outcome), outcome.plan.options.slo
     if kept is not None and kept < slo.share:
@@ -38,6 +39,10 @@ def verdict(outcome: Outcome) -> Verdict:
         seconds = f"{outcome.first_rescale_s:.1f} s"
         return _said(ExitCode.OK, f"{proved}first rescale {seconds} after the load began{_reason(outcome)}")
     return _said(ExitCode.OK, "measured")
+
+
+def _state(outcome: Outcome) -> str:
+    return "" if outcome.hpa is None else f"; HPA is {outcome.hpa.state}: {outcome.hpa.why}"
 
 
 def asked_slo(plan: Plan) -> Slo | None:

@@ -18,10 +18,10 @@ _TOOLS = {
 
 
 def engine_line(engine: Engine, model: str) -> str:
-    """`vllm 0.20.2, model sql (of tiny), 8 seats (flag --max-num-seqs), on NVIDIA-L40S`."""
+    """`vllm 0.20.2, model sql (it serves tiny), 8 seats (flag --max-num-seqs), on NVIDIA-L40S`."""
     parts = [f"{engine.name} {engine.version}" if engine.version else engine.name, f"model {model}"]
     if engine.models and model not in engine.models:
-        parts[-1] += f" (of {', '.join(engine.models)})"
+        parts[-1] += f" (it serves {', '.join(engine.models)})"
     parts.append(f"{engine.seats.value} seats ({engine.seats.evidence})" if engine.seats else "seats unknown")
     if engine.gpus:
         parts.append(f"on {', '.join(engine.gpus)}")
