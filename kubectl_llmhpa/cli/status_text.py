@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from kubectl_llmhpa import quantities
-from kubectl_llmhpa.hpa import HpaView, MetricView
+from kubectl_llmhpa.hpa import HpaView, MetricView, in_words
+from kubectl_llmhpa.hpa.failures import without_selectors
 from kubectl_llmhpa.output.ages import age
 from kubectl_llmhpa.output.tables import NONE, UNKNOWN, cut, fields, table, width
 from kubectl_llmhpa.output.terminal import CLEAR, ERASE_BELOW, ERASE_LINE, HOME, coloured, escape
@@ -229,11 +230,18 @@ def block(one: Autoscaler, now: datetime) -> str:
     )
     parts += [f"  Note: {note}" for metric in view.metrics for note in metric.notes]
     if view.conditions:
-        lines = [[one.type, one.status, one.reason, one.message] for one in view.conditions]
+        lines = [
+            [each.type, each.status, each.reason, without_selectors(each.message)] for each in view.conditions
+        ]
         parts.append("Conditions:\n" + table(["type", "status", "reason", "message"], lines, indent="  "))
     if one.rescales:
         lines = [
-            [age(rescale.time, now), str(rescale.size), str(rescale.count), rescale.reason]
+            [
+                age(rescale.time, now),
+                str(rescale.size),
+                str(rescale.count),
+                in_words(rescale.reason, one.signals),
+            ]
             for rescale in reversed(one.rescales[-LAST_RESCALES:])
         ]
         parts.append("Rescales:\n" + table(["age", "size", "count", "reason"], lines, indent="  "))

@@ -294,3 +294,10 @@ def test_an_engine_before_its_first_request_is_not_told_as_a_loss(
     item = shown(recorded([found], [scaled(BROKEN)], (failed(),)), monkeypatch)
     assert item["state"] == "Broken: value"
     assert ("as it is before an engine's first request" in item["why"]) is always
+
+
+def test_no_selector_in_gos_own_words_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = kedas(conditions=inactive("FailedGetExternalMetric", RPC))
+    text = run(recorded([found], [scaled(BROKEN)]), "sts/vllm", monkeypatch=monkeypatch).stdout
+    assert "unable to get external metric llm/s0-prometheus: unable to fetch" in text
+    assert "LabelSelector" not in text

@@ -152,7 +152,7 @@ def test_one_workload_is_told_in_full(monkeypatch: pytest.MonkeyPatch) -> None:
     assert f"waiting {W} 6.5 5 1.30 3 Above" in lines
     assert f"kv-cache {KV} 0.42 0.8 0.52 2 Below" in lines
     assert any(line.startswith("ScalingActive True ValidMetricFound") for line in lines)
-    assert any(line.endswith(f"3 1 pods metric {W} above target") for line in lines)
+    assert any(line.endswith("3 1 waiting above target") for line in lines)
 
 
 def test_a_document_has_a_schema_and_nulls_for_what_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
