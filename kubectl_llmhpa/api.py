@@ -93,10 +93,21 @@ def type_and_name(words: Words) -> tuple[str, str]:
     """The type and the name that the words stand for. Raises LlmHpaError for anything but TYPE/NAME or TYPE NAME."""
     given = (words,) if isinstance(words, str) else words
     parts = tuple(given[0].split("/")) if len(given) == 1 else given
+    problem = ""
     if len(parts) != 2 or not all(parts) or any("/" in part for part in parts):
         problem = "it is not TYPE/NAME"
+    elif not may_be_name(parts[1]):
+        problem = f"no object can have the name {parts[1]!r}"
+    if problem:
         raise LlmHpaError(f"read the workload {' '.join(given)!r}", problem, "write for example sts/vllm")
     return parts[0], parts[1]
+
+
+def may_be_name(text: str) -> bool:
+    """Whether an object may be called so, as far as its letters tell: none that means something else in a path."""
+    return (
+        text.isascii() and text not in (".", "..") and all(char.isalnum() or char in "-._:" for char in text)
+    )
 
 
 def scaler_named(word: str) -> Resource | None:

@@ -42,7 +42,13 @@ class Cluster:
     """
 
     def __init__(self, connection: Connection, *, read_only: bool) -> None:
-        """Start the connection; nothing is waited for until the first request."""
+        """Start the connection; nothing is waited for until the first request.
+
+        Raises LlmHpaError for a namespace that there cannot be.
+        """
+        if not api.may_be_name(connection.namespace or ""):
+            problem = f"no namespace can have the name {connection.namespace!r}"
+            raise LlmHpaError("", problem, "name another with -n")
         self.connection = connection
         self._read_only = read_only
         self._namespace = connection.namespace or ""
