@@ -10,23 +10,12 @@ from kubectl_llmhpa.cli.connection import connect, connection_options
 from kubectl_llmhpa.cli.messages import say
 from kubectl_llmhpa.cli.value_types import Parts
 from kubectl_llmhpa.cli.workload_argument import workload_argument
+from kubectl_llmhpa.plan.permissions.rights_table import COMMANDS
 
 if TYPE_CHECKING:
     from kubectl_llmhpa.kube import Connection
     from kubectl_llmhpa.plan.permissions.roles import Role
 
-_COMMANDS = (
-    "detect",
-    "enable",
-    "status",
-    "explain",
-    "doctor",
-    "lint",
-    "bench",
-    "simulate",
-    "migrate",
-    "disable",
-)
 _FLAGS = (
     "selector", "watch", "warm", "prometheus-token-secret", "helm", "install-custom-metrics-api", "url", "replicas",
     "prove", "history",
@@ -36,7 +25,7 @@ _FLAGS = (
 @click.command("rbac", short_help="Print the least roles that a command needs")
 @workload_argument(required=False)
 @click.option(
-    "--for", "commands", type=click.Choice(_COMMANDS), multiple=True,
+    "--for", "commands", type=click.Choice(COMMANDS), multiple=True,
     help="Roles for this command; may be repeated (default: all of them)",
 )  # fmt: skip
 @click.option(
@@ -95,7 +84,7 @@ def rbac(
         scene, notes = roles.scene_of(cluster, "" if all_namespaces else cluster.namespace, workload)
     backends = BACKENDS if backend == "auto" else (backend,)
     chosen = rights.select(
-        scene, commands or _COMMANDS, parts or PARTS, backends, [f"--{one}" for one in flags]
+        scene, commands or COMMANDS, parts or PARTS, backends, [f"--{one}" for one in flags]
     )
     # roles of other rights have other names, or the one that is applied last would take the other's away
     words = [*commands, *sorted(parts or ()), backend.replace("auto", ""), *flags, "required" * required]
