@@ -9,7 +9,7 @@ from kubectl_llmhpa.workloads.pods import (
     ready_pods,
     template_hash,
 )
-from kubectl_llmhpa.workloads.resolve import identify, owner_of, owners_of, resolve, unscaled, words_of
+from kubectl_llmhpa.workloads.resolve import identify, owners_of, resolve, unscaled, words_of
 
 __all__ = [
     "Rival",
@@ -18,7 +18,6 @@ __all__ = [
     "gpu_requests",
     "identify",
     "is_ready",
-    "owner_of",
     "owners_of",
     "pods",
     "ready_pods",

@@ -83,14 +83,6 @@ def unscaled(reader: Reader, kind: str, namespace: str, name: str) -> LlmHpaErro
     )
 
 
-def owner_of(reader: Reader, pod: Json) -> Workload:
-    """What is scaled for a pod. Raises LlmHpaError as `resolve`; for many pods use `owners_of`."""
-    owner = owners_of(reader, [pod])[0]
-    if isinstance(owner, LlmHpaError):
-        raise owner
-    return owner
-
-
 def owners_of(reader: Reader, pods: Sequence[Json]) -> list[Workload | LlmHpaError]:
     """What is scaled for each of many pods, in their order; where nothing can be, the error that says why.
 

@@ -6,7 +6,7 @@ import pytest
 
 from kubectl_llmhpa.api import Json
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
-from kubectl_llmhpa.workloads import identify, owner_of, owners_of, resolve
+from kubectl_llmhpa.workloads import Workload, identify, owners_of, resolve
 from tests.unit.cluster_facts import NAMESPACE, Facts, made
 
 DEPLOYMENT = made("Deployment", "vllm", spec={"replicas": 2}, scale=("app=vllm", 2))
@@ -168,12 +168,13 @@ class TestIdentify:
 
 class TestOwners:
     def test_of_one_pod(self) -> None:
-        found = owner_of(Facts(DEPLOYMENT, REPLICA_SET), POD)
+        (found,) = owners_of(Facts(DEPLOYMENT, REPLICA_SET), [POD])
+        assert isinstance(found, Workload)
         assert (found.reference, found.asked, found.notes) == ("Deployment/vllm", "", ())
 
     def test_of_one_that_nothing_controls(self) -> None:
-        with pytest.raises(LlmHpaError, match="no controller made this pod"):
-            owner_of(Facts(), made("Pod", "bare"))
+        (refusal,) = owners_of(Facts(), [made("Pod", "bare")])
+        assert "no controller made this pod" in str(refusal)
 
     def test_of_many_with_one_read_for_each_owner(self) -> None:
         objects, pods = [], []
