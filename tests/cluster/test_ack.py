@@ -18,7 +18,7 @@ from kubectl_llmhpa.kube import Cluster, Connection
 from kubectl_llmhpa.kube.helm import Helm
 from kubectl_llmhpa.monitoring import prometheus
 from kubectl_llmhpa.plan import steps
-from kubectl_llmhpa.plan.adapter import rules
+from kubectl_llmhpa.plan.adapter import rule_record, rules
 from kubectl_llmhpa.plan.adapter.helm_rules import HelmRules
 from tests.cluster import ack
 from tests.cluster.conftest import Json, Kubectl, Plugin
@@ -113,7 +113,7 @@ def test_rules_go_into_the_values_and_out_again(made: Steps, cluster: Cluster, a
     assert removed.line == f"release.helm.sh/{ack.NAME} upgraded"
     assert ack.values() == before
     assert f"pods/{UP}" not in prometheus_adapter.listed(cluster, adapter)
-    assert rules.read_record(cluster, ack.NAMESPACE) is None
+    assert rule_record.read_record(cluster, ack.NAMESPACE) is None
 
 
 def test_a_rule_that_empties_the_list_is_rolled_back(
@@ -131,7 +131,7 @@ def test_a_rule_that_empties_the_list_is_rolled_back(
     assert not isinstance(failure.value, steps.UndoError), failure.value
     assert ack.values() == before
     assert prometheus_adapter.listed(cluster, adapter) >= listed
-    assert rules.read_record(cluster, ack.NAMESPACE) is None
+    assert rule_record.read_record(cluster, ack.NAMESPACE) is None
 
 
 def test_a_later_revision_of_others_stays_when_ours_is_undone(made: Steps, cluster: Cluster) -> None:
@@ -144,7 +144,7 @@ def test_a_later_revision_of_others_stays_when_ours_is_undone(made: Steps, clust
     try:
         ours.undo()
         assert ack.values() == {**before, "theirs": 1}
-        assert rules.read_record(cluster, ack.NAMESPACE) is None
+        assert rule_record.read_record(cluster, ack.NAMESPACE) is None
     finally:
         ack.helm("upgrade", ack.NAME, str(ack.CHART), *where, "--reuse-values", "--set=theirs=null")
 
@@ -158,7 +158,7 @@ def test_a_revision_of_others_between_check_and_upgrade_is_refused(made: Steps, 
         ours.do()
     ours.undo()
     assert ack.values() == before
-    assert rules.read_record(cluster, ack.NAMESPACE) is None
+    assert rule_record.read_record(cluster, ack.NAMESPACE) is None
 
 
 def test_a_query_that_prometheus_refuses_is_refused_before_the_upgrade(made: Steps) -> None:

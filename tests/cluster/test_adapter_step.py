@@ -16,7 +16,7 @@ from kubectl_llmhpa.backends.prometheus_adapter import Adapter
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.kube import Cluster, Connection
 from kubectl_llmhpa.plan import steps
-from kubectl_llmhpa.plan.adapter import rules, serving
+from kubectl_llmhpa.plan.adapter import rule_record, rules, serving
 from tests.cluster.conftest import Json, Kubectl
 
 pytestmark = pytest.mark.control_plane
@@ -79,7 +79,9 @@ class World:
 
     @property
     def recorded(self) -> list[str]:
-        found = self.kubectl.run("get", "cm", rules.RECORD, "-n", self.namespace, "-o", "json", check=False)
+        found = self.kubectl.run(
+            "get", "cm", rule_record.RECORD, "-n", self.namespace, "-o", "json", check=False
+        )
         if found.code:
             return []
         return sorted(json.loads(json.loads(found.stdout)["data"]["record.json"])["rules"])
@@ -289,11 +291,16 @@ def test_a_rule_that_helm_has_rendered_since_is_helms(world: World) -> None:
 def test_a_rule_that_helm_dropped_is_lost_and_said(world: World) -> None:
     world.step(WAITING).do()
     world.kubectl.run(*world.patched(TEXT), "--field-manager=helm")
-    record = rules.read_record(world.cluster, world.namespace)
-    assert rules.lost(record, world.text, {"pods/theirs", "pods/waiting"}) == ["waiting"]
-    assert rules.lost(record, world.text, {"pods/theirs"}) == []
+    record = rule_record.read_record(world.cluster, world.namespace)
+    assert rule_record.lost(record, world.text, {"pods/theirs", "pods/waiting"}) == ["waiting"]
+    assert rule_record.lost(record, world.text, {"pods/theirs"}) == []
     world.step(WAITING).do()
-    assert rules.lost(rules.read_record(world.cluster, world.namespace), world.text, {"pods/waiting"}) == []
+    assert (
+        rule_record.lost(
+            rule_record.read_record(world.cluster, world.namespace), world.text, {"pods/waiting"}
+        )
+        == []
+    )
     world.step({}).remove()
     assert (world.text, world.recorded, world.restarted_for) == (TEXT, [], "")
 

@@ -15,7 +15,7 @@ from kubectl_llmhpa.backends import adapter_rules
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.kube import Cluster
 from kubectl_llmhpa.plan import steps
-from kubectl_llmhpa.plan.adapter import rules
+from kubectl_llmhpa.plan.adapter import rule_record, rules
 from tests.cluster import recorder
 from tests.cluster.bystander import Bystander, bystander
 from tests.cluster.conftest import ADAPTER, Kubectl, Plugin, assert_one_sentence, fresh_namespace
@@ -187,7 +187,7 @@ def test_a_deployment_that_does_not_roll_out(kubectl: Kubectl, stub: Stub, impat
 HALF_WAY = {
     "journal": ("", Refusal("", "configmaps", "llm-hpa-statefulset-vllm-inference")),
     "scrape-object": ("", Refusal("monitoring.coreos.com", "podmonitors")),
-    "record": ("monitoring", Refusal("", "configmaps", rules.RECORD)),
+    "record": ("monitoring", Refusal("", "configmaps", rule_record.RECORD)),
     "file": ("monitoring", Refusal("", "configmaps", NAME)),
     "restart": ("monitoring", Refusal("apps", "deployments", NAME)),
     "hpa": ("", Refusal("autoscaling", "horizontalpodautoscalers")),

@@ -17,12 +17,10 @@ from kubectl_llmhpa.backends.prometheus_adapter import Adapter
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.monitoring.prometheus import Server
 from kubectl_llmhpa.plan.adapter import rule_check
-from kubectl_llmhpa.plan.adapter.rule_record import RECORD, Book, Record, fingerprint, lost, read_record
+from kubectl_llmhpa.plan.adapter.rule_record import Book, Record, fingerprint
 from kubectl_llmhpa.plan.adapter.serving import OUT, TAKEN_BACK, Serving
 from kubectl_llmhpa.plan.objects import presentable
 from kubectl_llmhpa.plan.steps import Change, Report
-
-__all__ = ["CONFIG_HASH", "RECORD", "AdapterRules", "Record", "lost", "read_record"]
 
 #: On the adapter's pod template while our rules are in its file: a changed value restarts it.
 CONFIG_HASH = "kubectl-llm-hpa/config-hash"

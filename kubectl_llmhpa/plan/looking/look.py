@@ -28,7 +28,7 @@ from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.monitoring import address, prometheus, prometheus_operator, scene
 from kubectl_llmhpa.monitoring.scene import Scene
 from kubectl_llmhpa.plan import journal
-from kubectl_llmhpa.plan.adapter import rules
+from kubectl_llmhpa.plan.adapter import rule_record
 from kubectl_llmhpa.plan.journal import Journal
 from kubectl_llmhpa.workloads import Workload
 
@@ -214,7 +214,7 @@ def _rules_in_file(adapter: Adapter, config_map: Json | None) -> tuple[Json, ...
 
 def _recorded(reader: Reader, adapter: Adapter) -> Mapping[str, Json]:
     try:
-        record = rules.read_record(reader, adapter.namespace)
+        record = rule_record.read_record(reader, adapter.namespace)
     except ApiError:
         return {}
     return record.rules if record else {}
