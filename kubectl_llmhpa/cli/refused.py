@@ -12,7 +12,8 @@ _WITHOUT = ("rbac", "completion")
 
 def with_remedy(error: LlmHpaError, words: Sequence[str]) -> LlmHpaError:
     """The error of a command line, with the roles that it needs where the API server has refused it."""
-    if isinstance(error, ApiError) and error.code == 403 and words and words[0] not in _WITHOUT:
+    lacks = isinstance(error, ApiError) and error.code == 403 and error.remedy
+    if lacks and words and words[0] not in _WITHOUT:
         roles = f"kubectl llm-hpa rbac --for {words[0]}{_where(words)}"
         return LlmHpaError(
             error.attempted, error.problem, f"an administrator grants it by: {roles}",

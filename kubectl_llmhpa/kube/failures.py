@@ -83,6 +83,9 @@ def from_status(attempted: str, code: int, reason: str, message: str) -> ApiErro
             attempted, code, reason, "the server does not accept these credentials (401)", "log in again"
         )
     if code == 403:
-        remedy = "ask an administrator for that verb on that resource"
+        lacks = (
+            not message or " cannot " in message
+        )  # else a quota, a webhook or a namespace that ends says no
+        remedy = "ask an administrator for that verb on that resource" if lacks else ""
         return ApiError(attempted, code, reason, message or "forbidden", remedy)
     return ApiError(attempted, code, reason, message)

@@ -6,6 +6,7 @@ import pytest
 
 from kubectl_llmhpa.cli.refused import with_remedy
 from kubectl_llmhpa.errors import ApiError, ExitCode, LlmHpaError
+from kubectl_llmhpa.kube import failures
 
 
 @pytest.mark.parametrize(
@@ -29,7 +30,11 @@ def test_the_roles_are_those_of_the_command(line: str, roles: str) -> None:
 @pytest.mark.parametrize(
     ("error", "line"),
     [
-        (ApiError("read pods", 403, "Forbidden", "forbidden"), "rbac -n llm"),
+        (ApiError("read pods", 403, "Forbidden", "forbidden", "ask somebody"), "rbac -n llm"),
+        (
+            failures.from_status("apply x", 403, "Forbidden", "x is forbidden: exceeded quota: q"),
+            "enable sts/x",
+        ),
         (ApiError("read pods", 404, "NotFound", "not found"), "status"),
         (LlmHpaError("read x", "no such file"), "lint -f x"),
     ],
