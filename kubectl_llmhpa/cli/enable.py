@@ -68,7 +68,7 @@ SCRAPERS = ("auto", "prometheus-operator", "arms", "google", "victoriametrics", 
     help="Own target per pod instead of the policy's, for example running=4; may be repeated",
 )  # fmt: skip
 @from_bench_options
-@click.option("--scale-down-window", type=Duration(), help="How long a lower load must last (default 5m)")
+@click.option("--scale-down-window", type=Duration(), help="How long a lower load must last (default: the policy's, 10m)")
 @click.option("--scale-down", type=click.Choice(["enabled", "disabled"]), help="Whether replicas may go down")
 @engine_option
 @click.option("--name", type=ObjectName(), help="Name of the HPA (default: the workload's)")
@@ -289,6 +289,8 @@ def _conclude(one: Prepared, outcome: str, cluster: Cluster) -> None:
         )
     elif outcome == "active":
         where = f" -n {target.namespace}" if cluster.connection.namespace else ""
+        if context := cluster.connection.flags.get("context"):
+            where += f" --context {context}"
         say(
             f"{target.reference} scales between {plan.scaler.least} and {plan.scaler.most} replicas by "
             f"hpa/{plan.scaler.hpa_name}; watch it: kubectl llm-hpa status {target.reference}{where} -w"

@@ -177,7 +177,7 @@ class Enabling:
             raise LlmHpaError(
                 f"ask Prometheus {server.namespace}/{server.service}",
                 blind.message,
-                "see that its pod is ready",
+                "correct the address" if blind.not_found else "see that its pod is ready",
             )
 
     def _possible(self, one: Prepared) -> None:
