@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,10 +16,11 @@ from kubectl_llmhpa.kube import Cluster
 from kubectl_llmhpa.plan import steps
 from kubectl_llmhpa.plan.adapter import rule_record, rules
 from tests.cluster import recorder
-from tests.cluster.bystander import Bystander, bystander
+from tests.cluster.bystander import METRIC, Bystander, bystander
 from tests.cluster.conftest import ADAPTER, Kubectl, Plugin, assert_one_sentence, fresh_namespace
 from tests.cluster.dump import differences, dump
 from tests.cluster.half_way import MESSAGE, Refusal, refused
+from tests.cluster.shared_adapter import SharedAdapter, until
 from tests.cluster.stub_workload import Stub
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
@@ -207,11 +207,9 @@ def test_the_api_server_refuses_half_way(llm_hpa: Plugin, kubectl: Kubectl, stub
         assert differences(before, dump(kubectl, stub.namespace)) == []
 
 
-def until(condition: Callable[[], bool], limit: float, what: str) -> None:
-    began = time.monotonic()
-    while not condition():
-        assert time.monotonic() - began < limit, f"{what}: not within {limit} s"
-        time.sleep(0.5)
+def alone(kubectl: Kubectl) -> bool:
+    """Whether the adapter has one pod, counting one that is ending."""
+    return len(kubectl.get("pods", *PLACE, "-l", f"app.kubernetes.io/name={NAME}")["items"]) == 1
 
 
 @pytest.fixture
@@ -224,6 +222,12 @@ def no_probe(kubectl: Kubectl, theirs: Bystander) -> Iterator[None]:
         words = ("--type=json", "-p", json.dumps([operation]), "--field-manager=helm")
         kubectl.run("patch", "deploy", NAME, *PLACE, *words)
         kubectl.run("rollout", "status", f"deploy/{NAME}", *PLACE, "--timeout=90s")
+        until(lambda: alone(kubectl), 60, "the old pod is gone")
+        until(
+            lambda: SharedAdapter(kubectl).lists(METRIC),
+            60,
+            "the new one serves, which it does some time later",
+        )
         until(theirs.works, 90, "the other team's HPA works")
 
     patch({"op": "remove", "path": where})
