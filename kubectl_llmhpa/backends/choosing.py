@@ -36,7 +36,8 @@ def choose(
     if wanted != AUTO:
         return _asked(wanted, adapter=adapter, adapter_problem=adapter_problem, keda=keda, pods=pods)
     if live:
-        return Choice(live, "it serves this workload already")
+        stopped = f", and does not work now: {keda.problem}" if live == KEDA and keda and keda.problem else ""
+        return Choice(live, f"it serves this workload already{stopped}")
     names = {f"pods/{name}" for name in needed}
     if adapter is not None and not pods and names and names <= set(served):
         return Choice(adapter.kind, f"{adapter.namespace}/{adapter.name} serves every metric already")

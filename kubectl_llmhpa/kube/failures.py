@@ -54,7 +54,8 @@ def from_answer(method: str, path: str, code: int, body: bytes, said: Said) -> A
         status = json.loads(text)
     except ValueError:
         status = None
-    if isinstance(status, dict) and status.get("kind") == "Status":
+    # KEDA's metrics server leaves the kind out of its own
+    if isinstance(status, dict) and (status.get("kind") == "Status" or status.get("status") == "Failure"):
         return from_status(attempted, code, str(status.get("reason", "")), str(status.get("message", "")))
     if code == 500 and text.startswith("getting credentials"):
         detail = said()

@@ -61,6 +61,12 @@ NOTHING: dict[str, Any] = {"adapter": None, "keda": None}
         ),
         (
             (),
+            {"adapter": None, "keda": keda("it is down"), "live": KEDA},
+            KEDA,
+            "does not work now: it is down",
+        ),
+        (
+            (),
             {"adapter": adapter(), "keda": keda(), "live": PROMETHEUS_ADAPTER},
             PROMETHEUS_ADAPTER,
             "already",

@@ -45,6 +45,13 @@ def test_the_servers_own_status_is_kept() -> None:
     assert 'User "u" cannot get' in str(error)
 
 
+def test_a_status_without_a_kind_is_one_too() -> None:
+    error = answer(
+        504, json.dumps({"metadata": {}, "status": "Failure", "message": "Timeout: late", "code": 504})
+    )
+    assert (error.problem, error.unavailable) == ("Timeout: late", True)
+
+
 def test_a_failed_credential_plugin_speaks_for_itself() -> None:
     error = answer(
         500, "getting credentials: exec: executable aws failed with exit code 1\n", "token expired"
