@@ -39,7 +39,7 @@ FLAGS = [
     ("tls-server-name", "value", "Name to check the server's certificate against"),
     ("proxy-url", "value", "Proxy between here and the API server"),
     ("disable-compression", "switch", "Ask the server not to compress its answers"),
-    ("request-timeout", "value", "How long kubectl waits for one request, for example 30s"),
+    ("request-timeout", "value", "How long one request may take, for example 30s"),
     ("cache-dir", "value", "kubectl's cache folder"),
 ]
 _SHORT = {"server": "-s"}
