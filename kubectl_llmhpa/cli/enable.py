@@ -68,7 +68,7 @@ SCRAPERS = ("auto", "prometheus-operator", "arms", "google", "victoriametrics", 
     help="Own target per pod instead of the policy's, for example running=4; may be repeated",
 )  # fmt: skip
 @from_bench_options
-@click.option("--scale-down-window", type=Duration(), help="How long a lower load must last (default: the policy's, 10m)")
+@click.option("--scale-down-window", type=Duration(), help="How long a lower load must last (default 5m)")
 @click.option("--scale-down", type=click.Choice(["enabled", "disabled"]), help="Whether replicas may go down")
 @engine_option
 @click.option("--name", type=ObjectName(), help="Name of the HPA (default: the workload's)")
