@@ -165,8 +165,9 @@ def test_on_a_terminal_it_is_drawn_in_place_at_its_size(kubectl: Kubectl, namesp
     pid, terminal = pty.fork()
     if pid == 0:
         listen()
-        # not the COLUMNS that readline, which pytest loads, has put into the process alone
-        environment = {**os.environ, "TERM": "xterm"}
+        # without the size that readline, which pytest loads, has put into its environment
+        inherited = {name: text for name, text in os.environ.items() if name not in ("COLUMNS", "LINES")}
+        environment = {**inherited, "TERM": "xterm"}
         os.execvpe("kubectl", ["kubectl", "llm-hpa", "status", "-w", "-n", namespace], environment)
     try:
         resize(terminal, 24, 200)
