@@ -60,7 +60,9 @@ def test_a_proof_then_a_sweep_whose_targets_are_written(
     proof = json.loads(outcome.stdout)["proof"]
     assert proof["problems"] == []
     replicas = [rung["replicas"] for rung in proof["observed"]]
-    assert (replicas[:2], replicas[-1]) == ([1, 2], 1)
+    foretold = [rung["replicas"] for rung in proof["predicted"]]
+    assert foretold[0] == 1 < foretold[-1]
+    assert (replicas[: len(foretold)], replicas[-1]) == (foretold, 1)
     assert proof["rescaled"] <= proof["deadline"]
     assert proof["scaledIn"] <= proof["scaleInDeadline"]
 
