@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -113,10 +114,15 @@ class Kubectl:
         found: list[Json] = []
         with Api(Layout(os.environ[NAME_VARIABLE])).connection(timeout_s=60) as connection:
             for path in paths:
-                connection.request("GET", path, headers={"Accept": accept})
-                answer = connection.getresponse()
-                found.append(json.loads(answer.read()))
-                assert answer.status == 200, f"{path}: {found[-1]}"
+                while True:
+                    connection.request("GET", path, headers={"Accept": accept})
+                    answer = connection.getresponse()
+                    content = json.loads(answer.read())
+                    if answer.status != 429:
+                        break
+                    time.sleep(1)  # kubectl waits as well: the storage of a new definition begins
+                assert answer.status == 200, f"{path}: {content}"
+                found.append(content)
         return found
 
 
