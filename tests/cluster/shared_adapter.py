@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import yaml
 
 from tests.cluster.conftest import Json, Kubectl
+from tests.cluster.waiting import until
 
 NAME, NAMESPACE = "prometheus-adapter", "monitoring"
 _PLACE = ("-n", NAMESPACE)
@@ -123,11 +123,3 @@ class SharedAdapter:
         )
         if "no change" in changed.stdout:
             self._kubectl.run("rollout", "restart", f"deploy/{NAME}", *_PLACE)
-
-
-def until(condition: Callable[[], bool], limit: float, what: str) -> None:
-    """Wait for a condition. Fails after `limit` seconds, with `what` in words."""
-    began = time.monotonic()
-    while not condition():
-        assert time.monotonic() - began < limit, f"{what}: not within {limit} s"
-        time.sleep(0.5)

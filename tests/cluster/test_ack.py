@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,6 +25,7 @@ from tests.cluster.conftest import Json, Kubectl, Plugin
 from tests.cluster.dump import differences
 from tests.cluster.stub_workload import Stub
 from tests.cluster.test_loops import look
+from tests.cluster.waiting import until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
 
@@ -211,13 +212,6 @@ def test_an_adapter_that_asks_no_prometheus_is_refused(made: Steps) -> None:
             made.make(OURS).validate()
     finally:
         ack.helm("rollback", ack.NAME, *where)
-
-
-def until(condition: Callable[[], bool], limit: float, what: str) -> None:
-    began = time.monotonic()
-    while not condition():
-        assert time.monotonic() - began < limit, f"{what}: not within {limit} s"
-        time.sleep(0.5)
 
 
 def test_the_loop_closes(llm_hpa: Plugin, kubectl: Kubectl, namespace: str) -> None:

@@ -6,7 +6,7 @@ import json
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ import pytest
 from tests.cluster.conftest import ADAPTER, Json, Kubectl, Plugin, assert_one_sentence
 from tests.cluster.stub_workload import Stub
 from tests.cluster.test_bench import hand_made_hpa, interruptible, left_over
+from tests.cluster.waiting import until
 
 pytestmark = pytest.mark.cluster
 
@@ -30,13 +31,6 @@ def stub(kubectl: Kubectl, namespace: str, llm_hpa: Plugin) -> Iterator[Stub]:
     workload.start(seats=8)
     yield workload
     llm_hpa("disable", *workload.reference)
-
-
-def wait_until(good: Callable[[], bool], seconds: float, what: str) -> None:
-    until = time.monotonic() + seconds
-    while not good():
-        assert time.monotonic() < until, f"not within {seconds:g} s: {what}"
-        time.sleep(0.5)
 
 
 def values(hpa: Json) -> list[str]:
@@ -97,14 +91,14 @@ def test_replicas_that_a_killed_sweep_held_are_given_back(
     kubectl.apply(hand_made_hpa(stub, "vllm:num_requests_running", "2"))
     before = stub.hpa()
     sweep = begun(*stub.reference, "--sweep", "--replicas", "2", "--points", "1,2", "--duration", "20s")
-    wait_until(lambda: bool(left_over(kubectl, stub.namespace)), 60, "the sweep makes its Job")
+    until(lambda: bool(left_over(kubectl, stub.namespace)), 60, "the sweep makes its Job")
     assert stub.hpa()["spec"]["minReplicas"] == stub.hpa()["spec"]["maxReplicas"] == 2
     sweep.send_signal(signal.SIGKILL)
     sweep.communicate(timeout=20)
     outcome = llm_hpa("disable", *stub.reference)
     assert "horizontalpodautoscaler.autoscaling/vllm-inference may go from 1 to 3 again" in outcome.stderr
     assert stub.hpa()["spec"] == before["spec"]
-    wait_until(lambda: not left_over(kubectl, stub.namespace), 30, "the Job and its pod go")
+    until(lambda: not left_over(kubectl, stub.namespace), 30, "the Job and its pod go")
     found = kubectl.get("configmap", "-n", stub.namespace)["items"]
     assert [one["metadata"]["name"] for one in found] == ["kube-root-ca.crt"]
 
@@ -113,7 +107,7 @@ def test_ctrl_c_gives_held_replicas_back(stub: Stub, kubectl: Kubectl) -> None:
     kubectl.apply(hand_made_hpa(stub, "vllm:num_requests_running", "2"))
     before = stub.hpa()
     sweep = begun(*stub.reference, "--sweep", "--replicas", "1", "--points", "1,2", "--duration", "20s")
-    wait_until(lambda: bool(left_over(kubectl, stub.namespace)), 60, "the sweep makes its Job")
+    until(lambda: bool(left_over(kubectl, stub.namespace)), 60, "the sweep makes its Job")
     sweep.send_signal(signal.SIGINT)
     _, stderr = sweep.communicate(timeout=60)
     assert sweep.returncode == 130, stderr
@@ -197,7 +191,7 @@ def test_a_proof_knows_what_keda_makes_of_seats_that_are_too_many(
     queue = ("--concurrency", "60", "--duration", "50s", "--yes")
     assert llm_hpa("bench", *stub.reference, *queue, *PROVE[-4:]).code == 0
     kubectl.run("scale", stub.reference[0], "-n", namespace, "--replicas=1")
-    wait_until(lambda: stub.pods() == 1 and set(values(stub.hpa())) == {"0"}, 60, "all is quiet")
+    until(lambda: stub.pods() == 1 and set(values(stub.hpa())) == {"0"}, 60, "all is quiet")
     known = proof()
     assert "32 told; a full pod ran " in known["inputs"]["seats"]
     assert int(known["load"].split()[0]) < int(unknown["load"].split()[0])

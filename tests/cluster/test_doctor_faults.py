@@ -22,11 +22,12 @@ from tests.cluster.conftest import Json, Kubectl, Outcome, Plugin, fresh_namespa
 from tests.cluster.doctor_scene import CACHE, RUNNING, SCENE, WAITING, Place, crowded, objects, rule
 from tests.cluster.guarded import guarded_prometheus
 from tests.cluster.plain_adapter import CUSTOM, api_service_away
-from tests.cluster.shared_adapter import SharedAdapter, until
+from tests.cluster.shared_adapter import SharedAdapter
 from tests.cluster.stage import Stage
 from tests.cluster.stub_workload import Stub
 from tests.cluster.test_faults_keda import EXTERNAL, taken_over
 from tests.cluster.topologies import made
+from tests.cluster.waiting import until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 

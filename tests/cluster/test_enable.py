@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -12,6 +11,7 @@ import yaml
 from tests.cluster.conftest import ADAPTER, ROOT, Json, Kubectl, Plugin
 from tests.cluster.dump import differences, dump
 from tests.cluster.stub_workload import Stub
+from tests.cluster.waiting import until
 
 pytestmark = pytest.mark.cluster
 
@@ -47,13 +47,6 @@ def helm() -> Callable[..., None]:
         subprocess.run(command, check=True, capture_output=True, timeout=180)
 
     return upgrade
-
-
-def until(condition: Callable[[], bool], limit: float, what: str) -> None:
-    began = time.monotonic()
-    while not condition():
-        assert time.monotonic() - began < limit, f"{what}: not within {limit} s"
-        time.sleep(0.5)
 
 
 def versions(kubectl: Kubectl, namespace: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.cluster.conftest import ADAPTER, Json, Kubectl, Plugin, assert_one_sentence, fresh_namespace
 from tests.cluster.stub_workload import Stub
-from tests.cluster.test_enable import until
+from tests.cluster.waiting import until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
 

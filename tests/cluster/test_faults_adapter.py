@@ -20,8 +20,9 @@ from tests.cluster.bystander import METRIC, Bystander, bystander
 from tests.cluster.conftest import ADAPTER, Kubectl, Plugin, assert_one_sentence, fresh_namespace
 from tests.cluster.dump import differences, dump
 from tests.cluster.half_way import MESSAGE, Refusal, refused
-from tests.cluster.shared_adapter import SharedAdapter, until
+from tests.cluster.shared_adapter import SharedAdapter
 from tests.cluster.stub_workload import Stub
+from tests.cluster.waiting import until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 

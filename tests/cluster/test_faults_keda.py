@@ -7,8 +7,7 @@ import json
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -23,6 +22,7 @@ from tests.cluster.guarded import guarded_prometheus
 from tests.cluster.half_way import MESSAGE, Refusal, refused
 from tests.cluster.plain_adapter import api_service_away
 from tests.cluster.stub_workload import Stub
+from tests.cluster.waiting import until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
 
@@ -61,13 +61,6 @@ def enabled(llm_hpa: Plugin, stub: Stub) -> Iterator[Stub]:
     assert outcome.code == 0, outcome.stderr
     yield stub
     llm_hpa("disable", *stub.reference)
-
-
-def until(condition: Callable[[], bool], limit: float, what: str) -> None:
-    began = time.monotonic()
-    while not condition():
-        assert time.monotonic() - began < limit, f"{what}: not within {limit} s"
-        time.sleep(0.5)
 
 
 @contextlib.contextmanager

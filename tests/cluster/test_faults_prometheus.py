@@ -6,7 +6,7 @@ import contextlib
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -15,6 +15,7 @@ from tests.cluster.conftest import ADAPTER, Json, Kubectl, Outcome, Plugin
 from tests.cluster.dump import differences, dump
 from tests.cluster.stub_workload import Stub
 from tests.cluster.test_migrate import Watched
+from tests.cluster.waiting import until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
 
@@ -31,13 +32,6 @@ RUNNING = 4.3
 LONG = 15.0
 PROMETHEUS = ("prometheus/kube-prometheus-stack-prometheus", "-n", "monitoring")
 OPERATOR = ("deploy/kube-prometheus-stack-operator", "-n", "monitoring")
-
-
-def until(condition: Callable[[], bool], limit: float, what: str) -> None:
-    began = time.monotonic()
-    while not condition():
-        assert time.monotonic() - began < limit, f"{what}: not within {limit} s"
-        time.sleep(0.5)
 
 
 @contextlib.contextmanager

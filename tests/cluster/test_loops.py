@@ -12,7 +12,7 @@ import pytest
 from tests.cluster.conftest import ADAPTER, Json, Kubectl, Plugin, fresh_namespace
 from tests.cluster.dump import differences, dump
 from tests.cluster.stub_workload import KINDS, Stub
-from tests.cluster.test_enable import until
+from tests.cluster.waiting import until
 from tests.cluster.workloads import LWS_INDEX
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]

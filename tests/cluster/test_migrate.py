@@ -8,8 +8,7 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import TracebackType
 
 import pytest
@@ -17,6 +16,7 @@ import pytest
 from tests.cluster.conftest import ADAPTER, ROOT, Json, Kubectl, Outcome, Plugin, assert_one_sentence
 from tests.cluster.dump import differences, dump
 from tests.cluster.stub_workload import Stub
+from tests.cluster.waiting import until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
@@ -120,13 +120,6 @@ def other_user(kubectl: Kubectl, stub: Stub) -> None:
 def process(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", f"tests.cluster.{module}", *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=400, check=False)
-
-
-def until(condition: Callable[[], bool], limit: float, what: str) -> None:
-    began = time.monotonic()
-    while not condition():
-        assert time.monotonic() - began < limit, f"{what}: not within {limit} s"
-        time.sleep(0.5)
 
 
 def test_there_and_back_under_load(llm_hpa: Plugin, kubectl: Kubectl, stub: Stub) -> None:

@@ -8,7 +8,7 @@ from tests.cluster.conftest import Json, Kubectl, Plugin, assert_one_sentence
 from tests.cluster.dump import differences, dump
 from tests.cluster.picker import Picker
 from tests.cluster.stub_workload import Stub
-from tests.cluster.test_enable import until
+from tests.cluster.waiting import until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
 
