@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -189,24 +188,15 @@ def _guard(plan: Plan, *, yes: bool) -> None:
 def _tell(report: Report, flags: dict[str, Any]) -> None:
     """The report on stdout, and the files that were asked for."""
     from kubectl_llmhpa.bench import report as reports
-    from kubectl_llmhpa.output import documents
+    from kubectl_llmhpa.output import documents, files
 
     if flags["save"]:
-        _write(flags["save"], documents.dump(reports.document(report), "json"))
+        files.write(flags["save"], documents.dump(reports.document(report), "json"))
     if flags["html"]:
-        _write(flags["html"], reports.page(report))
+        files.write(flags["html"], reports.page(report))
     if flags["markdown"]:
-        _write(flags["markdown"], reports.markdown(report))
+        files.write(flags["markdown"], reports.markdown(report))
     if flags["output"]:
         click.echo(documents.dump(reports.document(report), flags["output"]), nl=False)
     else:
         click.echo(reports.text(report))
-
-
-def _write(name: str, text: str) -> None:
-    try:
-        Path(name).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise LlmHpaError(
-            f"write {name}", error.strerror or str(error), "name a file that can be written"
-        ) from error

@@ -101,14 +101,9 @@ def _read(name: str) -> Facts:
 
 def _write(name: str, seen: Facts) -> None:
     from kubectl_llmhpa.doctor import codec
+    from kubectl_llmhpa.output import files
 
-    try:
-        Path(name).write_text(codec.dump(seen), encoding="utf-8")
-    except OSError as error:
-        raise LlmHpaError(
-            f"write {name}", error.strerror or str(error), "name a file that can be written",
-            exit_code=ExitCode.COULD_NOT_LOOK,
-        ) from error  # fmt: skip
+    files.write(name, codec.dump(seen), failing=ExitCode.COULD_NOT_LOOK)
     say(f"wrote {name}")
 
 

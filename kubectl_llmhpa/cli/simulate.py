@@ -335,20 +335,13 @@ def _progress() -> Callable[[str], None]:
 
 def _show(found: Comparison, notes: list[str], html: Path | None, output: str | None) -> None:
     from kubectl_llmhpa.cli import simulate_text
-    from kubectl_llmhpa.errors import LlmHpaError
-    from kubectl_llmhpa.output import documents
+    from kubectl_llmhpa.output import documents, files
 
     told = [*notes, *found.notes]
     if html is not None:
         from kubectl_llmhpa.cli import simulate_html
 
-        page = simulate_html.page(found, told)
-        try:
-            html.write_text(page, encoding="utf-8")
-        except OSError as error:
-            raise LlmHpaError(
-            f"write {html}", error.strerror or str(error), "name a file that can be written"
-        ) from error
+        files.write(html, simulate_html.page(found, told))
     if output:
         click.echo(documents.dump(simulate_text.document(found, told), output), nl=False)
     else:
