@@ -87,7 +87,7 @@ class Scene:
     @property
     def asks(self) -> list[load.Ask]:
         """What the HPA asks for, as far as load is concerned."""
-        return [replace(ask, told=self.told.get(ask.metric, 0)) for ask in asks_of(self.hpa, self.signals)]
+        return asks_of(self.hpa, self.signals, self.told)
 
     @property
     def ready(self) -> int:
@@ -208,26 +208,26 @@ def signals_of(hpa: Json | None, scaled_object: Json | None) -> dict[str, str]:
 
 def told_by(scaled_object: Json | None) -> dict[str, int]:
     """By the HPA's name of a metric, the told seats in the query of a ScaledObject; those without are left out."""
-    triggers = (scaled_object or {}).get("spec", {}).get("triggers") or ()
     told = {
-        scaled_objects.metric_name(index, one): told_seats(
-            str((one.get("metadata") or {}).get("query") or "")
-        )
-        for index, one in enumerate(triggers)
+        name: told_seats(str((one.get("metadata") or {}).get("query") or ""))
+        for name, one in scaled_objects.triggers(scaled_object).items()
     }
     return {name: seats for name, seats in told.items() if seats}
 
 
-def asks_of(hpa: Json | None, signals: Mapping[str, str]) -> list[load.Ask]:
+def asks_of(
+    hpa: Json | None, signals: Mapping[str, str], told: Mapping[str, int] | None = None
+) -> list[load.Ask]:
     """The HPA's metrics as far as load is concerned; a target that is no positive number is left out."""
-    asks = []
+    asks, seats = [], told or {}
     for metric in autoscaler.view(hpa).metrics if hpa is not None else ():
         try:
             value = float(quantities.parse(metric.target))
         except ValueError:
             continue
         if value > 0:
-            asks.append(load.Ask(metric.name, signals.get(metric.name, ""), value, metric.form != "Value"))
+            signal, full = signals.get(metric.name, ""), seats.get(metric.name, 0)
+            asks.append(load.Ask(metric.name, signal, value, metric.form != "Value", full))
     return asks
 
 

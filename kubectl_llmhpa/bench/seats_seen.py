@@ -14,13 +14,13 @@ from kubectl_llmhpa.plan.permitted import Permitted
 
 def correction(reader: Reader, scene: Scene) -> tuple[Correction | None, str]:
     """What KEDA's queries do, and a line on where the number comes from; None where they correct nothing."""
-    told = {name: seats for name, seats in scene.told.items() if name in scene.signals}
-    if scene.scaled_object is None or not told:
+    signals = scene.signals
+    told = {name: seats for name, seats in scene.told.items() if name in signals}
+    if not told:
         return None, ""
-    triggers = enumerate(scene.scaled_object["spec"]["triggers"])
-    metadata = next(one["metadata"] for at, one in triggers if scaled_objects.metric_name(at, one) in told)
+    metadata = scaled_objects.triggers(scene.scaled_object)[next(iter(told))]["metadata"]
     seats, seen = max(told.values()), _seen(reader, metadata, scene.workload.namespace)
-    return Correction(frozenset(scene.signals[name] for name in told), seats, seen), _line(seats, seen)
+    return Correction(frozenset(signals[name] for name in told), seats, seen), _line(seats, seen)
 
 
 def _seen(reader: Reader, metadata: Json, namespace: str) -> float | None:

@@ -119,6 +119,12 @@ def metric_name(index: int, trigger: Json) -> str:
     return f"s{index}-{trigger.get('type', '')}"
 
 
+def triggers(found: Json | None) -> dict[str, Json]:
+    """The triggers of a ScaledObject, in their order, by what the HPA calls their metrics."""
+    all_of_them = ((found or {}).get("spec") or {}).get("triggers") or ()
+    return {metric_name(index, one): one for index, one in enumerate(all_of_them)}
+
+
 def signals_behind(names: Iterable[str], found: Json | None) -> dict[str, str]:
     """An HPA's metric names and our words for what they measure; others are left out.
 
@@ -163,9 +169,7 @@ def cause(found: Json, events: Sequence[Json]) -> str:
 
 
 def _queries(found: Json) -> Iterator[tuple[str, Json]]:
-    for index, trigger in enumerate((found.get("spec") or {}).get("triggers") or ()):
-        if trigger.get("type") == "prometheus":
-            yield metric_name(index, trigger), trigger
+    return ((name, one) for name, one in triggers(found).items() if one.get("type") == "prometheus")
 
 
 def _metrics(trigger: Json) -> list[str]:

@@ -61,7 +61,7 @@ def of_object(found: Json, name: str) -> Candidate:
 def of_hpa(hpa: Json, name: str, *, scaled_object: Json | None = None) -> Candidate:
     """An HPA; with the ScaledObject where it is KEDA's, whose queries say what is measured."""
     attempted = f"simulate {HPAS.kind} {(hpa.get('metadata') or {}).get('name') or name}"
-    triggers = _triggers(scaled_object) if scaled_object else {}
+    triggers = scaled_objects.triggers(scaled_object) if scaled_object else {}
     found, assumed = [], []
     for entry in (hpa.get("spec") or {}).get("metrics") or ():
         kind = str(entry.get("type") or "")
@@ -183,11 +183,6 @@ def _measured(target: Target, *, external: bool) -> Measure:
     if target.peak is None:
         return made
     return replace(made, over="peak", window=target.peak.window, share=target.peak.share)
-
-
-def _triggers(found: Json) -> dict[str, Json]:
-    triggers = (found.get("spec") or {}).get("triggers") or ()
-    return {scaled_objects.metric_name(index, one): one for index, one in enumerate(triggers)}
 
 
 def _of_trigger(trigger: Json) -> Measure:
