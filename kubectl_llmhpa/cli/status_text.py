@@ -10,7 +10,7 @@ from kubectl_llmhpa import quantities
 from kubectl_llmhpa.hpa import HpaView, MetricView, in_words
 from kubectl_llmhpa.hpa.failures import without_selectors
 from kubectl_llmhpa.output.ages import age
-from kubectl_llmhpa.output.tables import NONE, UNKNOWN, cut, fields, table, width
+from kubectl_llmhpa.output.tables import NONE, UNKNOWN, cut, fields, fitting, table
 from kubectl_llmhpa.output.terminal import CLEAR, ERASE_BELOW, ERASE_LINE, HOME, coloured, escape
 from kubectl_llmhpa.status.overview import Autoscaler, word
 from kubectl_llmhpa.status.question import Question
@@ -100,18 +100,10 @@ def overview_table(
     rows = [row(one, now, namespaces=namespaces, wide=wide) for one in found]
     titles = headers(namespaces=namespaces, wide=wide)
     if columns:
-        titles, rows = _fitting(titles, rows, columns)
+        gone = fitting(titles, rows, _SPARED, columns)
+        kept = [place for place, title in enumerate(titles) if title not in gone]
+        titles, *rows = ([cells[place] for place in kept] for cells in (titles, *rows))
     return table(titles, rows, header=header, paint=painted if colour else None, columns=columns)
-
-
-def _fitting(titles: list[str], rows: list[list[str]], columns: int) -> tuple[list[str], list[list[str]]]:
-    """The table without what can be spared, as far as it is wider than the terminal."""
-    for spared in _SPARED:
-        if max(map(width, table(titles, rows).splitlines())) <= columns:
-            break
-        place = titles.index(spared)
-        titles, *rows = ([*cells[:place], *cells[place + 1 :]] for cells in (titles, *rows))
-    return titles, rows
 
 
 def footnotes(found: Sequence[Autoscaler]) -> list[str]:

@@ -32,14 +32,28 @@ def table(
 
     `columns` cuts lines that are wider, for a view that is redrawn in place; 0: no line is cut.
     """
-    titles = [name.upper() for name in headers]
-    cells = [[escape(cell) or NONE for cell in row] for row in rows]
+    titles, *cells = _cells(headers, rows)
     drawn = [titles, *cells] if header else cells
-    widths = [max(map(width, column)) for column in zip(*drawn, strict=True)] if drawn else []
+    widths = _widths(drawn)
     return "\n".join(
         _line(headers, row, widths, indent, None if header and row is titles else paint, columns)
         for row in drawn
     )
+
+
+def fitting(
+    headers: Sequence[str], rows: Sequence[Sequence[str]], spared: Sequence[str], columns: int
+) -> set[str]:
+    """The columns to do without, by their titles: of those that can be `spared`, the first first, as far as the table
+    is wider than `columns`."""
+    takes = dict(zip(headers, _widths(_cells(headers, rows)), strict=True))
+    gone: set[str] = set()
+    for title in spared:
+        if sum(takes.values()) + len(_GAP) * (len(takes) - 1) <= columns:
+            break
+        del takes[title]
+        gone.add(title)
+    return gone
 
 
 def width(text: str) -> int:
@@ -66,6 +80,14 @@ def fields(pairs: Sequence[tuple[str, str]]) -> str:
     """`Name:   value` lines as `kubectl describe` prints them, without a final newline."""
     longest = max((len(name) for name, _ in pairs), default=0) + 1
     return "\n".join(f"{name + ':':<{longest}}   {escape(value) or NONE}".rstrip() for name, value in pairs)
+
+
+def _cells(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    return [[name.upper() for name in headers], *([escape(cell) or NONE for cell in row] for row in rows)]
+
+
+def _widths(drawn: Sequence[Sequence[str]]) -> list[int]:
+    return [max(map(width, column)) for column in zip(*drawn, strict=True)]
 
 
 def _line(
