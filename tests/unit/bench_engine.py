@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from kubectl_llmhpa.bench.pod import client
@@ -70,6 +70,16 @@ async def stream(
         event("[DONE]")
         writer.write(b"0\r\n\r\n")
     await writer.drain()
+
+
+def in_turn(handlers: Iterable[Handler]) -> Handler:
+    """Each request by the next of the handlers, which are as many as are needed."""
+    turns = iter(handlers)
+
+    async def handler(path: str, body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
+        await next(turns)(path, body, writer)
+
+    return handler
 
 
 async def good(_path: str, body: dict[str, Any], writer: asyncio.StreamWriter) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import itertools
 import json
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from kubectl_llmhpa.bench.pod import client, meeting, request
 from kubectl_llmhpa.bench.pod.arrivals import arrivals
 from kubectl_llmhpa.bench.pod.measure import Histogram, Sample, Tally
-from tests.unit.bench_engine import Engine, Handler, error_500, good, load, reply, stream
+from tests.unit.bench_engine import Engine, Handler, error_500, good, in_turn, load, reply, stream
 
 
 def test_a_closed_loop_holds_its_concurrency_and_measures(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,13 +146,7 @@ async def close_at_once(_path: str, _body: dict[str, Any], _writer: asyncio.Stre
     ],
 )
 def test_failures_are_counted_by_reason(bad: Handler, reason: str) -> None:
-    asked = 0
-
-    async def every_second(path: str, body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
-        nonlocal asked
-        asked += 1
-        await (bad if asked % 2 == 0 else good)(path, body, writer)
-
+    every_second = in_turn(itertools.cycle([good, bad]))
     facts, _, _ = load(every_second, num_prompts=4, stages=[[1, 1]], request_timeout_s=1)
     assert facts["failed"] == {reason: 2}
     assert facts["done"] == 2
@@ -171,13 +166,7 @@ def test_an_engine_that_refuses_from_the_start_ends_it_with_the_engines_words() 
 
 
 def test_a_first_request_that_fails_on_one_of_several_pods_is_asked_again() -> None:
-    asked = 0
-
-    async def second(path: str, body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
-        nonlocal asked
-        asked += 1
-        await (error_500 if asked == 1 else good)(path, body, writer)
-
+    second = in_turn(itertools.chain([error_500], itertools.repeat(good)))
     facts, _, _ = load(second, num_prompts=4)
     assert (facts["done"], facts["failed"]) == (4, {})
 
@@ -191,26 +180,14 @@ def test_nobody_listening(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_any_success_it_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "GIVE_UP_S", 0.1)
     monkeypatch.setattr(client, "TICK_S", 0.1)
-    asked = 0
-
-    async def only_the_probe(path: str, body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
-        nonlocal asked
-        asked += 1
-        await (good if asked == 1 else error_500)(path, body, writer)
-
+    only_the_probe = in_turn(itertools.chain([good], itertools.repeat(error_500)))
     facts, _, _ = load(only_the_probe, stages=[[10, 8]])
     assert facts["ended"] == "gave up"
     assert facts["done"] == 0
 
 
 def test_a_request_still_open_at_the_end_is_cut_not_failed() -> None:
-    asked = 0
-
-    async def slow(path: str, body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
-        nonlocal asked
-        asked += 1
-        await (good if asked == 1 else hang)(path, body, writer)
-
+    slow = in_turn(itertools.chain([good], itertools.repeat(hang)))
     facts, _, _ = load(slow, stages=[[0.1, 3]], drain_s=0.1)
     assert (facts["sent"], facts["cut"], facts["failed"]) == (3, 3, {})
 
@@ -278,13 +255,7 @@ def test_an_open_loop_sends_what_is_due_and_counts_what_it_may_not_send() -> Non
 
 
 def test_an_open_loop_sheds_above_its_limit() -> None:
-    asked = 0
-
-    async def stuck(path: str, body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
-        nonlocal asked
-        asked += 1
-        await (good if asked == 1 else hang)(path, body, writer)
-
+    stuck = in_turn(itertools.chain([good], itertools.repeat(hang)))
     facts, _, _ = load(stuck, rates=[[0.5, 60, 60]], in_flight_limit=3, drain_s=0.1)
     assert facts["sent"] == facts["cut"] == 3
     assert facts["arrivals"] == facts["sent"] + facts["shed"] > 10

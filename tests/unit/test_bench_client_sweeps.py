@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from typing import Any
 
 import pytest
 
 from kubectl_llmhpa.bench.pod import adaptive, client, request
-from tests.unit.bench_engine import error_500, good, load
+from tests.unit.bench_engine import error_500, good, in_turn, load
 
 
 def test_points_are_measured_one_after_the_other_without_their_warm_up() -> None:
@@ -75,13 +76,7 @@ def test_a_hopeless_sweep_stops() -> None:
 def test_an_engine_that_dies_in_a_sweep_leaves_what_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "GIVE_UP_S", 0.3)
     monkeypatch.setattr(client, "TICK_S", 0.1)
-    asked = 0
-
-    async def dies(path: str, body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
-        nonlocal asked
-        asked += 1
-        await (good if asked < 60 else error_500)(path, body, writer)
-
+    dies = in_turn(itertools.chain(itertools.repeat(good, 59), itertools.repeat(error_500)))
     points = [
         {"concurrency": 4, "seed": 1, "min_requests": number, "max_seconds": 20} for number in (20, 500)
     ]
