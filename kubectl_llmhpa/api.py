@@ -21,7 +21,7 @@ MANAGED_BY = "app.kubernetes.io/managed-by"
 WORKLOAD_LABEL = "kubectl-llm-hpa/workload"
 VERSION_ANNOTATION = "kubectl-llm-hpa/version"
 PLAN_HASH_ANNOTATION = "kubectl-llm-hpa/plan-hash"
-#: The API server puts it on every namespace: its name.
+#: The API server puts its name on every namespace under it; nobody can give a namespace another one.
 NAMESPACE_NAME = "kubernetes.io/metadata.name"
 #: What `kubectl apply` keeps of an object, in full.
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"

@@ -36,7 +36,6 @@ CUSTOM = "/apis/custom.metrics.k8s.io"
 EXTERNAL = "/apis/external.metrics.k8s.io/v1beta1"
 #: The version that is asked where the group does not tell which it prefers.
 _USUAL = "v1beta1"
-#: What is in no calculation and long.
 
 
 def find(reader: Reader, words: tuple[str, ...], namespace: str) -> list[Json]:

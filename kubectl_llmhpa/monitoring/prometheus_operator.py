@@ -18,7 +18,6 @@ from kubectl_llmhpa.monitoring.operator_scope import OperatorScope
 from kubectl_llmhpa.monitoring.scene import Scene
 
 _MONITOR_SELECTORS = ("serviceMonitorSelector", "podMonitorSelector", "probeSelector", "scrapeConfigSelector")
-#: Set by the server on every namespace: nobody can give a namespace another one.
 
 
 @dataclass(frozen=True)

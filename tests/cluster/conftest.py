@@ -73,9 +73,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _weight(item: pytest.Item) -> tuple[bool, float]:
     mark = item.get_closest_marker("timeout")
-    return _shares_fixtures(item.nodeid.partition("::")[0]), float(
-        mark.args[0]
-    ) if mark and mark.args else 0.0
+    limit = float(mark.args[0]) if mark and mark.args else 0.0
+    return _shares_fixtures(item.nodeid.partition("::")[0]), limit
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,7 @@ from kubectl_llmhpa.workloads import Workload
 _OWNERS = ("argoproj.io", "fluxcd.io", "helm.sh", "keda.sh")
 #: Argo CD's default tracking label, which Helm charts set too.
 _INSTANCE = "app.kubernetes.io/instance"
-#: The body that `kubectl apply` compares with, of an object of another kind.
-#: What KEDA and we write ourselves.
+#: What KEDA and we write ourselves, and the body, of an object of another kind, that `kubectl apply` compares with.
 _OWN = (VERSION_ANNOTATION, PLAN_HASH_ANNOTATION, EXCLUDED_LABELS, TRANSFER, LAST_APPLIED)
 
 
