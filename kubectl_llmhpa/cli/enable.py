@@ -65,7 +65,8 @@ SCRAPERS = ("auto", "prometheus-operator", "arms", "google", "victoriametrics", 
 )  # fmt: skip
 @click.option(
     "--signal", "signals", type=SignalTarget(), multiple=True,
-    help="Own target per pod instead of the policy's, for example running=4; may be repeated",
+    help="Own target per pod, for example running=4, instead of the default policy's, on top of those of --policy; may "
+    "be repeated",
 )  # fmt: skip
 @from_bench_options
 @click.option("--scale-down-window", type=Duration(), help="How long a lower load must last (default 5m)")
@@ -203,8 +204,6 @@ def _wishes(flags: dict[str, Any]) -> Wishes:
     targets = dict(given)
     if len(targets) < len(given):
         raise click.UsageError("--signal names a signal twice")
-    if flags["preset"] and targets:
-        raise click.UsageError("--policy and --signal exclude each other")
     interval = flags.pop("scrape_interval")
     if interval == 0:
         raise click.UsageError("--scrape-interval must be 1s or more")

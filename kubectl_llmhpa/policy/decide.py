@@ -13,6 +13,8 @@ from kubectl_llmhpa.policy.presets import PRESETS, targets_of
 from kubectl_llmhpa.policy.reach import better_target, most_running, within_reach
 
 _PODS = "Pods AverageValue"
+#: Where a target comes from.
+GIVEN = "given on the command line"
 #: Why metrics of pods cannot serve a peak.
 ONE_NUMBER = "the peak of what is in flight is one number of all pods, which only KEDA hands to an HPA here"
 
@@ -22,6 +24,7 @@ def decide(
     *,
     preset: str = "load",
     targets: Mapping[str, Decimal] | None = None,
+    on_top: bool = False,
     origins: Mapping[str, str] | None = None,
     scale_down_window: int = 300,
     scale_down: bool = True,
@@ -29,11 +32,11 @@ def decide(
 ) -> Policy:
     """The policy for one engine.
 
-    `targets` (signal -> target per pod) replaces the preset's list as a whole; `origins` says where each comes from, if
-    not from the command line, and such a one is left out where the engine exposes nothing for it. `external`: the
-    numbers reach the HPA as External metrics, which also serve rates, peaks, seats as they are seen, and a latency as a
-    guard beside a load. Raises LlmHpaError, with the reason, for an unknown preset or signal, for one that has no live
-    series, and for a target that cannot work.
+    `targets` (signal -> target per pod) stand for the preset's list as a whole, with `on_top` only for those of the same
+    signals; `origins` says where each comes from, if not from the command line, and such a one is left out where the
+    engine exposes nothing for it. `external`: the numbers reach the HPA as External metrics, which also serve rates,
+    peaks, seats as they are seen, and a latency as a guard beside a load. Raises LlmHpaError, with the reason, for an
+    unknown preset or signal, for one that has no live series, and for a target that cannot work.
     """
     _per_pod(facts)
     shape = behavior(scale_down_window, scale_down=scale_down)
@@ -42,12 +45,12 @@ def decide(
         reasons.append(
             f"no series of {facts.engine} seen ({facts.evidence}): its newest metric names are assumed"
         )
-    if targets:
+    if targets and not on_top:
         origins = origins or {}
         absent = [signal for signal in targets if signal in origins and signal not in facts.signals]
         reasons += [f"{signal} is left out: the engine exposes no series for it" for signal in absent]
         chosen = tuple(
-            _own(facts, signal, value, external, origins.get(signal, "given on the command line"))
+            _own(facts, signal, value, external, origins.get(signal, GIVEN))
             for signal, value in targets.items()
             if signal not in absent
         )
@@ -65,6 +68,11 @@ def decide(
     if PRESETS[preset].peak and not external:
         raise LlmHpaError(f"policy {preset}", ONE_NUMBER, "use KEDA: --backend keda, or migrate --to keda")
     chosen, missing = targets_of(facts, PRESETS[preset], external=external)
+    own = targets or {}
+    chosen = (
+        *(one for one in chosen if one.signal not in own),
+        *(_own(facts, signal, value, external, GIVEN) for signal, value in own.items()),
+    )
     if not chosen:
         usable = _offered(facts)
         remedy = (

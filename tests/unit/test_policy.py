@@ -173,6 +173,21 @@ def test_own_targets_replace_the_whole_list() -> None:
     ]
 
 
+def test_on_top_of_a_policy_they_take_its_place_one_by_one() -> None:
+    told = facts(Seats(8, "seen", proved=True))
+    own = {"kv-cache": Decimal("0.6"), "ttft": Decimal(2)}
+    policy = decide(told, preset="latency", targets=own, on_top=True, external=True)
+    alone = decide(told, preset="latency", external=True)
+    assert policy.preset == "latency"
+    assert policy.targets[:2] == alone.targets[:2]
+    assert [(one.signal, str(one.value), one.reason) for one in policy.targets[2:]] == [
+        ("kv-cache", "0.6", "given on the command line"),
+        ("ttft", "2", "given on the command line"),
+    ]
+    with pytest.raises(LlmHpaError, match="a latency is no load of one pod"):
+        decide(told, targets={"ttft": Decimal(2)}, on_top=True)
+
+
 FULL = Seats(8, "--max-num-seqs 8 x 1 data-parallel rank", proved=True, ceiling=8)
 FLAG = Seats(8, "--max-num-seqs 8 x 1 data-parallel rank", proved=False, ceiling=8)
 DEFAULT = Seats(256, "the default", proved=False)

@@ -205,6 +205,7 @@ def _policy(
         sight.facts,
         preset=wishes.preset or ("anticipate" if peaks else "load"),
         targets=wishes.targets or None,
+        on_top=wishes.preset is not None,
         origins=wishes.origins,
         scale_down_window=300 if wishes.scale_down_window is None else wishes.scale_down_window,
         scale_down=wishes.scale_down is not False,
