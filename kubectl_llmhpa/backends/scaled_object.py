@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from kubectl_llmhpa.api import SCALED_OBJECTS, TRIGGER_AUTHENTICATIONS, Json
-from kubectl_llmhpa.engines import Kind, SignalSource, by_seats_seen, over_all, peak, per_pod
+from kubectl_llmhpa.engines import Kind, SignalSource, by_seats_seen, over_all, peak, per_pod, with_room
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.policy import Target
 
@@ -102,6 +102,9 @@ def trigger(
     query = over_all(source.spec, by=by, matchers=matchers)
     if target.peak is not None:
         query = peak(query, share=target.peak.share, window=target.peak.window, step=target.peak.step)
+    if target.peak is not None and target.peak.memory:
+        waiting = over_all(sources["waiting"].spec, by=by, matchers=matchers)
+        query = with_room(query, waiting=waiting, memory=target.peak.memory)
     if target.told:
         running, waiting = (
             per_pod(sources[one].spec, by=by, matchers=matchers) for one in ("running", "waiting")

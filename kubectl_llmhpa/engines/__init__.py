@@ -22,9 +22,11 @@ from kubectl_llmhpa.engines.promql import (
     over_all,
     peak,
     per_pod,
+    queue_share_in,
     seats_seen,
     seats_seen_in,
     told_seats,
+    with_room,
 )
 from kubectl_llmhpa.engines.registry import assume, identify, signal_of, speaks
 from kubectl_llmhpa.engines.rows import ENGINES
@@ -56,9 +58,11 @@ __all__ = [
     "over_all",
     "peak",
     "per_pod",
+    "queue_share_in",
     "seats_seen",
     "seats_seen_in",
     "signal_of",
     "speaks",
     "told_seats",
+    "with_room",
 ]

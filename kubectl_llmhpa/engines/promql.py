@@ -21,6 +21,9 @@ WINDOW = "1m"
 #: often that is looked at; and the least share of the told seats that is believed.
 SEEN_S, SEEN_STEP_S, HELD_S, HELD_STEP_S, LEAST_SEEN = 10_800, 30, 45, 15, 0.125
 _PEAK = re.compile(r"\(*quantile_over_time\(")
+#: How often it is looked at whether requests wait, in seconds.
+QUEUE_STEP_S = 15
+_ROOM = re.compile(rf"\(\(1 \+ (sum_over_time\(.*?\[(\d+)s:{QUEUE_STEP_S}s\]\) / \d+)\) or vector\(1\)\)")
 _TOLD = re.compile(rf"clamp\((max\(.*\[{SEEN_S}s:{SEEN_STEP_S}s\]\)\)) / (\d+), {LEAST_SEEN:g}, 1\)")
 #: Behind an expression: NaN and infinities have no element, so that nobody takes them for a number.
 FINITE = " > -Inf < +Inf"
@@ -82,6 +85,23 @@ def peak(query: str, *, share: float, window: int, step: int) -> str:
 def is_peak(query: str) -> bool:
     """Whether a query is one of `peak`, alone or with what is put around it."""
     return _PEAK.match(query) is not None
+
+
+def with_room(query: str, *, waiting: str, memory: int) -> str:
+    """A query's number times one plus the share of the last `memory` seconds in which requests waited.
+
+    Where the peak was enough nobody waited, so what did wait says how much room it lacks. `waiting` gives one element
+    for all pods; a time without one counts as one without a queue.
+    """
+    looks = memory // QUEUE_STEP_S
+    queued = f"sum_over_time(({waiting} > bool 0)[{memory}s:{QUEUE_STEP_S}s]) / {looks}"
+    return f"({query}) * ((1 + {queued}) or vector(1))"
+
+
+def queue_share_in(query: str) -> tuple[str, int]:
+    """The part of a query of `with_room` that is the share of time with a queue, and its `memory`; else ("", 0)."""
+    found = _ROOM.search(query)
+    return (found[1], int(found[2])) if found else ("", 0)
 
 
 def by_seats_seen(query: str, *, running: str, waiting: str, told: int) -> str:

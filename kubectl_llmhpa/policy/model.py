@@ -12,11 +12,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Peak:
-    """The `share` quantile of the last `window` seconds, a point every `step`: a peak that may come again."""
+    """The `share` quantile of the last `window` seconds, a point every `step`: a peak that may come again.
+
+    It counts up to twice, by the share of the last `memory` seconds in which requests waited; 0: it does not.
+    """
 
     share: float
     window: int
     step: int
+    memory: int = 0
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,12 @@ class Target:
     reason: str
     peak: Peak | None = None
     told: int = 0
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The signals that its number is made of."""
+        seen = ("running", "waiting") if self.told else ("waiting",) if self.peak and self.peak.memory else ()
+        return (self.signal, *seen)
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_FLOOR, Decimal
 
 from kubectl_llmhpa.engines import EngineFacts
 from kubectl_llmhpa.policy.model import Peak, Target
-from kubectl_llmhpa.policy.reach import RUNNING_SHARE, most_running, running_share, within_reach
+from kubectl_llmhpa.policy.reach import RUNNING_SHARE, fine_share, most_running, running_share, within_reach
 
 #: The vendor document's number, and what is left to ask for while nothing is known about seats.
 WAITING_WITHOUT_SEATS = Decimal(5)
@@ -19,10 +19,12 @@ KV_UNPROVED = Decimal("0.7")
 
 LATENCY_SHARE = Decimal("0.4")
 COST_SHARE = Decimal("0.8")
-PEAK_SHARE = Decimal("0.6")
+PEAK_SHARE = Decimal("0.58")
+PEAK_WAITING_SHARE = Decimal("0.5")
+LARGEST_PEAK_WAITING = Decimal(32)
 
-#: What `anticipate` keeps room for: nearly the most that was in flight in the last minutes.
-PEAK = Peak(share=0.98, window=300, step=15)
+#: What `anticipate` keeps room for: nearly the most of the last minutes, and more of it after a queue.
+PEAK = Peak(share=0.98, window=300, step=15, memory=1800)
 
 PREFILL = "prefill"
 
@@ -72,11 +74,7 @@ def load(facts: EngineFacts) -> tuple[Wish, ...]:
         return (in_flight,)
     if not {"running", "waiting"} & facts.signals.keys():
         return in_flight, kv_cache
-    waiting: Wish = (
-        "waiting",
-        min(LARGEST_WAITING, _floor(max(Decimal(1), total * WAITING_SHARE))),
-        f"a quarter of {origin}",
-    )
+    waiting: Wish = ("waiting", _queue(total, WAITING_SHARE, LARGEST_WAITING), f"a quarter of {origin}")
     running: Wish = ("running", running_share(seats.value), f"{RUNNING_SHARE} x {origin}")
     if any(finding.code == "deferred-waiting" for finding in facts.findings):
         return running, kv_cache
@@ -98,13 +96,23 @@ def cost(facts: EngineFacts) -> tuple[Wish, ...]:
 
 
 def anticipate(facts: EngineFacts) -> tuple[Wish, ...]:
-    """The peak of the requests in flight, with the queue and the cache of `load` beside it as a guard."""
+    """What `load` counts at its peak of the last minutes, with a longer queue and the same cache as guards.
+
+    The queue may be longer, since the peak counts as more after one.
+    """
     seats = facts.seats
-    if seats is None or "in-flight" not in facts.signals:
+    if seats is None:
         return load(facts)
-    share = running_share(seats.value, PEAK_SHARE)
-    guards = (one for one in load(facts) if one[0] not in _OF_SEATS)
-    return (("in-flight", share, f"{PEAK_SHARE} x {seats.value} seats: {seats.evidence}"), *guards)
+    made = []
+    for signal, value, reason in load(facts):
+        if signal in _OF_SEATS:
+            value = fine_share(seats.value, PEAK_SHARE)
+            reason = reason.replace(f"{RUNNING_SHARE} x", f"{PEAK_SHARE} x")
+        elif signal == "waiting":
+            value = _queue(Decimal(seats.value), PEAK_WAITING_SHARE, LARGEST_PEAK_WAITING)
+            reason = reason.replace("a quarter of", f"{PEAK_WAITING_SHARE} of")
+        made.append((signal, value, reason))
+    return tuple(made)
 
 
 def vendor(facts: EngineFacts) -> tuple[Wish, ...]:
@@ -143,14 +151,16 @@ def targets_of(
         elif source is None:
             missing.append(f"{signal} is left out: the engine exposes no series for it")
         else:
-            peak = PEAK if preset.peak and signal in _OF_SEATS else None
             told = _told(facts) if external and signal in _OF_SEATS else 0
+            peak = None
+            if preset.peak and signal in _OF_SEATS:
+                peak = PEAK if told else replace(PEAK, memory=0)
             found.append(Target(signal, source.api_name, value, _why(reason, peak, told), peak, told))
     return tuple(found), tuple(missing)
 
 
 def _told(facts: EngineFacts) -> int:
-    """The seats that can be corrected by what is seen: a queue there says that a pod is full."""
+    """The seats that can be corrected by what is seen, where a queue says that a pod is full; 0 where it does not."""
     countable = {"running", "waiting"} <= facts.signals.keys() and facts.role != PREFILL
     deferred = any(finding.code == "deferred-waiting" for finding in facts.findings)
     return facts.seats.value if facts.seats is not None and countable and not deferred else 0
@@ -160,6 +170,8 @@ def _why(reason: str, peak: Peak | None, told: int) -> str:
     parts = [reason]
     if peak is not None:
         parts.append(f"the peak of the last {peak.window // 60} minutes counts")
+    if peak is not None and peak.memory:
+        parts.append(f"as more where requests waited in the last {peak.memory // 60} minutes")
     if told:
         parts.append("fewer where a full pod runs fewer")
     return "; ".join(parts)
@@ -181,5 +193,6 @@ def _shares(facts: EngineFacts, share: Decimal, queue: Decimal, cache: Decimal) 
     return tuple(made)
 
 
-def _floor(value: Decimal) -> Decimal:
-    return value.to_integral_value(rounding=ROUND_FLOOR)
+def _queue(seats: Decimal, share: Decimal, most: Decimal) -> Decimal:
+    """A target for waiting requests: a share of the seats, whole, and from 1 to `most`."""
+    return min(most, max(Decimal(1), seats * share).to_integral_value(rounding=ROUND_FLOOR))

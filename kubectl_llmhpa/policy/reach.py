@@ -34,6 +34,12 @@ def running_share(seats: int, share: Decimal = RUNNING_SHARE) -> Decimal:
     return value.to_integral_value(rounding=ROUND_FLOOR) if value >= 2 else max(Decimal(1), value)
 
 
+def fine_share(seats: int, share: Decimal) -> Decimal:
+    """`running_share` in tenths below 10: one number over all pods has no pod that must hold a whole request of it."""
+    value = max(Decimal(1), seats * share)
+    return value.quantize(Decimal(1) if value >= 10 else Decimal("0.1"), ROUND_FLOOR)
+
+
 def better_target(seats: int) -> str:
     """What to use instead of a target that cannot be exceeded: `6 or so`, or another signal where no number can."""
     target = running_share(seats)

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kubectl_llmhpa.engines.promql import HELD_S, HELD_STEP_S, SEEN_S
+from kubectl_llmhpa.engines.promql import HELD_S, HELD_STEP_S, QUEUE_STEP_S, SEEN_S
 from kubectl_llmhpa.hpa import arithmetic
 from kubectl_llmhpa.simulate import measures
 from kubectl_llmhpa.simulate.measures import Measure
@@ -48,6 +48,9 @@ class Control:
         self._queue_since: dict[str, float] = {}
         #: What pods ran behind a queue that stood for a while, with its time: each more than those that came later.
         self._full: deque[tuple[float, int]] = deque()
+        #: When requests were seen to wait, at every step of the queries that look for it, and the last such look.
+        self._queued: deque[float] = deque()
+        self._looked = -_NEVER
 
     def scrape(self, pod: Pod, now: float) -> None:
         """Take a sample of a pod."""
@@ -85,6 +88,7 @@ class Control:
         if now - self._answered < self._polling:
             return self._answers
         seen = self._seats_seen(now)
+        self._look_for_a_queue(now)
         found = []
         for measure, past in zip(self._measures, self._past, strict=True):
             if measure.combine == "quantile":
@@ -94,7 +98,10 @@ class Control:
                 past.append((now, measures.combined(measure, self._samples)))
                 while past[0][0] <= now - measure.window:
                     past.pop(0)
-            found.append(measures.reading(measure, self._samples, past, seen))
+            queued = (
+                QUEUE_STEP_S * sum(at > now - measure.memory for at in self._queued) if measure.memory else 0
+            )
+            found.append(measures.reading(measure, self._samples, past, seen, queued))
         self._answered, self._answers = now, found
         return found
 
@@ -103,6 +110,16 @@ class Control:
         while self._full and self._full[0][0] <= now - SEEN_S:
             self._full.popleft()
         return self._full[0][1] if self._full else None
+
+    def _look_for_a_queue(self, now: float) -> None:
+        longest = max((one.memory for one in self._measures), default=0)
+        if not longest or now - self._looked < QUEUE_STEP_S:
+            return
+        self._looked = now
+        if any(waiting for _, waiting, _ in self._samples.values()):
+            self._queued.append(now)
+        while self._queued and self._queued[0] <= now - longest:
+            self._queued.popleft()
 
     def _latencies(self, measure: Measure, arrived: int, now: float) -> list[float]:
         """Those of the requests that ended, or got their first token, in the window."""

@@ -29,7 +29,8 @@ class Measure:
 
     A latency is the `share` quantile of the requests that the window saw, exactly: Prometheus would interpolate between
     the bounds of buckets. `when_empty` is what no answer counts as (KEDA's `ignoreNullValues`), None: the metric cannot
-    be read. `told`: the number is divided by the share of so many seats that a pod has been seen to have, 0: it is not.
+    be read. `memory`: the number is multiplied by one plus the share of so many seconds in which requests waited.
+    `told`: it is divided by the share of so many seats that a pod has been seen to have. 0 of either: it is not.
     """
 
     signal: str
@@ -40,6 +41,7 @@ class Measure:
     share: float = 0.0
     when_empty: int | None = None
     told: int = 0
+    memory: int = 0
 
 
 def value(signal: str, sample: Sample) -> float:
@@ -57,10 +59,12 @@ def reading(
     samples: Mapping[str, Sample],
     past: Sequence[tuple[float, float]],
     seen: float | None = None,
+    queued: float = 0.0,
 ) -> Reading:
     """What the metrics API answers, in milli-units.
 
-    `past` are (time, number) of this metric, the present one last; `seen` is the most that a full pod ran of late.
+    `past` are (time, number) of this metric, the present one last; `seen` is the most that a full pod ran of late, and
+    `queued` for how many seconds requests waited in the measure's memory.
     """
     if measure.combine == "pods":
         return {name: _milli(value(measure.signal, sample)) for name, sample in samples.items()}
@@ -69,6 +73,8 @@ def reading(
     number = combined(measure, samples)
     if measure.over != "last" and past:
         number = over_time(measure, past)
+    if measure.memory:
+        number *= 1 + queued / measure.memory
     if measure.told and seen:
         number /= min(1.0, max(LEAST_SEEN, seen / measure.told))
     return (_milli(number),)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from kubectl_llmhpa.engines import ENGINES, signal_of
-from kubectl_llmhpa.engines.promql import HELD_S, HELD_STEP_S, LEAST_SEEN, SEEN_S
+from kubectl_llmhpa.engines.promql import HELD_S, HELD_STEP_S, LEAST_SEEN, QUEUE_STEP_S, SEEN_S
 from kubectl_llmhpa.lint import promql
 from kubectl_llmhpa.lint.promql_selectors import selectors_of
 from kubectl_llmhpa.simulate.measures import LATENCIES, SIGNALS, Combine, Measure, Over
@@ -134,6 +134,22 @@ class _Reader:
                             return int(told.val)
         raise Unknown(_NOT_ONE)
 
+    def _memory(self, node: Any) -> int:
+        """How many seconds of queues count, of what `with_room` multiplies by."""
+        import promql_parser as ast
+
+        share = _bare(node.rhs) if isinstance(node, ast.BinaryExpr) and _is_one_plus(node) else None
+        if (
+            isinstance(share, ast.BinaryExpr)
+            and str(share.op) == "/"
+            and isinstance(share.rhs, ast.NumberLiteral)
+        ):
+            memory = int(share.rhs.val) * QUEUE_STEP_S
+            queue = _bare(_inside(_bare(share.lhs), "sum_over_time", memory))
+            if _is_bound(queue, ">", 0) and _Reader("waiting").read(queue.lhs) == Measure("waiting", "sum"):
+                return memory
+        raise Unknown(_NOT_ONE)
+
     def _binary(self, node: Any) -> Measure:
         import promql_parser as ast
 
@@ -146,6 +162,9 @@ class _Reader:
                 return replace(one, signal="in-flight")
         elif word == "or" and _is_vector(right, 0):
             return replace(self.read(left), when_empty=0)
+        elif word == "*" and isinstance(right, ast.BinaryExpr) and str(right.op) == "or":
+            if _is_vector(right.rhs, 1):
+                return replace(self.read(left), memory=self._memory(_bare(right.lhs)))
         elif word == "/" and isinstance(right, ast.BinaryExpr) and str(right.op) == "or":
             seen, usual = _bare(right.lhs), _bare(right.rhs)
             if isinstance(seen, ast.Call) and seen.func.name == "clamp" and _is_vector(usual, 1):
@@ -198,6 +217,12 @@ def _is_bound(node: Any, word: str, number: float) -> bool:
         and isinstance(node.rhs, ast.NumberLiteral)
         and bool(node.rhs.val == number)
     )
+
+
+def _is_one_plus(node: Any) -> bool:
+    import promql_parser as ast
+
+    return str(node.op) == "+" and isinstance(node.lhs, ast.NumberLiteral) and bool(node.lhs.val == 1)
 
 
 def _latency(node: Any) -> Measure:

@@ -182,7 +182,9 @@ def _measured(target: Target, *, external: bool) -> Measure:
     made = Measure(target.signal, "sum" if external else "pods", told=target.told)
     if target.peak is None:
         return made
-    return replace(made, over="peak", window=target.peak.window, share=target.peak.share)
+    return replace(
+        made, over="peak", window=target.peak.window, share=target.peak.share, memory=target.peak.memory
+    )
 
 
 def _of_trigger(trigger: Json) -> Measure:

@@ -86,7 +86,7 @@ def asked(prometheus: tuple[Prometheus, int], load: str) -> float | None:
 
 
 def present(load: str, back: int = 0) -> float:
-    """All requests in flight, so many steps ago."""
+    """All that run, so many steps ago."""
     seen = [pod[len(pod) - 1 - back] for pod in LOADS[load] if len(pod) > back]
     return sum(one for one in seen if one is not None)
 
@@ -101,7 +101,7 @@ def test_prometheus_counts_peaks_as_the_model_does(prometheus: tuple[Prometheus,
 
 
 @pytest.mark.parametrize("load", FULL)
-def test_prometheus_corrects_by_seats_seen_as_the_model_does(
+def test_prometheus_counts_by_seats_seen_and_by_queues_as_the_model_does(
     prometheus: tuple[Prometheus, int], load: str
 ) -> None:
     pods, seen = FULL[load]
@@ -109,10 +109,12 @@ def test_prometheus_corrects_by_seats_seen_as_the_model_does(
         str(at): (int(running[-1] or 0), int(waiting[-1] or 0), 0.0)
         for at, (running, waiting) in enumerate(pods)
     }
-    each = zip(*(numbers for pod in pods for numbers in pod), strict=True)
-    totals = [sum(number or 0.0 for number in numbers) for numbers in each]
-    past = [(float(STEP * at), total) for at, total in enumerate(totals)]
-    expected = reading(MEASURE, samples, past, seen)
+    ran, waited = (
+        [sum(number or 0.0 for number in numbers) for numbers in zip(*each, strict=True)]
+        for each in zip(*pods, strict=True)
+    )
+    past = [(float(STEP * at), total) for at, total in enumerate(ran)]
+    expected = reading(MEASURE, samples, past, seen, float(STEP * sum(map(bool, waited))))
     assert isinstance(expected, tuple)
     assert asked(prometheus, load) == pytest.approx(expected[0] / 1000, rel=0.001)
 

@@ -64,6 +64,15 @@ def test_the_load_is_certain_whatever_a_pod_runs(
     assert found.hold < EARLIEST_S  # so no queue of the load's own can count before it is over
 
 
+def test_time_with_a_queue_counts_for_as_much_as_a_load_can_change_it() -> None:
+    made = Correction(frozenset({"running"}), TOLD, TOLD, memory=3600, queued=0.25)
+    assert made.factors(TOLD, 0) == pytest.approx((1.25, 1.25), abs=15 / 3600)
+    assert made.factors(TOLD, 360) == pytest.approx((1.15, 1.35), abs=15 / 3600)
+    assert made.factors(TOLD, 7200) == (1, 2)
+    assert Correction(frozenset(), TOLD, TOLD, memory=3600, queued=None).factors(TOLD, 0) == (1, 2)
+    assert Correction(frozenset(), TOLD, TOLD, queued=0.25).factors(TOLD, 0) == (1, 1)
+
+
 def test_where_nobody_can_be_asked_the_most_is_expected() -> None:
     known, unknown = (predicted(PEAK, seen, most=9, timing=Timing()) for seen in (TOLD, None))
     assert known.highest < unknown.highest

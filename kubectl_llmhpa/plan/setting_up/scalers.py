@@ -9,7 +9,7 @@ import copy
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from kubectl_llmhpa import __version__, hpa, policy, quantities
@@ -23,7 +23,7 @@ from kubectl_llmhpa.api import (
     Resource,
 )
 from kubectl_llmhpa.backends import scaled_object
-from kubectl_llmhpa.engines import SignalSource, is_peak, told_seats
+from kubectl_llmhpa.engines import SignalSource, is_peak, queue_share_in, told_seats
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.plan import journal
 from kubectl_llmhpa.plan.looking.holding import Holder
@@ -223,7 +223,7 @@ def keda(
     """
     workload, name, live, wishes = asked.workload, asked.name, asked.live, asked.wishes
     chosen = _kept_targets(asked.policy.targets, live, wishes)
-    if lost := [one.signal for one in chosen if one.signal not in sources]:
+    if lost := sorted({each for one in chosen for each in one.reads} - sources.keys()):
         raise LlmHpaError(
             f"enable autoscaling of {workload.reference} in namespace {workload.namespace!r}",
             f"ScaledObject {name} scales by {', '.join(lost)}, and the engine does not show that now",
@@ -288,11 +288,15 @@ def _kept_targets(fresh: Sequence[Target], live: Live | None, wishes: Wishes) ->
             known[signal].metric if signal in known else "",
             value,
             "kept",
-            policy.PEAK if is_peak(asked.get(signal, "")) else None,
+            _peak(asked.get(signal, "")),
             told_seats(asked.get(signal, "")),
         )
         for signal, value in targets(live.object).items()
     ] or list(fresh)
+
+
+def _peak(query: str) -> policy.Peak | None:
+    return replace(policy.PEAK, memory=queue_share_in(query)[1]) if is_peak(query) else None
 
 
 def _queued(workload: Workload, chosen: Sequence[Target], live: Live | None, wishes: Wishes) -> Decimal:
