@@ -28,13 +28,16 @@ SERVICE = Service(
 )  # fmt: skip
 ADAPTER = ("--backend", "prometheus-adapter", "--edit-adapter", "yes")
 KEDA = ("--backend", "keda")
-BURSTS, QUICK = "bursty:base=1.5,peak=8,every=3m,for=45s", ("--scale-down-window", "60s")
-RAMP, STEEP = "ramp:from=1,to=9", "ramp:from=1,to=14"
+QUICK = ("--scale-down-window", "60s")
+BURSTS, RAMP, STEEP = "bursty:base=1.5,peak=8,every=3m,for=45s", "ramp:from=1,to=9", "ramp:from=1,to=14"
+#: Bursts on top of a ramp, each gone before the next one comes.
+COMING_BACK, COMING_BACK_S = "ramp:from=1,to=2 + bursty:base=0.1,peak=10,every=4m,for=45s", 840.0
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """A load, pods that take so many seconds to start, and flags of `enable`, or the name of a published policy."""
+    """A load (several, with ` + ` between them) for so many seconds, pods that take so many to start, and flags of
+    `enable`, or the name of a published policy."""
 
     name: str
     load: str
@@ -42,9 +45,17 @@ class Scenario:
     flags: tuple[str, ...] = ()
     published: str = ""
     most: int = 5
+    length: float = LENGTH_S
 
     def requests(self) -> Requests:
-        return made_up(f"{self.load},duration={LENGTH_S:g}s,prompt={PROMPT},output={OUTPUT},spread=0")
+        """Of all parts of the load together."""
+        parts = [
+            made_up(f"{part},duration={self.length:g}s,prompt={PROMPT},output={OUTPUT},spread=0", seed=seed)
+            for seed, part in enumerate(self.load.split(" + "))
+        ]
+        return Requests.of(
+            [(at, PROMPT, OUTPUT) for at in sorted(at for one in parts for at in one.at)], length=self.length
+        )
 
 
 SCENARIOS = (
@@ -54,8 +65,15 @@ SCENARIOS = (
     Scenario("two-signals", RAMP, 20, (*ADAPTER, "--signal", "running=10", "--signal", "waiting=2")),
     Scenario("ramp", STEEP, 60, KEDA, most=8),
     Scenario("burst", BURSTS, 60, (*KEDA, *QUICK)),
-    Scenario("ramp-anticipate", STEEP, 60, (*KEDA, "--policy", "anticipate"), most=8),
-    Scenario("burst-anticipate", BURSTS, 60, (*KEDA, *QUICK, "--policy", "anticipate")),
+    Scenario("again", COMING_BACK, 60, (*KEDA, *QUICK), most=8, length=COMING_BACK_S),
+    Scenario(
+        "again-anticipate",
+        COMING_BACK,
+        60,
+        (*KEDA, *QUICK, "--policy", "anticipate"),
+        most=8,
+        length=COMING_BACK_S,
+    ),
     Scenario("grid-ours", STEEP, 30, ADAPTER, most=8),
     Scenario("grid-vendor", STEEP, 30, published="vendor document", most=8),
     Scenario("grid-llm-d", STEEP, 30, published="llm-d 16", most=8),
@@ -63,8 +81,7 @@ SCENARIOS = (
 #: Those that are compared with each other, first what should be better.
 ORDERS = (
     ("grid-ours", "grid-vendor", "grid-llm-d"),
-    ("ramp-anticipate", "ramp"),
-    ("burst-anticipate", "burst"),
+    ("again-anticipate", "again"),
 )
 
 
@@ -73,29 +90,30 @@ Path_ = Sequence[tuple[float, int]]
 
 @dataclass(frozen=True)
 class Outcome:
-    """One side of a scenario; `path` are (time, replicas asked for) from the start of the load on."""
+    """One side of a scenario; `path` are (time, replicas asked for) from the start of the load on, for `length` s."""
 
     attainment: float
     path: Path_
+    length: float
 
     @property
     def replica_seconds(self) -> float:
-        ends = [at for at, _ in self.path[1:]] + [LENGTH_S]
-        return sum((min(end, LENGTH_S) - min(at, LENGTH_S)) * replicas
+        ends = [at for at, _ in self.path[1:]] + [self.length]
+        return sum((min(end, self.length) - min(at, self.length)) * replicas
                    for (at, replicas), end in zip(self.path, ends, strict=True))  # fmt: skip
 
 
-def live(seen: Any) -> Outcome:
+def live(seen: Any, length: float) -> Outcome:
     rows = seen["requests"]
     kept = sum(ttft is not None and SLO.kept(ttft, 0.0, whole) for _, ttft, whole in rows)
-    return Outcome(kept / len(rows), [tuple(change) for change in seen["path"]])
+    return Outcome(kept / len(rows), [tuple(change) for change in seen["path"]], length)
 
 
-def modelled(seen: Any) -> list[Outcome]:
+def modelled(seen: Any, length: float) -> list[Outcome]:
     """The simulator's, for each seed."""
     candidate = scalers.of_hpa(seen["hpa"], "live", scaled_object=seen["scaledObject"])
     rows = sorted(at for at, _, _ in seen["requests"])
-    rescales = [at for at, _ in seen["path"] if 0 < at < LENGTH_S]
+    rescales = [at for at, _ in seen["path"] if 0 < at < length]
     world = World(start_up=tuple(seen["startUps"]), scrape=SCRAPE_S, sync=SYNC_S, polling=candidate.polling)
     found = []
     for seed in range(SEEDS):
@@ -105,9 +123,9 @@ def modelled(seen: Any) -> list[Outcome]:
             Requests.of([(SYNC_S, 1, 1)], length=SYNC_S), SERVICE, chance, scaling=candidate.scaling
         ).flight[0][0]
         lead = seen["idle"] + ((first - rescales[0] - seen["idle"]) % SYNC_S if rescales else 0.0)
-        requests = Requests.of([(at + lead, PROMPT, OUTPUT) for at in rows], length=LENGTH_S + lead)
+        requests = Requests.of([(at + lead, PROMPT, OUTPUT) for at in rows], length=length + lead)
         made = run(requests, SERVICE, chance, scaling=candidate.scaling)
-        found.append(Outcome(figures(requests, made, SLO, SERVICE).attainment, path(made, lead)))
+        found.append(Outcome(figures(requests, made, SLO, SERVICE).attainment, path(made, lead), length))
     return found
 
 
@@ -124,10 +142,10 @@ def at_time(path: Path_, when: float) -> int:
     return next((asked for at, asked in reversed(path) if at <= when), path[0][1])
 
 
-def outside(real: Path_, model: Path_) -> float:
+def outside(real: Path_, model: Path_, length: float) -> float:
     """Seconds in which the real replicas are none of those that the model asks for within a sync around that moment."""
     count = 0
-    for second in range(int(LENGTH_S)):
+    for second in range(int(length)):
         near = [asked for at, asked in model if second - SYNC_S <= at <= second + SYNC_S]
         near.append(at_time(model, second - SYNC_S))
         count += not min(near) <= at_time(real, second) <= max(near)
@@ -143,13 +161,13 @@ def compare(recorded: dict[str, Any]) -> int:
     """Prints both sides; 0 when the bars hold."""
     rows, sides, good = [], {}, True
     for one in SCENARIOS:
-        real, models = live(recorded[one.name]), modelled(recorded[one.name])
+        real, models = live(recorded[one.name], one.length), modelled(recorded[one.name], one.length)
         middle = (
             statistics.median(each.attainment for each in models),
             statistics.median(each.replica_seconds for each in models),
         )
         sides[one.name] = (real.attainment, real.replica_seconds), middle
-        away = [outside(real.path, each.path) for each in models]
+        away = [outside(real.path, each.path, one.length) for each in models]
         nearest = models[away.index(min(away))]
         points, share = apart(real, nearest.attainment, nearest.replica_seconds)
         holds = abs(points) <= 3 and abs(share) <= 0.05 and not min(away)

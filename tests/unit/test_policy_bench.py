@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from kubectl_llmhpa.simulate.requests import Requests
+from scripts.bench import policy_bars
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "bench" / "policies"
 
@@ -71,7 +72,7 @@ def row(policy: str, attainment: float, hours: float, told: int = 6) -> dict[str
     start = 0.0 if policy == "fixed" else 120.0
     return {
         "load": "x", "seats": 6, "told": told, "start_up": start, "policy": policy, "attainment": attainment,
-        "gpu_hours": hours, "rescales": 3,
+        "gpu_hours": hours, "rescales": 3, "seed": 0,
     }  # fmt: skip
 
 
@@ -89,3 +90,35 @@ def test_the_summary(bench: ModuleType) -> None:
         ["c", "50.0%", "50.0%", "0.25", "0", "0", "0", "3"],
     ]
     assert [one[:2] for one in bench.summary(rows, wrong=True)] == [["a", "90.0%"]]
+    assert bench.by_load([*rows, row("a", 0.985, 4.0)], ["a", "c"]) == [
+        ["x", "120 s", "99.0, 0.75", "50.0, 0.25"]
+    ]
+
+
+def bar_row(policy: str, attainment: float, hours: float, **place: Any) -> dict[str, Any]:
+    return {**row(policy, attainment, hours), **place}
+
+
+def test_the_bars() -> None:
+    traces = [
+        *(bar_row("our load, KEDA", 0.95, 2.0, load="code", start_up=start) for start in (120.0, 600.0)),
+        bar_row("our anticipate", 0.96, 2.0, load="code", start_up=120.0),
+        bar_row("our anticipate", 0.96, 2.1, load="code", start_up=600.0),
+        *(bar_row("our load", 0.995, 1.9, load="code", start_up=start) for start in (120.0, 600.0)),
+    ]
+    day = [
+        bar_row("our load", 0.98, 4.0, load="day"),
+        bar_row("vendor document", 0.7, 10.0, load="day"),
+        bar_row("another", 0.99, 3.9, load="day"),
+    ]
+    wrong = [bar_row("our load, KEDA", share, 1.0, told=24) for share in (0.94, 0.97)]
+    assert [[found, word] for _, found, word in policy_bars.judged([*traces, *day, *wrong], ["code"])] == [
+        ["1 of 2", "missed"],
+        ["0 of 2", "missed"],
+        ["2 of 3", "missed"],
+        ["2 of 2", "kept"],
+        ["1 of 3 beaten", "missed"],
+        ["40%, +28.0 points", "kept"],
+        ["95.5%, at worst 94.0%", "kept"],
+    ]
+    assert policy_bars.judged([], []) == []
