@@ -32,7 +32,7 @@ def decide(
 ) -> Policy:
     """The policy for one engine.
 
-    `targets` (signal -> target per pod) stand for the preset's list as a whole, with `on_top` only for those of the same
+    `targets` (signal -> target per pod) stand for the preset's whole list, with `on_top` only for those of the same
     signals; `origins` says where each comes from, if not from the command line, and such a one is left out where the
     engine exposes nothing for it. `external`: the numbers reach the HPA as External metrics, which also serve rates,
     peaks, seats as they are seen, and a latency as a guard beside a load. Raises LlmHpaError, with the reason, for an
