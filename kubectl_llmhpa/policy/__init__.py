@@ -3,7 +3,7 @@
 from kubectl_llmhpa.policy.behavior import behavior
 from kubectl_llmhpa.policy.decide import ONE_NUMBER, decide
 from kubectl_llmhpa.policy.model import Peak, Policy, Target
-from kubectl_llmhpa.policy.presets import PEAK, PRESETS, Preset
+from kubectl_llmhpa.policy.presets import PEAK, PRESETS, Preset, queue_means_full
 from kubectl_llmhpa.policy.reach import TOLERANCE
 
 __all__ = [
@@ -17,4 +17,5 @@ __all__ = [
     "Target",
     "behavior",
     "decide",
+    "queue_means_full",
 ]

@@ -160,10 +160,14 @@ def targets_of(
 
 
 def _told(facts: EngineFacts) -> int:
-    """The seats that can be corrected by what is seen, where a queue says that a pod is full; 0 where it does not."""
+    """The seats that can be corrected by what is seen, 0 where nothing can be seen."""
+    return facts.seats.value if facts.seats is not None and queue_means_full(facts) else 0
+
+
+def queue_means_full(facts: EngineFacts) -> bool:
+    """Whether requests that wait at a pod say that it runs as many as it can."""
     countable = {"running", "waiting"} <= facts.signals.keys() and facts.role != PREFILL
-    deferred = any(finding.code == "deferred-waiting" for finding in facts.findings)
-    return facts.seats.value if facts.seats is not None and countable and not deferred else 0
+    return countable and not any(finding.code == "deferred-waiting" for finding in facts.findings)
 
 
 def _why(reason: str, peak: Peak | None, told: int) -> str:

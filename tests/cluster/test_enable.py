@@ -127,6 +127,25 @@ def test_day_two_keeps_what_no_flag_speaks_of(llm_hpa: Plugin, stub: Stub, kubec
     assert spec["behavior"]["scaleDown"]["selectPolicy"] == "Disabled"
 
 
+def test_what_a_full_pod_ran_is_believed_before_a_flag(llm_hpa: Plugin, stub: Stub) -> None:
+    """The flag says eight seats; requests wait where five run."""
+    assert llm_hpa("enable", *ADAPTER, *stub.reference, "--max", "2").code == 0
+    stub.load(running=5, waiting=3)
+    anew = ("enable", *ADAPTER, *stub.reference, "--reset-defaults", "--dry-run=client")
+
+    def said() -> str:
+        outcome = llm_hpa(*anew)
+        assert outcome.code == 0, outcome.stderr
+        return outcome.stderr
+
+    assert "0.5 x 8 seats" in said()
+    until(
+        lambda: "0.5 x 5 seats: the most that a pod ran while requests waited" in said(), 120, "it was seen"
+    )
+    again = llm_hpa("enable", *ADAPTER, *stub.reference)
+    assert "this version's are" in again.stderr, "live targets stay until they are asked anew"
+
+
 @pytest.mark.parametrize(
     "how", [("--dry-run=client",), ("--dry-run=server",), ("--diff",)], ids=lambda how: how[0]
 )

@@ -21,7 +21,7 @@ from kubectl_llmhpa.findings import Finding
 from kubectl_llmhpa.monitoring import prometheus
 from kubectl_llmhpa.plan import handover, journal, objects, steps
 from kubectl_llmhpa.plan.adapter import rule_steps
-from kubectl_llmhpa.plan.looking import holding, look, preflight, targets
+from kubectl_llmhpa.plan.looking import holding, look, preflight, seats_history, targets
 from kubectl_llmhpa.plan.looking.look import Surroundings
 from kubectl_llmhpa.plan.looking.sight import EngineSight, engine_of
 from kubectl_llmhpa.plan.looking.targets import Target
@@ -86,6 +86,9 @@ def prepare(reader: Reader, workload: Workload, wishes: Wishes, hint: str = "") 
         except ApiError as error:
             around = dataclasses.replace(around, blind=error)
     plan = planning.make(workload, sight, around, wishes, scraped, tuple(found))
+    if scraped and around.server and (seats := _seats(reader, around.server, plan, sight, found)):
+        sight = dataclasses.replace(sight, facts=dataclasses.replace(sight.facts, seats=seats))
+        plan = planning.make(workload, sight, around, wishes, scraped, tuple(found))
     if plan.scaler.least == 0:
         seen = holding.look(reader, workload, found, plan.server)
         plan = planning.make(workload, sight, around, wishes, scraped, tuple(found), seen)
@@ -95,6 +98,13 @@ def prepare(reader: Reader, workload: Workload, wishes: Wishes, hint: str = "") 
     longest = engines.longest_generation(sight.body)
     findings = preflight.findings(reader, workload, found, plan.scaler.most, longest, before=plan.most_before)
     return Prepared(sight, around, wishes, plan, (*plan.findings, *findings), reader)
+
+
+def _seats(
+    reader: Reader, server: prometheus.Server, plan: Plan, sight: EngineSight, found: Sequence[Json]
+) -> engines.Seats | None:
+    labels = {"namespace_label": plan.scrape.namespace_label, "pod_label": plan.scrape.pod_label}
+    return seats_history.look(reader, server, plan.workload, sight.facts, found, **labels)
 
 
 def impossible(prepared: Prepared) -> Finding | None:
