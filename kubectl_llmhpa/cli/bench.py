@@ -12,6 +12,7 @@ from kubectl_llmhpa.cli import bench_apply
 from kubectl_llmhpa.cli import bench_options as given
 from kubectl_llmhpa.cli.connection import connect, connection_options
 from kubectl_llmhpa.cli.messages import say
+from kubectl_llmhpa.cli.printed_commands import completed
 from kubectl_llmhpa.cli.workload_argument import workload_argument
 from kubectl_llmhpa.errors import LlmHpaError
 
@@ -199,4 +200,4 @@ def _tell(report: Report, flags: dict[str, Any]) -> None:
     if flags["output"]:
         click.echo(documents.dump(reports.document(report), flags["output"]), nl=False)
     else:
-        click.echo(reports.text(report))
+        click.echo(completed(reports.text(report)))

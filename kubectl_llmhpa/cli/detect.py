@@ -11,6 +11,7 @@ import click
 
 from kubectl_llmhpa.cli.connection import connect, connection_options
 from kubectl_llmhpa.cli.messages import say
+from kubectl_llmhpa.cli.printed_commands import completed
 from kubectl_llmhpa.cli.shared_options import engine_option
 from kubectl_llmhpa.cli.value_types import LabelSelector
 from kubectl_llmhpa.cli.workload_argument import workload_argument
@@ -117,14 +118,14 @@ def _show_cluster(
         return
     wide = output == "wide"
     if workload and not wide:
-        click.echo("\n\n".join(map(detect_text.workload_block, found.detections)))
+        click.echo(completed("\n\n".join(map(detect_text.workload_block, found.detections))))
     else:
         click.echo(detect_text.workloads_table(found.detections, namespaces=namespace is None, wide=wide))
     lines = detect_text.lines_below(found.detections)
     if workload:
         lines += detect_text.to_copy(found.detections)
     if lines:
-        click.echo("\n" + "\n".join(map(one_line, lines)))
+        click.echo(completed("\n" + "\n".join(map(one_line, lines))))
 
 
 class Counter:

@@ -9,6 +9,7 @@ import click
 
 from kubectl_llmhpa.cli.connection import connect, connection_options
 from kubectl_llmhpa.cli.messages import say
+from kubectl_llmhpa.cli.printed_commands import completed
 from kubectl_llmhpa.cli.shared_options import engine_option
 from kubectl_llmhpa.cli.value_types import NamespacedName, OutputFile
 from kubectl_llmhpa.cli.workload_argument import workload_argument
@@ -119,4 +120,5 @@ def _show(result: Diagnosis, output: str | None) -> None:
         click.echo(documents.dump(document, output), nl=False)
         return
     colour = terminal.colour(sys.stdout, os.environ)
-    click.echo(doctor_text.text(result, live=terminal.live(sys.stdout, os.environ), colour=colour))
+    text = doctor_text.text(result, live=terminal.live(sys.stdout, os.environ), colour=colour)
+    click.echo(completed(text))

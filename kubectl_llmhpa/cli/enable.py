@@ -288,8 +288,6 @@ def _conclude(one: Prepared, outcome: str, cluster: Cluster) -> None:
         )
     elif outcome == "active":
         where = f" -n {target.namespace}" if cluster.connection.namespace else ""
-        if context := cluster.connection.flags.get("context"):
-            where += f" --context {context}"
         say(
             f"{target.reference} scales between {plan.scaler.least} and {plan.scaler.most} replicas by "
             f"hpa/{plan.scaler.hpa_name}; watch it: kubectl llm-hpa status {target.reference}{where} -w"

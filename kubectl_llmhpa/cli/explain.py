@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kubectl_llmhpa.cli.connection import connect, connection_options
+from kubectl_llmhpa.cli.printed_commands import completed
 from kubectl_llmhpa.cli.workload_argument import workload_argument
 
 if TYPE_CHECKING:
@@ -65,4 +66,4 @@ def _show(explained: list[Explanation], output: str | None) -> None:
         click.echo(documents.dump(documents.document("Explanation", content), output), nl=False)
         return
     colour = terminal.colour(sys.stdout, os.environ)
-    click.echo("\n\n".join(explain_text.block(one, colour=colour) for one in explained))
+    click.echo(completed("\n\n".join(explain_text.block(one, colour=colour) for one in explained)))

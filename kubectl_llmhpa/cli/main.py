@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sys
+from collections.abc import Iterator
 
 from kubectl_llmhpa import __version__
 from kubectl_llmhpa.errors import ExitCode, LlmHpaError
 
+#: How kubectl's flags begin that say which cluster, and as whom.
+_OF_THE_CONNECTION = ("--kubeconfig", "--context", "--cluster", "--user", "--server", "-s", "--as")
 _SHORT_WITH_VALUE = re.compile(r"(-[A-Za-z])=(.*)", re.DOTALL)
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with a documented code."""
     words = unfolded(sys.argv[1:] if arguments is None else arguments)
-    try:
-        code = _run(words)
-        sys.stdout.flush()
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 each has its code and its sentence
-        code = _failed(error, words)
+    with _cluster_kept(words):
+        try:
+            code = _run(words)
+            sys.stdout.flush()
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 each has its code and its sentence
+            code = _failed(error, words)
     if arguments is None:
         _leave(code)
     sys.exit(code)
+
+
+@contextlib.contextmanager
+def _cluster_kept(words: list[str]) -> Iterator[None]:
+    """Commands that are printed meanwhile act on the cluster that the words speak of."""
+    if not any(word.startswith(_OF_THE_CONNECTION) for word in words):
+        yield
+        return
+    from kubectl_llmhpa.cli import printed_commands
+
+    printed_commands.keep(words)
+    yield
+    printed_commands.keep(())
 
 
 def _run(words: list[str]) -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kubectl_llmhpa.cli.printed_commands import completed
 from kubectl_llmhpa.output.terminal import one_line
 
 if TYPE_CHECKING:
@@ -14,8 +15,8 @@ if TYPE_CHECKING:
 
 
 def say(text: str) -> None:
-    """One line; control characters in it are made visible."""
-    click.echo(one_line(text), err=True)
+    """One line; control characters in it are made visible, and its commands act on the cluster that was typed."""
+    click.echo(one_line(completed(text)), err=True)
 
 
 def notes(texts: Iterable[str]) -> None:

@@ -10,6 +10,7 @@ from kubectl_llmhpa.backends.model import BACKENDS
 from kubectl_llmhpa.cli.connection import connect, connection_options
 from kubectl_llmhpa.cli.helm_option import helm_of, helm_option
 from kubectl_llmhpa.cli.messages import found, notes, say
+from kubectl_llmhpa.cli.printed_commands import completed
 from kubectl_llmhpa.cli.shared_options import dry_run_option, edit_adapter_option, kedas_prometheus_options
 from kubectl_llmhpa.cli.value_types import Duration
 from kubectl_llmhpa.cli.workload_argument import workload_argument
@@ -131,7 +132,7 @@ def _preview(cluster: Cluster, prepared: Prepared, *, dry_run: str, output: str 
     else:
         suffix = {"client": " (dry run)", "server": " (server dry run)"}[dry_run]
         title, *numbered = _plan(prepared, prepared.plan.backend.backend)
-        click.echo("\n".join((title.removesuffix(":") + suffix + ":", *numbered)))
+        click.echo(completed("\n".join((title.removesuffix(":") + suffix + ":", *numbered))))
 
 
 def _write(cluster: Cluster, prepared: Prepared, to: str, *, timeout: int, output: str | None) -> None:

@@ -1,0 +1,58 @@
+"""Commands in what is printed act on the cluster that the user typed.
+
+A remedy is copied as it stands. Where the kubeconfig has several clusters, one without the `--context` of the command
+that printed it would act on another.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+
+#: kubectl's flags that say which cluster, and as whom; a token is never printed.
+_FLAGS = ("kubeconfig", "context", "cluster", "user", "server", "as", "as-group", "as-uid")
+_SHORT = {"-s": "server"}
+_VERBS = (
+    "annotate|api-resources|apply|auth|cordon|create|delete|describe|drain|edit|exec|get|label|logs|patch|port-forward|"
+    "rollout|scale|top|uncordon|version|wait"
+)
+#: A command of ours with its verb, or one of kubectl's; not one with such a flag, and not kubectl in a sentence.
+_COMMAND = re.compile(
+    rf"\bkubectl (?:(?P<ours>llm-hpa [a-z]+)|(?=(?:{_VERBS}|-n|--raw)\b))(?![^;,()]* --(?:kubeconfig|context)[ =])"
+)
+_kept = ""
+
+
+def keep(words: Sequence[str]) -> None:
+    """Remember what a command line says of the connection, for `completed`."""
+    global _kept
+    _kept = flags_of(words)
+
+
+def flags_of(words: Sequence[str]) -> str:
+    """Those flags as a shell takes them, in the order in which they were typed; empty where there are none."""
+    found, left = [], iter(words)
+    for word in left:
+        if word == "--":
+            break
+        name, equals, value = word.partition("=")
+        flag = _SHORT.get(name, name.removeprefix("--") if name.startswith("--") else "")
+        if flag in _FLAGS and (value or not equals):
+            value = value or next(left, "")
+            if value:
+                found.append(f"--{flag} {shlex.quote(value)}")
+    return " ".join(found)
+
+
+def completed(text: str, flags: str | None = None) -> str:
+    """The text with those flags (None: the ones that are kept) in every command of it."""
+    kept = _kept if flags is None else flags
+    if not kept:
+        return text
+
+    def place(found: re.Match[str]) -> str:
+        ours = found["ours"]
+        return f"kubectl {ours} {kept}" if ours else f"kubectl {kept} "
+
+    return _COMMAND.sub(place, text)

@@ -1,0 +1,64 @@
+"""Remedies act on the cluster that was typed."""
+
+from __future__ import annotations
+
+import pytest
+
+from kubectl_llmhpa.cli.main import main
+from kubectl_llmhpa.cli.printed_commands import completed, flags_of
+
+PROD = "--context prod"
+
+
+@pytest.mark.parametrize(
+    ("words", "flags"),
+    [
+        ("status", ""),
+        ("status --context prod -n x", "--context prod"),
+        ("status --context=prod --as=eve", "--context prod --as eve"),
+        ("status --kubeconfig /tmp/a'b", "--kubeconfig '/tmp/a'\"'\"'b'"),
+        ("status -s https://x:6443", "--server https://x:6443"),
+        ("status --token secret", ""),
+        ("status --context", ""),
+        ("status --context=", ""),
+        ("bench -- --context prod", ""),
+    ],
+)
+def test_what_says_where(words: str, flags: str) -> None:
+    assert flags_of(words.split()) == flags
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("see kubectl llm-hpa explain", "see kubectl llm-hpa explain --context prod"),
+        (
+            "use kubectl llm-hpa enable deploy/x -n a --max 3",
+            "use kubectl llm-hpa enable --context prod deploy/x -n a --max 3",
+        ),
+        ("see: kubectl -n a logs deploy/x", "see: kubectl --context prod -n a logs deploy/x"),
+        (
+            "kubectl get pods; kubectl describe pod x",
+            "kubectl --context prod get pods; kubectl --context prod describe pod x",
+        ),
+        ("fix:\n  kubectl apply -f x", "fix:\n  kubectl --context prod apply -f x"),
+        # no commands, or whole ones
+        ("as kubectl takes them", "as kubectl takes them"),
+        ("kubectl proxy ended", "kubectl proxy ended"),
+        ("kubectl-llm-hpa 0.1 failed", "kubectl-llm-hpa 0.1 failed"),
+        ("kubectl llm-hpa status --context a -w", "kubectl llm-hpa status --context a -w"),
+    ],
+)
+def test_commands_in_a_text(text: str, expected: str) -> None:
+    assert completed(text, PROD) == expected
+    assert completed(text, "") == text
+
+
+def test_an_error_keeps_the_cluster(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["enable", "deploy/x", "--max", "3", "--kubeconfig", "/nowhere", "--context", "prod", "-n", "x"])
+    said = capsys.readouterr().err
+    assert "kubectl --kubeconfig /nowhere --context prod" in said
+    assert completed("see kubectl llm-hpa doctor") == "see kubectl llm-hpa doctor", (
+        "one command line is not another"
+    )
