@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kubectl_llmhpa.bench.modes.prove import check_clients
 from kubectl_llmhpa.bench.sizing.compare import differences
 from kubectl_llmhpa.bench.sizing.prove import Prediction, Timing, predict
 from kubectl_llmhpa.errors import LlmHpaError
@@ -230,3 +231,10 @@ def test_what_did_not_come_as_predicted(
 ) -> None:
     found = differences(predicted({"in-flight": "5"}, most=4), observed, ended=ended)
     assert any(one.startswith(said) for one in found), found
+
+
+def test_more_requests_than_clients_hold_are_refused_before_they_start() -> None:
+    check_clients(1000, 1, "prove")
+    check_clients(2001, 3, "prove")
+    with pytest.raises(LlmHpaError, match=r"1,001 requests in flight.* add --clients 2"):
+        check_clients(1001, 1, "prove")

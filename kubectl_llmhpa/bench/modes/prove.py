@@ -6,6 +6,7 @@ replicas go, one request is always in flight, so that requests that are cut off 
 
 from __future__ import annotations
 
+import math
 import secrets
 import time
 from collections.abc import Callable
@@ -34,6 +35,8 @@ _SHORT_WINDOW = (
     "the HPA's window for scaling in ({window} s) is shorter than the load ({hold:.0f} s): "
     "a dip may take replicas away"
 )
+#: As many streams as one client holds on most of a core (docs/measurements.md).
+STREAMS = 1000
 #: The client's reason for an answer that broke off.
 _CUT = "disconnected"
 
@@ -60,6 +63,7 @@ def work(reader: Reader, scene: Scene) -> Work:
     prediction = prove.predict(
         spec, signals, replicas=replicas, seats=scene.seats, timing=times, goal=goal, correction=corrected
     )
+    check_clients(prediction.concurrency, options.clients, attempted)
     endpoint = target.find(reader, workload.namespace, scene.own, scene.sight.port, url=options.url)
     notes = prediction.notes
     if spec.down is not None and spec.down.window < prediction.hold:
@@ -68,6 +72,17 @@ def work(reader: Reader, scene: Scene) -> Work:
     settings = {"stages": [[prediction.hold, prediction.concurrency]]}
     inputs = {**origins, "seats": seen} if seen else origins
     return Work(endpoint, chosen, settings, prediction.hold, prediction=prediction, origins=inputs)
+
+
+def check_clients(concurrency: int, clients: int, attempted: str) -> None:
+    """Raise LlmHpaError where the clients cannot hold so many requests: they, not the engine, would set the pace."""
+    needed = math.ceil(concurrency / STREAMS)
+    if needed > clients:
+        raise LlmHpaError(
+            attempted,
+            f"it takes {concurrency:,} requests in flight, and a client holds about {STREAMS:,}",
+            f"add --clients {needed}",
+        )
 
 
 def execute(cluster: Writer, plan: Plan, view: run.Observer) -> Outcome:
