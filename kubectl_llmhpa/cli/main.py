@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from kubectl_llmhpa import __version__
 from kubectl_llmhpa.errors import ExitCode, LlmHpaError
 
-#: How kubectl's flags begin that say which cluster, and as whom.
-_OF_THE_CONNECTION = ("--kubeconfig", "--context", "--cluster", "--user", "--server", "-s", "--as")
+#: How kubectl's flags begin that say which cluster.
+_OF_THE_CONNECTION = ("--kubeconfig", "--context", "--cluster", "--server", "-s")
 _SHORT_WITH_VALUE = re.compile(r"(-[A-Za-z])=(.*)", re.DOTALL)
 
 

@@ -10,8 +10,8 @@ import re
 import shlex
 from collections.abc import Sequence
 
-#: kubectl's flags that say which cluster, and as whom; a token is never printed.
-_FLAGS = ("kubeconfig", "context", "cluster", "user", "server", "as", "as-group", "as-uid")
+#: kubectl's flags that say which cluster. As whom is left out: a remedy may be for somebody who may do more.
+_FLAGS = ("kubeconfig", "context", "cluster", "server")
 _SHORT = {"-s": "server"}
 _VERBS = (
     "annotate|api-resources|apply|auth|cordon|create|delete|describe|drain|edit|exec|get|label|logs|patch|port-forward|"

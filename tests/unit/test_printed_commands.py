@@ -15,7 +15,7 @@ PROD = "--context prod"
     [
         ("status", ""),
         ("status --context prod -n x", "--context prod"),
-        ("status --context=prod --as=eve", "--context prod --as eve"),
+        ("status --context=prod --as=eve", "--context prod"),
         ("status --kubeconfig /tmp/a'b", "--kubeconfig '/tmp/a'\"'\"'b'"),
         ("status -s https://x:6443", "--server https://x:6443"),
         ("status --token secret", ""),
