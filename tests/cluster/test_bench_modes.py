@@ -232,16 +232,15 @@ def test_sweeps_find_the_last_concurrency_that_keeps_the_slo(
         stub.start(seats=8)
         began = time.monotonic()
         lengths = ("--input-len", "96", "--output-len", "48")
-        outcome = llm_hpa(
-            "bench", *stub.reference, "--sweep", "--slo", "ttft=600ms", *lengths, *flags, "--save", str(saved)
-        )
+        flags = ("--sweep", "--slo", "ttft=600ms", *lengths, *flags, "--save", str(saved))
+        outcome = llm_hpa("bench", *stub.reference, *flags, timeout=1800)
         assert outcome.code == 0, outcome.stderr
         found: Json = json.loads(saved.read_text())
         return {**found, "took": time.monotonic() - began}
 
     every = ",".join(str(number) for number in range(1, 17))
     with ThreadPoolExecutor(3) as pool:  # as many clients as a node of two cores has room for
-        exact = pool.submit(swept, "every", "--points", every, "--duration", "110s")
+        exact = pool.submit(swept, "every", "--points", every, "--duration", "60s")
         sweeps = list(pool.map(swept, [f"sweep-{number}" for number in range(10)]))
         right = exact.result()["sizing"]["slo"]["value"]
     found = [one["sizing"]["slo"]["value"] for one in sweeps]
