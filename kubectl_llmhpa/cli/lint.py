@@ -12,6 +12,7 @@ import click
 
 from kubectl_llmhpa.cli.connection import connect, connection_options
 from kubectl_llmhpa.cli.messages import say
+from kubectl_llmhpa.cli.printed_commands import completed
 from kubectl_llmhpa.cli.workload_argument import workload_argument
 from kubectl_llmhpa.errors import ExitCode, LlmHpaError
 
@@ -139,5 +140,5 @@ def _show(manifests: Manifests, report: Report, output: str | None) -> None:
     for note in (*manifests.notes, *report.notes):
         say(note)
     for line in lint_text.lines(report.found, colour=terminal.colour(sys.stdout, os.environ)):
-        click.echo(line)
+        click.echo(completed(line))
     say(lint_text.summary(report))

@@ -133,7 +133,9 @@ def _show(question: Question, form: Form, found: list[Autoscaler]) -> None:
     elif not found:
         _nothing(question, form)
     elif len(question.named) == 1 and not form.wide:
-        print("\n\n".join(block(one, _now()) for one in found))
+        from kubectl_llmhpa.cli.printed_commands import completed
+
+        print(completed("\n\n".join(block(one, _now()) for one in found)))
     else:
         print(overview_table(
             found, _now(), namespaces=question.namespace is None, wide=form.wide, header=form.header,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from kubectl_llmhpa.cli.main import main
@@ -62,3 +65,27 @@ def test_an_error_keeps_the_cluster(capsys: pytest.CaptureFixture[str]) -> None:
     assert completed("see kubectl llm-hpa doctor") == "see kubectl llm-hpa doctor", (
         "one command line is not another"
     )
+
+
+def test_what_lint_says_keeps_it_too(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    by_cpu = {
+        "type": "Resource",
+        "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 8}},
+    }
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "vllm"}
+    container = {"name": "vllm", "image": "vllm/vllm-openai:v0.20.2"}
+    objects = [
+        {
+            "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "vllm"},
+            "spec": {"scaleTargetRef": target, "maxReplicas": 3, "metrics": [by_cpu]},
+        },
+        {
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "vllm"},
+            "spec": {"template": {"spec": {"containers": [container]}}},
+        },
+    ]  # fmt: skip
+    file = tmp_path / "hpa.yaml"
+    file.write_text("\n---\n".join(json.dumps(one) for one in objects))
+    with pytest.raises(SystemExit):
+        main(["lint", "-f", str(file), "--context", "prod"])
+    assert "kubectl llm-hpa enable --context prod deployment/vllm" in capsys.readouterr().out
