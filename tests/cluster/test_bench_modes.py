@@ -80,6 +80,21 @@ def test_a_proof_then_a_sweep_whose_targets_are_written(
     assert left_over(kubectl, stub.namespace) == []
 
 
+def test_a_sweep_of_lora_adapters_by_weight_is_one_of_their_model(
+    llm_hpa: Plugin, kubectl: Kubectl, namespace: str, tmp_path: Path
+) -> None:
+    stub, saved = Stub(kubectl, namespace), tmp_path / "bench.json"
+    stub.start(seats=8, arguments=("--lora-modules", "lora-a=/loras/a", "lora-b=/loras/b"))
+    flags = ("--points", "6,12", "--duration", "3s", "--slo", "ttft=300ms", *SHORT, "--save", str(saved))
+    swept = llm_hpa("bench", *stub.reference, "--sweep", "--model", "lora-a=3,lora-b=1", *flags)
+    assert swept.code == 0, swept.stderr
+    assert "lora-a (75%), lora-b (25%)" in swept.stderr
+    assert [one["failed"] for one in json.loads(saved.read_text())["sweep"]["points"]] == [{}, {}]
+    written = ("--max", "3", "--from-bench", str(saved), "--dry-run=client")
+    planned = llm_hpa("enable", *ADAPTER, *stub.reference, *written)
+    assert planned.code == 0, planned.stderr
+
+
 def test_what_serves_is_not_loaded_without_a_word(llm_hpa: Plugin, stub: Stub, kubectl: Kubectl) -> None:
     stub.load(running=3, waiting=0)
     assert_one_sentence(llm_hpa("bench", *stub.reference), "may be in use: 1 pod runs 3 requests", "--yes")

@@ -17,6 +17,7 @@ type Options struct {
 	Address          string
 	Model            string
 	ServedNames      []string
+	Adapters         []Adapter
 	Engine           string // vllm, sglang, dynamo or llamacpp: whose command line this is
 	Role             string // SGLang's disaggregation mode: prefill, decode, or "" for both in one
 	Seats            int
@@ -38,12 +39,16 @@ type Options struct {
 	Token            string
 }
 
+// Adapter is a LoRA adapter of the model.
+type Adapter struct{ Name, Path string }
+
 const usageText = `stub-engine: an LLM engine without a model, for tests
 
 It takes the flags of 'vllm serve', 'sglang.launch_server', 'dynamo.vllm' and 'llama-server' that matter here and skips
 all others.
   serve MODEL, --model M, --model-path M     what /v1/models calls the root
   --served-model-name NAME[ NAME...]         names that requests use (the model); llama.cpp: --alias
+  --lora-modules NAME=PATH[ NAME=PATH...]    LoRA adapters, which requests name as they name models
   --host H, --port P                         where to listen (0.0.0.0:8000; SGLang 127.0.0.1:30000,
                                              llama.cpp 127.0.0.1:8080, Dynamo 0.0.0.0:$DYN_SYSTEM_PORT, 9090)
   --max-num-seqs N, --max-running-requests N, --parallel N   seats (8; llama.cpp 4)
@@ -112,6 +117,10 @@ func ParseOptions(program string, arguments []string) (*Options, error) {
 	options.ServedNames = append(flags["served-model-name"], flags["alias"]...)
 	if len(options.ServedNames) == 0 {
 		options.ServedNames = []string{options.Model}
+	}
+	for _, module := range flags["lora-modules"] {
+		name, path, _ := strings.Cut(module, "=")
+		options.Adapters = append(options.Adapters, Adapter{name, path})
 	}
 	options.Refuse = flags.has("startup-refuse")
 	options.Token = flags.text("token", "")

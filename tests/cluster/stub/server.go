@@ -139,11 +139,17 @@ func (s *Server) version(w http.ResponseWriter, _ *http.Request) {
 
 func (s *Server) models(w http.ResponseWriter, _ *http.Request) {
 	entries := []any{}
-	for _, name := range s.options.ServedNames {
+	add := func(name, root string, parent any) {
 		entries = append(entries, map[string]any{
 			"id": name, "object": "model", "created": s.started.Unix(), "owned_by": "stub",
-			"root": s.options.Model, "parent": nil, "max_model_len": s.options.MaxModelLen,
+			"root": root, "parent": parent, "max_model_len": s.options.MaxModelLen,
 		})
+	}
+	for _, name := range s.options.ServedNames {
+		add(name, s.options.Model, nil)
+	}
+	for _, adapter := range s.options.Adapters {
+		add(adapter.Name, adapter.Path, s.model())
 	}
 	writeJSON(w, http.StatusOK, map[string]any{"object": "list", "data": entries})
 }
@@ -175,5 +181,6 @@ func (s *Server) model() string { return s.options.ServedNames[0] }
 
 func (s *Server) serves(model string) bool {
 	return model == s.options.Model || slices.Contains(s.options.ServedNames, model) ||
-		strings.TrimSuffix(model, "/") == s.options.Model
+		strings.TrimSuffix(model, "/") == s.options.Model ||
+		slices.ContainsFunc(s.options.Adapters, func(one Adapter) bool { return one.Name == model })
 }

@@ -156,6 +156,27 @@ func TestNothingAnswersDuringTheStart(t *testing.T) {
 	})
 }
 
+func TestAdaptersAreListedBelowTheirModelAndServed(t *testing.T) {
+	_, url := serve(t, "--served-model-name", "base", "--lora-modules", "lora-a=/loras/a", "lora-b=/loras/b")
+	answer, err := http.Get(url + "/v1/models")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, _ := io.ReadAll(answer.Body)
+	for _, entry := range []string{`"id":"lora-a"`, `"root":"/loras/b"`, `"parent":"base"`} {
+		if !strings.Contains(string(text), entry) {
+			t.Errorf("%s is not in %s", entry, text)
+		}
+	}
+	if status, _ := post(t, url+"/v1/completions", `{"model":"lora-b","prompt":"a"}`); status != http.StatusOK {
+		t.Errorf("an adapter is not served: %d", status)
+	}
+	if status, _ := post(t, url+"/v1/completions", `{"model":"lora-c","prompt":"a"}`); status != http.StatusNotFound {
+		t.Errorf("an unknown adapter: %d", status)
+	}
+}
+
 func TestEnginesCommandLines(t *testing.T) {
 	vllm, err := ParseOptions("/usr/local/bin/vllm", strings.Fields(
 		"serve /models/q --tensor-parallel-size 2 --enforce-eager --max-num-seqs=16 --served-model-name a b --port 9000"))
