@@ -21,7 +21,11 @@ from xdist.remote import Producer  # type: ignore[import-untyped]
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from kubectl_llmhpa.api import MANAGED_BY, MANAGER
-from kubectl_llmhpa.plan.adapter.rule_record import RECORD
+from kubectl_llmhpa.cli.helm_option import helm_of
+from kubectl_llmhpa.kube import Cluster, Connection
+from kubectl_llmhpa.plan.adapter.rule_record import read_record
+from kubectl_llmhpa.plan.adapter.rule_steps import unused
+from kubectl_llmhpa.plan.adapter.rule_users import Leaving
 from tests.cluster.ground import network
 from tests.cluster.ground.api import Api
 from tests.cluster.ground.layout import NAME_VARIABLE, Layout
@@ -160,25 +164,34 @@ def llm_hpa() -> Plugin:
 
 @contextlib.contextmanager
 def fresh_namespace(kubectl: Kubectl) -> Iterator[str]:
-    """A namespace that goes away at the end; nobody waits for that."""
+    """A namespace that goes away at the end, after a failure too; nobody waits for that."""
     name = f"{TEST_NAMESPACE}{uuid.uuid4().hex[:8]}"
     kubectl.run("create", "namespace", name)
-    yield name
-    _leave(kubectl, name)
-    kubectl.run("delete", "namespace", name, "--wait=false")
+    try:
+        yield name
+    finally:
+        try:
+            _leave(kubectl, name)
+        finally:
+            kubectl.run("delete", "namespace", name, "--wait=false")
 
 
 def _leave(kubectl: Kubectl, namespace: str) -> None:
-    """Take out the rules that a test has left in the adapter: they would outlive the namespace."""
-    rules = ("get", "configmap", RECORD, "-n", "monitoring", "--ignore-not-found", "-o", "name")
-    if not kubectl.run(*rules).stdout:
-        return
-    for hpa in kubectl.get("hpa", "-n", namespace, "-l", f"{MANAGED_BY}={MANAGER}")["items"]:
-        target = hpa["spec"]["scaleTargetRef"]
-        workload = f"{target['kind']}.{target['apiVersion'].rpartition('/')[0]}/{target['name']}"
-        kubectl.run("llm-hpa", "disable", workload, "-n", namespace, check=False)
-    kubectl.run("delete", "hpa", "--all", "-n", namespace)
-    kubectl.run("llm-hpa", "disable", "--only", "rules", "-n", namespace, check=False)
+    """Take out the rules that a test has left in the adapter: they would outlive the namespace.
+
+    Whoever uses them goes first, without the plugin, since the test may have failed anywhere.
+    """
+    with Cluster(Connection(), read_only=False) as cluster:
+        record = read_record(cluster, "monitoring")
+        if record is None:
+            return
+        kubectl.run("delete", "scaledobject,hpa", "--all", "-n", namespace)
+        kubectl.run("delete", "configmap", "-l", f"{MANAGED_BY}={MANAGER}", "-n", namespace)
+        rules = unused(
+            cluster, Leaving(), print, helm_of(cluster, record.helm["chart"] if record.helm else "")
+        )
+        if rules is not None:
+            rules.remove()
 
 
 @pytest.fixture
