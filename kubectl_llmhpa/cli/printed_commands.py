@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 #: kubectl's flags that say which cluster. As whom is left out: a remedy may be for somebody who may do more.
 _FLAGS = ("kubeconfig", "context", "cluster", "server")
-_SHORT = {"-s": "server"}
+_SHORT = {"-s": "server", "-n": "namespace"}
 _VERBS = (
     "annotate|api-resources|apply|auth|cordon|create|delete|describe|drain|edit|exec|get|label|logs|patch|port-forward|"
     "rollout|scale|top|uncordon|version|wait"
@@ -32,17 +32,30 @@ def keep(words: Sequence[str]) -> None:
 
 def flags_of(words: Sequence[str]) -> str:
     """Those flags as a shell takes them, in the order in which they were typed; empty where there are none."""
-    found, left = [], iter(words)
+    return " ".join(f"--{flag} {shlex.quote(value)}" for flag, value in _typed(words) if flag in _FLAGS)
+
+
+def namespace_of(words: Sequence[str]) -> str:
+    """The namespace, or all of them, as a shell takes it; empty where none was typed."""
+    if "-A" in words or "--all-namespaces" in words:
+        return "-A"
+    return next((f"-n {shlex.quote(value)}" for flag, value in _typed(words) if flag == "namespace"), "")
+
+
+def _typed(words: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """The flags that say where, by their long names, with their values."""
+    left = iter(words)
     for word in left:
         if word == "--":
-            break
+            return
         name, equals, value = word.partition("=")
+        if word[:2] in _SHORT and word[2:]:  # -nlab
+            name, equals, value = word[:2], "=", word[2:]
         flag = _SHORT.get(name, name.removeprefix("--") if name.startswith("--") else "")
-        if flag in _FLAGS and (value or not equals):
+        if flag in (*_FLAGS, "namespace") and (value or not equals):
             value = value or next(left, "")
             if value:
-                found.append(f"--{flag} {shlex.quote(value)}")
-    return " ".join(found)
+                yield flag, value
 
 
 def completed(text: str, flags: str | None = None) -> str:

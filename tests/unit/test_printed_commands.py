@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kubectl_llmhpa.cli.main import main
-from kubectl_llmhpa.cli.printed_commands import completed, flags_of
+from kubectl_llmhpa.cli.printed_commands import completed, flags_of, namespace_of
 
 PROD = "--context prod"
 
@@ -21,6 +21,7 @@ PROD = "--context prod"
         ("status --context=prod --as=eve", "--context prod"),
         ("status --kubeconfig /tmp/a'b", "--kubeconfig '/tmp/a'\"'\"'b'"),
         ("status -s https://x:6443", "--server https://x:6443"),
+        ("status -shttps://x:6443 --context a", "--server https://x:6443 --context a"),
         ("status --token secret", ""),
         ("status --context", ""),
         ("status --context=", ""),
@@ -29,6 +30,22 @@ PROD = "--context prod"
 )
 def test_what_says_where(words: str, flags: str) -> None:
     assert flags_of(words.split()) == flags
+
+
+@pytest.mark.parametrize(
+    ("words", "where"),
+    [
+        ("status", ""),
+        ("status -n lab", "-n lab"),
+        ("status -nlab", "-n lab"),
+        ("status --namespace=lab", "-n lab"),
+        ("status -n $x", "-n '$x'"),
+        ("status -A", "-A"),
+        ("bench -s https://n -- -n lab", ""),
+    ],
+)
+def test_which_namespace(words: str, where: str) -> None:
+    assert namespace_of(words.split()) == where
 
 
 @pytest.mark.parametrize(
