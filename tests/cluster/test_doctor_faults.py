@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 import pytest
 
+from kubectl_llmhpa.hpa.scaled_objects import FAILED
 from tests.cluster.conftest import Json, Kubectl, Outcome, Plugin, fresh_namespace, load_image
 from tests.cluster.doctor_scene import CACHE, RUNNING, SCENE, WAITING, Place, crowded, objects, rule
 from tests.cluster.guarded import guarded_prometheus
@@ -223,11 +224,13 @@ def settled(kubectl: Kubectl, scene: Scene) -> bool:
         name: {each["type"]: each["status"] for each in (one.get("status") or {}).get("conditions") or []}
         for name, one in scaled.items()
     }
+    failed = kubectl.get("events", *place, f"--field-selector=reason={FAILED}")["items"]
     quota = kubectl.get("events", "-n", scene.other.namespace, "--field-selector=reason=FailedCreate")
     deployments = {one["metadata"]["name"]: one for one in kubectl.get("deploy", *place)["items"]}
     return (
         all(states[one].get("Ready") == "False" for one in broken)
         and states["fallback"].get("Fallback") == "True"
+        and {one["involvedObject"]["name"] for one in failed} >= {*broken, "fallback"}
         and deployments["asleep"]["spec"]["replicas"] == deployments["asleep-too"]["spec"]["replicas"] == 0
         and deployments["pending"]["spec"]["replicas"] == 2
         and bool(quota["items"])
