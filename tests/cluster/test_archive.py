@@ -13,7 +13,7 @@ from tests.archive import installed
 from tests.cluster.conftest import Kubectl, Plugin
 from tests.cluster.stub_workload import Stub
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 MADE = "hpa,podmonitor,scaledobject"
 
 

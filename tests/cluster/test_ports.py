@@ -10,7 +10,7 @@ import pytest
 from tests.cluster.conftest import ADAPTER, Json, Kubectl, Plugin
 from tests.cluster.stub_workload import Stub
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 PROMETHEUS = "/api/v1/namespaces/monitoring/services/kube-prometheus-stack-prometheus:9090/proxy"
 
