@@ -111,6 +111,15 @@ def test_the_real_sweep() -> None:
     assert sizing.notes == ("nothing between 8 and 10 in flight was tested",)
 
 
+def test_a_miss_where_less_was_served_than_before_may_not_be_the_engines_own() -> None:
+    """As seen: of ten sweeps side by side one met a machine that others had filled, and found 9 instead of 11."""
+    points = [point(n, rate) for n, rate in ((1, 2.33), (4, 6.53), (8, 9.5), (9, 9.63))]
+    disturbed = judged(sweep([*points, point(10, 8.83, kept=0.913)], seats=8))
+    assert disturbed.notes[-1].startswith("with 10 in flight it served 8% less than with fewer")
+    quiet = judged(sweep([*points, point(10, 9.4, kept=0.913)], seats=8))
+    assert not any("less than with fewer" in note for note in quiet.notes)
+
+
 @pytest.mark.parametrize("highest", [4, 6, 8])
 def test_below_the_knee_there_is_none_yet(highest: int) -> None:
     sizing = judged(measured(highest))

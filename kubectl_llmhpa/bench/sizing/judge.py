@@ -23,6 +23,9 @@ from kubectl_llmhpa.bench.sizing.replicas import replicas
 from kubectl_llmhpa.bench.sizing.start import start
 from kubectl_llmhpa.bench.sizing.targets import Basis, targets
 
+#: A share of the throughput that no queue takes: an engine with more in flight serves as much, whatever waits.
+_FALL = 0.05
+
 
 def judge(sweep: Sweep, conditions: Conditions | None = None) -> Sizing:
     """What the valid points say; which are valid was decided before (`validity.checked`)."""
@@ -92,9 +95,22 @@ def _notes(sweep: Sweep, found: Curve, kept: Kept, n_max: float | None, confiden
     gap = (kept.first_miss or 0) - n_max
     if kept.value == n_max and gap > max(1, n_max / 8):
         notes.append(f"nothing between {n_max:g} and {kept.first_miss:g} in flight was tested")
+    fall = _fall(found, kept)
+    if fall > _FALL:
+        notes.append(
+            f"with {kept.first_miss:g} in flight it served {fall:.0%} less than with fewer: its cache was full, or "
+            "something else took its time; sweep again"
+        )
     if confidence == SWEEP_FURTHER:
         notes.append(f"neither the SLO nor the throughput ended at {n_max:g}: sweep further")
     return tuple(notes)
+
+
+def _fall(found: Curve, kept: Kept) -> float:
+    """How much less was served where the SLO was first missed than before, as a share."""
+    miss = None if kept.first_miss is None else found.at(kept.first_miss)
+    before = [] if miss is None else [one.rate for one in found.levels if one.n < miss.n]
+    return 1 - miss.rate / max(before) if miss is not None and before else 0.0
 
 
 def _verdict(sizing: Sizing, *, wants: bool) -> str:
