@@ -158,9 +158,9 @@ def apart(real: Outcome, attainment: float, replica_seconds: float) -> tuple[flo
 
 
 def compare(recorded: dict[str, Any]) -> int:
-    """Prints both sides; 0 when the bars hold."""
+    """Prints both sides of the scenarios that were recorded; 0 when the bars hold."""
     rows, sides, good = [], {}, True
-    for one in SCENARIOS:
+    for one in (each for each in SCENARIOS if each.name in recorded):
         real, models = live(recorded[one.name], one.length), modelled(recorded[one.name], one.length)
         middle = (
             statistics.median(each.attainment for each in models),
@@ -191,7 +191,7 @@ def compare(recorded: dict[str, Any]) -> int:
         "bars",
     ]
     print(table(titles, rows), end="\n\n")
-    for names in ORDERS:
+    for names in (each for each in ORDERS if {*each} <= sides.keys()):
         for side, word in enumerate(("live", "model")):
             shown = (f"{name} {sides[name][side][0]:.1%} at {sides[name][side][1]:.0f}" for name in names)
             print(f"{word}: {', '.join(shown)}")
