@@ -28,6 +28,10 @@ _SCHEMA = {
     "rules": _RULES, "externalRules": _RULES,
     "resourceRules": {"cpu": _RESOURCE_RULE, "memory": _RESOURCE_RULE, "window": None},
 }  # fmt: skip
+#: The lists in the file: for the custom metrics API, and for the external one.
+CUSTOM, EXTERNAL = "rules", "externalRules"
+#: Where the adapter puts the matchers of the pods that it is asked for.
+MATCHERS = "<<.LabelMatchers>>"
 _ATTEMPT = "read the adapter's configuration"
 _REMEDY = "repair it first: with it the adapter does not start again"
 _SELECTOR = re.compile(r"^\s*(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*)?\s*(?:\{(?P<matchers>.*)\})?\s*$", re.DOTALL)
@@ -42,20 +46,41 @@ def rule_for(source: SignalSource, *, namespace_label: str = "namespace", pod_la
     """
     names = source.spec.metrics
     there = f'{namespace_label}!="",{pod_label}!=""'
-    one = len(names) == 1
     rule: Json = {
-        "seriesQuery": f"{names[0]}{{{there}}}" if one else f'{{__name__=~"^({"|".join(names)})$",{there}}}',
+        "seriesQuery": series_query(names, there),
         "resources": {
             "overrides": {
                 namespace_label: {"resource": "namespace"},
                 pod_label: {"resource": "pod"},
             }
         },
-        "metricsQuery": promql.served(source.spec, by="<<.GroupBy>>", matchers="<<.LabelMatchers>>"),
+        "metricsQuery": promql.served(source.spec, by="<<.GroupBy>>", matchers=MATCHERS),
     }
-    if not one or source.api_name != names[0]:
+    if len(names) > 1 or source.api_name != names[0]:
         rule["name"] = {"as": source.api_name}
     return rule
+
+
+def series_query(names: Sequence[str], there: str) -> str:
+    """The selector of the series of these names whose labels match `there`."""
+    if len(names) == 1:
+        return f"{names[0]}{{{there}}}"
+    return f'{{__name__=~"^({"|".join(names)})$",{there}}}'
+
+
+def list_of(rule: Mapping[str, Any]) -> str:
+    """The list that a rule of ours belongs to: one that knows no pods is for External metrics."""
+    return CUSTOM if pod_label(rule) else EXTERNAL
+
+
+def listed_as(name: str, rule: Mapping[str, Any]) -> str:
+    """A name of ours as `prometheus_adapter.listed` has it."""
+    return f"pods/{name}" if pod_label(rule) else f"external/{name}"
+
+
+def lists(document: Mapping[str, Any]) -> dict[str, list[Json]]:
+    """The rules in a parsed file, by the lists that they are in."""
+    return {key: document.get(key) or [] for key in (CUSTOM, EXTERNAL)}
 
 
 def serves(rule: Mapping[str, Any], metric: str, series: Collection[Mapping[str, str]] = ()) -> bool:
@@ -116,7 +141,7 @@ def example_query(rule: Mapping[str, Any]) -> str:
     """The PromQL that the adapter makes of a rule for a pod that does not exist: whether Prometheus takes it."""
     where, who = namespace_label(rule), pod_label(rule)
     filled = {
-        "<<.LabelMatchers>>": f'{where}="none",{who}=~"none"',
+        MATCHERS: f'{where}="none",{who}=~"none"' if who else f'{where}="none"',
         "<<.GroupBy>>": who,
         "<<.Series>>": series_names(rule)[0],
     }
@@ -208,26 +233,31 @@ def _problem(value: Any, schema: Any, where: str) -> str:
 
 
 def add(text: str, rules: Sequence[Json]) -> str:
-    """The text with rules at the end of `rules`; every other byte is kept.
+    """The text with rules at the ends of their lists; every other byte is kept.
 
     Layouts that cannot be edited in place (a whole document in flow style, aliases) are written anew.
     """
-    before = parse(text)
-    wanted = {**before, "rules": [*(before.get("rules") or []), *rules]}
-    return _checked(_with_block(text, wanted["rules"], len(rules)), wanted)
+    for key in (CUSTOM, EXTERNAL):
+        before, more = parse(text), [one for one in rules if list_of(one) == key]
+        if more:
+            wanted = {**before, key: [*(before.get(key) or []), *more]}
+            text = _checked(_with_block(text, key, wanted[key], len(more)), wanted)
+    return text
 
 
 def remove(text: str, rules: Iterable[Json]) -> str:
-    """The text without the entries of `rules` that equal one of ours; every other byte is kept.
+    """The text without the entries of both lists that equal one of ours; every other byte is kept.
 
     Layouts that cannot be edited in place are written anew.
     """
     ours = list(rules)
-    before = parse(text)
-    kept = [rule for rule in before.get("rules") or [] if rule not in ours]
-    if len(kept) == len(before.get("rules") or []):
-        return text
-    return _checked(_without_items(text, before["rules"], ours), {**before, "rules": kept})
+    for key in (CUSTOM, EXTERNAL):
+        before = parse(text)
+        present = before.get(key) or []
+        kept = [rule for rule in present if rule not in ours]
+        if len(kept) < len(present):
+            text = _checked(_without_items(text, key, present, ours), {**before, key: kept})
+    return text
 
 
 def _checked(edited: str, wanted: Json) -> str:
@@ -240,13 +270,13 @@ def _checked(edited: str, wanted: Json) -> str:
     return _dump(wanted)
 
 
-def _with_block(text: str, items: list[Json], count: int) -> str:
-    """The text with the last `count` of `items` (all the rules there shall be) inserted as a block."""
+def _with_block(text: str, key: str, items: list[Json], count: int) -> str:
+    """The text with the last `count` of `items` (all that the list shall have) inserted as a block."""
     block = _dump(items[-count:])
-    node = _value_node(text, "rules")
+    node = _value_node(text, key)
     if node is None:
         joint = "" if not text or text.endswith("\n") else "\n"
-        return f"{text}{joint}rules:\n{block}"
+        return f"{text}{joint}{key}:\n{block}"
     if isinstance(node, yaml.SequenceNode) and node.value and not node.flow_style:
         indent = " " * node.start_mark.column
         end = _end_of(text, node.value[-1])
@@ -257,9 +287,9 @@ def _with_block(text: str, items: list[Json], count: int) -> str:
     return text[: node.start_mark.index].rstrip(" ") + "\n" + _dump(items) + tail.removeprefix("\n")
 
 
-def _without_items(text: str, items: list[Json], ours: list[Json]) -> str:
-    """The text with the lines of those items cut out that are ours."""
-    node = _value_node(text, "rules")
+def _without_items(text: str, key: str, items: list[Json], ours: list[Json]) -> str:
+    """The text with the lines of those items of a list cut out that are ours."""
+    node = _value_node(text, key)
     if not isinstance(node, yaml.SequenceNode) or node.flow_style:
         return text
     result = text
@@ -268,7 +298,7 @@ def _without_items(text: str, items: list[Json], ours: list[Json]) -> str:
             start = text.rfind("\n", 0, place.start_mark.index) + 1
             result = result[:start] + result[_end_of(text, place) :]
     if all(item in ours for item in items):
-        result = re.sub(r"(?m)^rules:[ \t]*$", "rules: []", result, count=1)
+        result = re.sub(rf"(?m)^{key}:[ \t]*$", f"{key}: []", result, count=1)
     return result
 
 

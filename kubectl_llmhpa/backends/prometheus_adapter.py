@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -17,7 +17,7 @@ from kubectl_llmhpa.api import API_SERVICES, CONFIG_MAPS, Json, Reader
 from kubectl_llmhpa.backends import ack_adapter, mounted_file, providers
 from kubectl_llmhpa.backends.model import ACK, PROMETHEUS_ADAPTER
 from kubectl_llmhpa.backends.providers import Provider
-from kubectl_llmhpa.errors import LlmHpaError
+from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.findings import Finding, found
 
 GROUP = "custom.metrics.k8s.io"
@@ -50,6 +50,8 @@ class Adapter:
     """The APIService that it was found by."""
     others: tuple[str, ...] = ()
     """APIServices of the same group that lead to another program."""
+    external_at: str = ""
+    """Where the external metrics API leads (`namespace/service`), empty: it is not registered."""
 
     @property
     def namespace(self) -> str:
@@ -60,6 +62,16 @@ class Adapter:
     def name(self) -> str:
         """The name of its Deployment."""
         return str(self.deployment["metadata"]["name"])
+
+    @property
+    def external(self) -> bool:
+        """Whether the external metrics API leads here."""
+        return self.provider is not None and self.external_at == self.provider.place
+
+    @property
+    def registered(self) -> Adapter:
+        """As it is once both metrics APIs lead here."""
+        return replace(self, custom=True, external_at=self.provider.place if self.provider else "")
 
     @property
     def root(self) -> str:
@@ -96,10 +108,16 @@ def find(reader: Reader, *, even_down: bool = False, api_services: Sequence[Json
     if api_services is None:
         api_services = reader.get(API_SERVICES.path()).get("items") or []
     serving = providers.of_group(api_services, GROUP)
+    external = [
+        one.place
+        for one in providers.of_group(api_services, EXTERNAL_GROUP)
+        if one.version == DEFAULT_VERSION
+    ]
     if not serving:
-        return _unregistered(reader, api_services, even_down)
-    adapter = _adapter(reader, serving[0], others=_others(reader, serving))
-    return _up(adapter, even_down)
+        adapter = _unregistered(reader, api_services)
+    else:
+        adapter = _adapter(reader, serving[0], others=_others(reader, serving))
+    return _up(replace(adapter, external_at=external[0] if external else ""), even_down)
 
 
 def findings(adapter: Adapter) -> list[Finding]:
@@ -112,8 +130,22 @@ def findings(adapter: Adapter) -> list[Finding]:
 
 
 def listed(reader: Reader, adapter: Adapter) -> set[str]:
-    """The names it serves now, as `pods/vllm:num_requests_waiting`. Raises ApiError."""
-    return {str(one["name"]) for one in reader.get(adapter.root).get("resources") or []}
+    """The names it serves now, as `pods/vllm:num_requests_waiting`, or `external/NAME`. Raises ApiError."""
+    names = {str(one["name"]) for one in reader.get(adapter.root).get("resources") or []}
+    return names | listed_external(reader, adapter)
+
+
+def listed_external(reader: Reader, adapter: Adapter) -> set[str]:
+    """The External metrics that it serves now, as `external/NAME`: none while it has no rule. Raises ApiError."""
+    if not adapter.external:
+        return set()
+    try:
+        found = reader.get(f"/apis/{EXTERNAL_GROUP}/{DEFAULT_VERSION}").get("resources") or []
+    except ApiError as error:
+        if error.not_found or error.unavailable:
+            return set()
+        raise
+    return {f"external/{one['name']}" for one in found}
 
 
 def pod_values(
@@ -136,11 +168,11 @@ def rolled_out(deployment: Mapping[str, Any]) -> bool:
     )
 
 
-def _unregistered(reader: Reader, api_services: Sequence[Json], even_down: bool) -> Adapter:
+def _unregistered(reader: Reader, api_services: Sequence[Json]) -> Adapter:
     """A prometheus-adapter that serves `kubectl top` only (kube-prometheus' layout), or why there is nothing."""
     for provider in providers.of_group(api_services, RESOURCE_GROUP)[:1]:
         if _program_behind(reader, provider) == PROMETHEUS_ADAPTER:
-            return _up(_adapter(reader, provider, custom=False), even_down)
+            return _adapter(reader, provider, custom=False)
     for provider in providers.of_group(api_services, EXTERNAL_GROUP)[:1]:
         if _program_behind(reader, provider) == ACK:
             raise _ack_switched_off(providers.deployment_behind(reader, provider, _ATTEMPT))

@@ -22,7 +22,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from kubectl_llmhpa.api import SCALED_OBJECTS, TRIGGER_AUTHENTICATIONS, Json
-from kubectl_llmhpa.engines import Kind, SignalSource, by_seats_seen, over_all, peak, per_pod, with_room
+from kubectl_llmhpa.backends import one_number
+from kubectl_llmhpa.engines import Kind, SignalSource
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.policy import Target
 
@@ -99,17 +100,7 @@ def trigger(
     """
     source = sources[target.signal]
     metric_type = "Value" if source.kind is Kind.LATENCY else "AverageValue"
-    query = over_all(source.spec, by=by, matchers=matchers)
-    if target.peak is not None:
-        query = peak(query, share=target.peak.share, window=target.peak.window, step=target.peak.step)
-    if target.peak is not None and target.peak.memory:
-        waiting = over_all(sources["waiting"].spec, by=by, matchers=matchers)
-        query = with_room(query, waiting=waiting, memory=target.peak.memory)
-    if target.told:
-        running, waiting = (
-            per_pod(sources[one].spec, by=by, matchers=matchers) for one in ("running", "waiting")
-        )
-        query = by_seats_seen(query, running=running, waiting=waiting, told=target.told)
+    query = one_number.query(target, sources, matchers, by=by)
     if not empty:
         return Trigger(target.signal, query, target.value, metric_type)
     never = Decimal(1_000_000) if source.kind is Kind.RATIO else Decimal(0)

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from kubectl_llmhpa.api import Json, Resource
 from kubectl_llmhpa.monitoring.scene import Scene
 
+#: The label of a series that names the workload, as the vendor's document on LLM autoscaling calls it.
+WORKLOAD = "workload_name"
+
 
 @dataclass(frozen=True)
 class MetricsPort:
@@ -36,6 +39,8 @@ class Wanted:
     interval: str
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
+    workload: str = ""
+    """The value of the label WORKLOAD on its series, empty: they have none."""
 
     @property
     def metadata(self) -> Json:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from kubectl_llmhpa.api import NAMESPACE_NAME, POD_MONITORS, PROMETHEUS_AGENTS, Json
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.monitoring import durations, expressions, scrape_rights, selectors
-from kubectl_llmhpa.monitoring.model import MetricsPort, Scraper, Wanted, job_of_monitor, referred
+from kubectl_llmhpa.monitoring.model import WORKLOAD, MetricsPort, Scraper, Wanted, job_of_monitor, referred
 from kubectl_llmhpa.monitoring.operator_scope import OperatorScope
 from kubectl_llmhpa.monitoring.scene import Scene
 
@@ -272,18 +272,27 @@ def is_redirection(relabeling: Json) -> bool:
     )
 
 
+def names_workload(relabeling: Json) -> bool:
+    """Whether a relabeling is the one that `pod_monitor` writes to name the workload."""
+    return relabeling.get("targetLabel") == WORKLOAD and not relabeling.get("sourceLabels")
+
+
 _NO_PORT = MetricsPort(0, "", "http", None, "", None)
 
 
 def pod_monitor(wanted: Wanted) -> Json:
     """A PodMonitor for the pods that a label selector matches."""
+    made = endpoint(wanted.port, wanted.interval, wanted.timeout)
+    if wanted.workload:
+        name = {"action": "replace", "targetLabel": WORKLOAD, "replacement": wanted.workload}
+        made["relabelings"] = [*made.get("relabelings", []), name]
     return {
         "apiVersion": POD_MONITORS.api_version,
         "kind": POD_MONITORS.kind,
         "metadata": wanted.metadata,
         "spec": {
             "selector": wanted.selector,
-            "podMetricsEndpoints": [endpoint(wanted.port, wanted.interval, wanted.timeout)],
+            "podMetricsEndpoints": [made],
         },
     }
 

@@ -20,7 +20,7 @@ from kubectl_llmhpa.backends.model import KEDA, PROMETHEUS_ADAPTER
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.hpa import is_ours
 from kubectl_llmhpa.plan import handover, journal, objects, steps
-from kubectl_llmhpa.plan.adapter import custom_metrics_api, rule_steps
+from kubectl_llmhpa.plan.adapter import metrics_api, rule_steps
 from kubectl_llmhpa.plan.adapter.rule_steps import Unused
 from kubectl_llmhpa.plan.adapter.rule_users import Leaving
 from kubectl_llmhpa.plan.journal import Journal, Owned
@@ -138,12 +138,13 @@ def preview(
     ]
     leaving = _leaving(workload, book)
     rules = _rules(reader, workload, leaving, say, helm) if book.metrics else None
-    if rules is not None and not rules.stay():
-        registered, users = custom_metrics_api.removal(reader, leaving.scalers)
+    for group in metrics_api.GROUPS:
+        if rules is None or rules.stay(group):
+            continue
+        registered, users = metrics_api.removal(reader, group, leaving.scalers)
         if registered is not None and not users:
-            changes.append(
-                Change(API_SERVICES, "", custom_metrics_api.NAME, objects.presentable(registered), None)
-            )
+            name = metrics_api.name_of(group)
+            changes.append(Change(API_SERVICES, "", name, objects.presentable(registered), None))
     changes += rules.removal() if rules else []
     for one in _others(book):
         removal = _removal(reader, workload, book, one)
@@ -218,10 +219,11 @@ def _drop_rules(
     if rules is None:
         return
     # the API before the rules: without them it would answer 404
-    gone = [] if rules.stay() else custom_metrics_api.remove(writer, say, leaving.scalers)
-    for change in gone:
-        report(change)
-    rules = rules.unregistered() if gone else rules
+    for group in metrics_api.GROUPS:
+        gone = [] if rules.stay(group) else metrics_api.remove(writer, group, say, leaving.scalers)
+        for change in gone:
+            report(change)
+            rules = rules.unregistered(group)
     for change in rules.remove():
         report(change)
 

@@ -16,7 +16,7 @@ _PODS = "Pods AverageValue"
 #: Where a target comes from.
 GIVEN = "given on the command line"
 #: Why metrics of pods cannot serve a peak.
-ONE_NUMBER = "the peak of what is in flight is one number of all pods, which only KEDA hands to an HPA here"
+ONE_NUMBER = "a peak is one number of all pods, so the HPA has to get it as an External metric"
 
 
 def decide(
@@ -29,14 +29,16 @@ def decide(
     scale_down_window: int = 300,
     scale_down: bool = True,
     external: bool = False,
+    peaks: bool = False,
 ) -> Policy:
     """The policy for one engine.
 
     `targets` (signal -> target per pod) stand for the preset's whole list, with `on_top` only for those of the same
     signals; `origins` says where each comes from, if not from the command line, and such a one is left out where the
     engine exposes nothing for it. `external`: the numbers reach the HPA as External metrics, which also serve rates,
-    peaks, seats as they are seen, and a latency as a guard beside a load. Raises LlmHpaError, with the reason, for an
-    unknown preset or signal, for one that has no live series, and for a target that cannot work.
+    peaks, seats as they are seen, and a latency as a guard beside a load. `peaks`: only those do, beside metrics of
+    pods. Raises LlmHpaError, with the reason, for an unknown preset or signal, for one that has no live series, and for
+    a target that cannot work.
     """
     _per_pod(facts)
     shape = behavior(scale_down_window, scale_down=scale_down)
@@ -65,7 +67,7 @@ def decide(
         raise LlmHpaError(
             f"policy {preset}", "there is no such policy", f"choose one of {', '.join(PRESETS)}"
         )
-    if PRESETS[preset].peak and not external:
+    if PRESETS[preset].peak and not (external or peaks):
         raise LlmHpaError(f"policy {preset}", ONE_NUMBER, "use KEDA: --backend keda, or migrate --to keda")
     chosen, missing = targets_of(facts, PRESETS[preset], external=external)
     own = targets or {}

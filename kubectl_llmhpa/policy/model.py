@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -40,10 +41,20 @@ class Target:
     told: int = 0
 
     @property
+    def served_as(self) -> str:
+        """The name under which an adapter serves its number."""
+        return self.metric if self.peak is None else f"{self.metric}_peak_{self.peak.window // 60}m"
+
+    @property
     def reads(self) -> tuple[str, ...]:
         """The signals that its number is made of."""
         seen = ("running", "waiting") if self.told else ("waiting",) if self.peak and self.peak.memory else ()
         return (self.signal, *seen)
+
+
+def is_peak(name: str) -> bool:
+    """Whether a name is one of `Target.served_as` for a peak."""
+    return re.search(r"_peak_\d+m$", name) is not None
 
 
 @dataclass(frozen=True)

@@ -129,7 +129,7 @@ PRESETS: Mapping[str, Preset] = {
         Preset("cost", "the same with less room: fuller pods, fewer of them", cost),
         Preset(
             "anticipate",
-            "the peak of the last minutes, which may come again, instead of the requests now (KEDA)",
+            "the peak of the last minutes, which may come again, instead of the requests now",
             anticipate,
             peak=True,
         ),
@@ -151,10 +151,11 @@ def targets_of(
         elif source is None:
             missing.append(f"{signal} is left out: the engine exposes no series for it")
         else:
-            told = _told(facts) if external and signal in _OF_SEATS else 0
+            told = _told(facts) if signal in _OF_SEATS else 0
             peak = None
             if preset.peak and signal in _OF_SEATS:
                 peak = PEAK if told else replace(PEAK, memory=0)
+            told = told if external else 0
             found.append(Target(signal, source.api_name, value, _why(reason, peak, told), peak, told))
     return tuple(found), tuple(missing)
 

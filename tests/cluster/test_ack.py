@@ -109,7 +109,7 @@ def test_rules_go_into_the_values_and_out_again(made: Steps, cluster: Cluster, a
     with pytest.raises(LlmHpaError, match="are in the values of Helm release") as refused:
         rules.AdapterRules(cluster, adapter, {}).remove()
     assert yaml.safe_load(refused.value.detail)["AlibabaCloudMetricsAdapter"]["prometheus"]["adapter"]
-    assert made.make({}).rules_in_place() == {UP}
+    assert made.make({}).rules_in_place().keys() == {UP}
     (removed,) = made.make({}).remove()
     assert removed.line == f"release.helm.sh/{ack.NAME} upgraded"
     assert ack.values() == before

@@ -9,13 +9,13 @@ import pytest
 
 from kubectl_llmhpa.api import API_SERVICES
 from kubectl_llmhpa.backends import prometheus_adapter
-from kubectl_llmhpa.backends.prometheus_adapter import Adapter
+from kubectl_llmhpa.backends.prometheus_adapter import GROUP, Adapter
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.kube import Cluster, Connection
 from kubectl_llmhpa.monitoring import prometheus
 from kubectl_llmhpa.plan import steps
-from kubectl_llmhpa.plan.adapter import custom_metrics_api, rules
-from kubectl_llmhpa.plan.adapter.custom_metrics_api import CustomMetricsApi
+from kubectl_llmhpa.plan.adapter import metrics_api, rules
+from kubectl_llmhpa.plan.adapter.metrics_api import MetricsApi
 from kubectl_llmhpa.plan.adapter.rules import AdapterRules
 from kubectl_llmhpa.plan.objects import read
 from tests.cluster import ack
@@ -50,14 +50,14 @@ class World:
     def adapter(self) -> Adapter:
         return prometheus_adapter.find(self.cluster)
 
-    def steps(self, expected: frozenset[str] = frozenset({UP})) -> list[steps.Step]:
+    def steps(self, expected: frozenset[str] = frozenset({f"pods/{UP}"})) -> list[steps.Step]:
         adapter = self.adapter
         server = prometheus.server_of(adapter.prometheus_url, adapter.namespace)
         return [
             AdapterRules(
                 self.cluster, adapter, OURS, expected=frozenset({UP}), server=server, report=self.said.append
             ),
-            CustomMetricsApi(self.cluster, adapter, expected=expected, report=self.said.append),
+            MetricsApi(self.cluster, adapter, GROUP, expected=expected, report=self.said.append),
         ]
 
     def objects(self) -> list[Json]:
@@ -69,7 +69,7 @@ class World:
         return [normalised(one) for one in found]
 
     def registered(self) -> bool:
-        return read(self.cluster, API_SERVICES, "", custom_metrics_api.NAME) is not None
+        return read(self.cluster, API_SERVICES, "", metrics_api.name_of(GROUP)) is not None
 
     def serves_resources(self) -> bool:
         answer = self.kubectl.run("get", "--raw", "/apis/metrics.k8s.io/v1beta1", check=False)
@@ -101,14 +101,14 @@ def test_the_api_is_registered_after_the_rules_and_removed_before_them(world: Wo
     assert done == [
         f"configmap/{world.plain.config_map} configured",
         f"deployment.apps/{world.plain.name} restarted",
-        f"apiservice.apiregistration.k8s.io/{custom_metrics_api.NAME} created",
+        f"apiservice.apiregistration.k8s.io/{metrics_api.name_of(GROUP)} created",
     ]
     assert any("no readiness probe" in line for line in world.said) == bool(adapter.gap)
     assert f"pods/{UP}" in prometheus_adapter.listed(world.cluster, world.adapter)
     assert world.adapter.custom
     assert world.serves_resources()
-    (removed,) = custom_metrics_api.remove(world.cluster, world.said.append)
-    assert removed.line == f"apiservice.apiregistration.k8s.io/{custom_metrics_api.NAME} deleted"
+    (removed,) = metrics_api.remove(world.cluster, GROUP, world.said.append)
+    assert removed.line == f"apiservice.apiregistration.k8s.io/{metrics_api.name_of(GROUP)} deleted"
     AdapterRules(world.cluster, world.adapter, {}).remove()
     assert not world.registered()
     assert world.objects() == before
@@ -120,9 +120,9 @@ def test_an_api_that_does_not_list_is_taken_back_with_the_rules(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = world.objects()
-    monkeypatch.setattr(custom_metrics_api, "_SLACK_SECONDS", -world.adapter.relist + 15)
+    monkeypatch.setattr(metrics_api, "_SLACK_SECONDS", -world.adapter.relist + 15)
     with pytest.raises(LlmHpaError, match="does not serve pods/absent") as failure:
-        steps.run(world.steps(frozenset({"absent"})), lambda _: None)
+        steps.run(world.steps(frozenset({"pods/absent"})), lambda _: None)
     assert not isinstance(failure.value, steps.UndoError)
     assert not world.registered()
     assert world.objects() == before
@@ -143,12 +143,12 @@ def test_the_api_stays_while_somebody_reads_it(world: World) -> None:
         }
     )  # fmt: skip
     try:
-        assert custom_metrics_api.remove(world.cluster, world.said.append) == []
+        assert metrics_api.remove(world.cluster, GROUP, world.said.append) == []
         assert f"{world.plain.namespace}/theirs reads custom metrics" in world.said[-1]
         assert world.registered()
     finally:
         leaving = {(world.plain.namespace, "theirs")}
-        assert custom_metrics_api.remove(world.cluster, world.said.append, leaving)
+        assert metrics_api.remove(world.cluster, GROUP, world.said.append, leaving)
 
 
 @with_probe

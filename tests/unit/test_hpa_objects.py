@@ -92,6 +92,7 @@ def test_what_is_rendered_reads_back() -> None:
         behavior=behavior(),
         labels=LABELS,
         annotations={"a": "b"},
+        selected_by={},
     )
     assert obj["apiVersion"] == "autoscaling/v2"
     assert obj["spec"]["scaleTargetRef"] == {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "vllm"}

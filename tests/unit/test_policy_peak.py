@@ -123,10 +123,10 @@ def test_presets_differ_in_room_only(preset: str, seats: int, proved: bool) -> N
         assert 0 < low[signal] <= made[signal] <= high[signal]
 
 
-def test_an_adapter_cannot_serve_it() -> None:
-    with pytest.raises(LlmHpaError, match="only KEDA"):
+def test_metrics_of_pods_cannot_serve_it() -> None:
+    with pytest.raises(LlmHpaError, match="one number of all pods"):
         decide(known(8), preset="anticipate")
-    with pytest.raises(LlmHpaError, match="only KEDA"):
+    with pytest.raises(LlmHpaError, match="no APIService leads external"):
         plan(Wishes(max_replicas=5, backend=PROMETHEUS_ADAPTER, preset="anticipate"))
 
 

@@ -196,10 +196,10 @@ class HelmRules:
         wanted = self._without(record, {name: rule for name, rule in record.rules.items() if name in keep})
         return [self._change(present, wanted)] if wanted != present else []
 
-    def rules_in_place(self) -> frozenset[str]:
-        """The names of the rules that are ours in this release."""
+    def rules_in_place(self) -> Mapping[str, Json]:
+        """By the names that they serve, the rules that are ours in this release."""
         record = self._book.load()
-        return frozenset(record.rules) if record else frozenset()
+        return record.rules if record else {}
 
     def values(self) -> Json:
         """All the custom rules with ours, as values of the chart. Raises LlmHpaError where another serves the name."""
@@ -341,8 +341,8 @@ class HelmRules:
             limit=self._adapter.relist + _SLACK_SECONDS, why="upgrade the Helm release of", then=then,
         )  # fmt: skip
 
-    def _rules_in_file(self) -> list[Json]:
-        return adapter_rules.parse(self._file()).get("rules") or []
+    def _rules_in_file(self) -> Mapping[str, list[Json]]:
+        return adapter_rules.lists(adapter_rules.parse(self._file()))
 
     def _file(self) -> str:
         data = self._writer.get(self._adapter.config_path).get("data") or {}

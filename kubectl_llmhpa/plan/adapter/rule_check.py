@@ -70,7 +70,9 @@ def _both(rule: Json) -> str:
 def _is_of(series: Mapping[str, str], rule: Json) -> bool:
     """Whether a rule of ours gets the series, of those that it or another one selects."""
     labels = (adapter_rules.namespace_label(rule), adapter_rules.pod_label(rule))
-    return series["__name__"] in adapter_rules.series_names(rule) and all(series.get(one) for one in labels)
+    return series["__name__"] in adapter_rules.series_names(rule) and all(
+        series.get(one) for one in labels if one
+    )
 
 
 def _one_by_one(

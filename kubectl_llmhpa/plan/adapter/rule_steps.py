@@ -6,13 +6,12 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 from kubectl_llmhpa.api import Json, Reader, Writer
-from kubectl_llmhpa.backends import helm, prometheus_adapter
+from kubectl_llmhpa.backends import adapter_rules, helm, prometheus_adapter
 from kubectl_llmhpa.backends.prometheus_adapter import Adapter
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.monitoring import prometheus
 from kubectl_llmhpa.monitoring.prometheus import Server
-from kubectl_llmhpa.plan.adapter import rule_users
-from kubectl_llmhpa.plan.adapter.custom_metrics_api import CustomMetricsApi
+from kubectl_llmhpa.plan.adapter import metrics_api, rule_users
 from kubectl_llmhpa.plan.adapter.helm_rules import HelmRules
 from kubectl_llmhpa.plan.adapter.rule_users import Leaving
 from kubectl_llmhpa.plan.adapter.rules import AdapterRules
@@ -40,7 +39,7 @@ def adding(
     register: bool = False,
     looked: Reader | None = None,
 ) -> list[Step]:
-    """The steps that have the adapter serve rules by name; `register` also gives it the custom metrics API.
+    """The steps that have the adapter serve rules by name; `register` also gives it the metrics APIs that it lacks.
 
     `expected` are the names that must be listed afterwards, `server` the Prometheus that the adapter asks, `looked`
     see AdapterRules.
@@ -52,8 +51,9 @@ def adding(
             looked=looked,
         )
     ]  # fmt: skip
-    if register and not adapter.custom:
-        steps.append(CustomMetricsApi(writer, adapter, expected=names, report=report))
+    listed = {adapter_rules.listed_as(name, rules[name]) for name in names}
+    for group in metrics_api.missing(adapter, rules.values()) if register else ():
+        steps.append(metrics_api.MetricsApi(writer, adapter, group, expected=listed, report=report))
     return steps
 
 
@@ -72,9 +72,10 @@ class Unused:
     _leaving: Leaving
     _say: Report
 
-    def unregistered(self) -> Unused:
-        """The same once the custom metrics API leads nowhere, so that nothing can be listed any more."""
-        return replace(self, adapter=replace(self.adapter, custom=False))
+    def unregistered(self, group: str) -> Unused:
+        """The same once an API leads nowhere, so that nothing can be listed there any more."""
+        gone = {"external_at": ""} if group == prometheus_adapter.EXTERNAL_GROUP else {"custom": False}
+        return replace(self, adapter=replace(self.adapter, **gone))
 
     def remove(self) -> list[Change]:
         """Take out those that nobody uses now. Raises LlmHpaError."""
@@ -86,9 +87,16 @@ class Unused:
         kept, gone = self._look()
         return self._step.removal(kept) if gone else []
 
-    def stay(self) -> bool:
-        """Whether rules of ours are left when `remove` is done."""
-        return bool(self._step.rules_in_place() - self._look()[1])
+    def stay(self, group: str) -> bool:
+        """Whether rules of ours for a metrics API are left when `remove` is done."""
+        wanted = (
+            adapter_rules.EXTERNAL if group == prometheus_adapter.EXTERNAL_GROUP else adapter_rules.CUSTOM
+        )
+        gone = self._look()[1]
+        return any(
+            name not in gone and adapter_rules.list_of(rule) == wanted
+            for name, rule in self._step.rules_in_place().items()
+        )
 
     @property
     def _step(self) -> AdapterRules | HelmRules:
@@ -96,7 +104,7 @@ class Unused:
 
     def _look(self) -> tuple[frozenset[str], frozenset[str]]:
         """The names of the rules that stay and of those that go; who uses them is said."""
-        present = self._step.rules_in_place()
+        present = frozenset(self._step.rules_in_place())
         leaving = present if self._leaving.names is None else present & frozenset(self._leaving.names)
         users = rule_users.of(self._reader, leaving, self._leaving)
         used = frozenset(name for names in users.values() for name in names)

@@ -63,9 +63,9 @@ def judge(
 
 
 def metrics(hpa: Json) -> frozenset[str]:
-    """The names that an HPA reads from the custom metrics API, of pods or of another object."""
+    """The names that an HPA reads from the custom and external metrics APIs."""
     found = (
-        (one.get("pods") or one.get("object") or {}).get("metric") or {}
+        (one.get("pods") or one.get("object") or one.get("external") or {}).get("metric") or {}
         for one in hpa["spec"].get("metrics") or ()
     )
     return frozenset(str(one["name"]).removeprefix("namespaces/") for one in found if one)

@@ -112,7 +112,7 @@ class AdapterRules:
         self._wrote = True
         live, after = self._write(live, record)
         self._restart(self._hash_of(after))
-        self._verify(self._served, {f"pods/{name}" for name in self._expected})
+        self._verify(self._served, self._due())
         return [*([self._config_change(live, after)] if after != live else []), self._restarted()]
 
     def undo(self) -> None:
@@ -149,7 +149,7 @@ class AdapterRules:
         if kept or self._running_hash():
             self._restart(self._hash_of(self._config_map()) if kept else None)
             changes.append(self._restarted())
-            ours = {kind + name for name in names for kind in ("pods/", "namespaces/")}
+            ours = {kind + name for name in names for kind in ("pods/", "namespaces/", "external/")}
             self._verify(served - ours if not self._wrote else self._served, set(), then=OUT)
         if not kept:
             self._book.delete()
@@ -185,10 +185,10 @@ class AdapterRules:
         )
         return [*changes, *([self._restarted()] if self._running_hash() else [])]
 
-    def rules_in_place(self) -> frozenset[str]:
-        """The names of the rules that are ours in this adapter's file."""
+    def rules_in_place(self) -> Mapping[str, Json]:
+        """By the names that they serve, the rules that are ours in this adapter's file."""
         record = self._book.load()
-        return frozenset(record.rules) if record else frozenset()
+        return record.rules if record else {}
 
     def _write(self, live: Json, record: Record | None) -> tuple[Json, Json]:
         """Add the rules under the optimistic lock; somebody else's write in between starts it anew.
@@ -210,7 +210,7 @@ class AdapterRules:
 
     def _next_record(self, live: Json, wanted: str, record: Record | None) -> Record:
         text = self._text(live)
-        added = {name: rule for name, rule in self._rules.items() if rule not in self._present(text)}
+        added = {name: rule for name, rule in self._rules.items() if not self._has(text, rule)}
         self._added |= added.keys()
         if record is None:
             return Record(text, live["metadata"].get("managedFields") or [], fingerprint(wanted), added)
@@ -267,7 +267,7 @@ class AdapterRules:
         self._serving.wait(
             before,
             expected if self._adapter.custom else (),
-            lambda: self._present(self._text(self._config_map())),
+            lambda: adapter_rules.lists(adapter_rules.parse(self._text(self._config_map()))),
             limit=self._adapter.relist + _SLACK_SECONDS,
             why="change the rules of",
             then=then,
@@ -289,23 +289,23 @@ class AdapterRules:
         known = record.rules if record else {}
         outdated = [known[name] for name, rule in self._rules.items() if known.get(name, rule) != rule]
         rest = adapter_rules.remove(text, outdated)
-        present = self._present(rest)
+        present = adapter_rules.lists(adapter_rules.parse(rest))
         ours = [*self._rules.values(), *known.values()]
         for name, rule in self._rules.items():
             if adapter_rules.pod_label(known.get(name, rule)) != adapter_rules.pod_label(rule):
                 raise self._refused(name, f"takes pods from label {adapter_rules.pod_label(known[name])!r}")
-            rival = adapter_rules.rival(name, ours, present)
+            rival = adapter_rules.rival(name, ours, present[adapter_rules.list_of(rule)])
             if rival is not None:
                 raise self._refused(name, f"is served by the rule for {rival.get('seriesQuery')}")
-        missing = [rule for rule in self._rules.values() if rule not in present]
+        missing = [rule for rule in self._rules.values() if not self._has(rest, rule)]
         return adapter_rules.add(rest, missing) if missing else text
 
     def _record_to_remove(self) -> Record | None:
         """The record; one of rules in Helm values only counts while the file has any of them."""
         record = self._book.load()
         if record is not None and record.helm is not None:
-            present = self._present(self._text(self._config_map()))
-            if any(rule in present for rule in record.rules.values()):
+            text = self._text(self._config_map())
+            if any(self._has(text, rule) for rule in record.rules.values()):
                 self._check_place(record)
         return record
 
@@ -345,8 +345,13 @@ class AdapterRules:
         return ownership.give_back(live, [], self._field) is not None
 
     @staticmethod
-    def _present(text: str) -> list[Json]:
-        return adapter_rules.parse(text).get("rules") or []
+    def _has(text: str, rule: Json) -> bool:
+        return rule in adapter_rules.lists(adapter_rules.parse(text))[adapter_rules.list_of(rule)]
+
+    def _due(self) -> set[str]:
+        """What must be listed afterwards, of what the APIs that lead here can list."""
+        names = {adapter_rules.listed_as(name, self._rules[name]) for name in self._expected}
+        return {one for one in names if self._adapter.external or not one.startswith("external/")}
 
     def _text(self, config_map: Json) -> str:
         return str((config_map.get("data") or {}).get(self._adapter.key, ""))

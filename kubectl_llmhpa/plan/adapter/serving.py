@@ -7,7 +7,7 @@ missing then, though its rule is in the file, had no live series; where Promethe
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -74,19 +74,19 @@ class Serving:
         self,
         before: Collection[str],
         expected: Collection[str],
-        rules: Callable[[], Sequence[Json]],
+        rules: Callable[[], Mapping[str, Sequence[Json]]],
         *,
         limit: float,
         why: str,
         then: str,
         besides: frozenset[str] = frozenset(),
     ) -> None:
-        """Wait until the new pods serve what was served `before` and what is `expected` (`pods/NAME`).
+        """Wait until the new pods serve what was served `before` and what is `expected` (`pods/NAME`, `external/NAME`).
 
         Of what was served before, a name is not waited for when no rule of the file yields it any more (somebody took
-        it out), or when nothing that yields it has live series. `rules` reads the file; `limit` is in seconds, from
-        when no process is left that has read an older file (`besides`); `why` says what was done, `then` what becomes
-        of it in case of failure. Raises LlmHpaError naming what is missing in the end.
+        it out), or when nothing that yields it has live series. `rules` reads the file's lists; `limit` is in seconds,
+        from when no process is left that has read an older file (`besides`); `why` says what was done, `then` what
+        becomes of it in case of failure. Raises LlmHpaError naming what is missing in the end.
         """
         looked = time.monotonic()
         deadline = looked + limit + (_READ_SECONDS if besides else 0)
@@ -128,13 +128,14 @@ class Serving:
         missing = wanted - names
         return "", f"its list ({len(missing)} names missing)", missing, bool(names)
 
-    def _due(self, missing: set[str], rules: Sequence[Json], seen: bool) -> set[str]:
+    def _due(self, missing: set[str], rules: Mapping[str, Sequence[Json]], seen: bool) -> set[str]:
         """The missing names that have to come back. `seen`: something is listed."""
         live: dict[str, set[str] | None] = {}
         due = set()
         for name in missing:
-            metric = name.partition("/")[2]
-            for rule in [one for one in rules if adapter_rules.serves(one, metric)]:
+            of, _, metric = name.partition("/")
+            listing = rules[adapter_rules.EXTERNAL if of == "external" else adapter_rules.CUSTOM]
+            for rule in [one for one in listing if adapter_rules.serves(one, metric)]:
                 query = str(rule["seriesQuery"])
                 if query not in live:
                     live[query] = self._live(query)

@@ -50,12 +50,14 @@ class Surroundings:
     adapter: Adapter | None
     served: frozenset[str]
     rules: tuple[Json, ...]
-    """The rules in the adapter's file (served or not); none when it may not be read."""
+    """The rules for custom metrics in the adapter's file (served or not); none when it may not be read."""
     recorded: Mapping[str, Json]
     """Those that we put there, by the name they serve."""
     server: prometheus.Server | None
     """The Prometheus that the backend asks."""
     server_pods: Mapping[str, str]
+    external_rules: tuple[Json, ...] = ()
+    """Those for External metrics."""
     blind: ApiError | None = None
     """Why Prometheus cannot be asked, None as long as it can."""
     adapter_problem: LlmHpaError | None = None
@@ -111,6 +113,7 @@ def around(
         server = _operators(prometheuses, services, namespace, namespace_labels, wanted)
     editable = adapter if backend != KEDA else None
     config_map = _file(reader, editable) if editable else None
+    rules = _rules_in_file(editable, config_map) if editable else adapter_rules.lists({})
     return Surroundings(
         namespace_labels=namespace_labels,
         hpas=_items(hpas, HPAS),
@@ -120,7 +123,8 @@ def around(
         journal=None if isinstance(book, ApiError) else journal.read(book),
         adapter=adapter,
         served=_served(reader, adapter) if backend != KEDA else frozenset(),
-        rules=_rules_in_file(editable, config_map) if editable else (),
+        rules=tuple(rules[adapter_rules.CUSTOM]),
+        external_rules=tuple(rules[adapter_rules.EXTERNAL]),
         recorded=_recorded(reader, editable) if editable else {},
         server=server,
         server_pods=_service_selector(reader, server, services),
@@ -161,7 +165,8 @@ def _served(reader: Reader, adapter: Adapter | None) -> frozenset[str]:
     """What the custom metrics API lists, whoever serves it; nothing where it lists nothing."""
     try:
         if adapter is not None:
-            return frozenset(prometheus_adapter.listed(reader, adapter)) if adapter.custom else frozenset()
+            listed = prometheus_adapter.listed if adapter.custom else prometheus_adapter.listed_external
+            return frozenset(listed(reader, adapter))
         answer = reader.get(f"/apis/{prometheus_adapter.GROUP}/v1beta1")
         return frozenset(str(one["name"]) for one in answer.get("resources") or [])
     except ApiError as error:
@@ -204,12 +209,12 @@ def _file(reader: Reader, adapter: Adapter) -> Json | None:
         return None
 
 
-def _rules_in_file(adapter: Adapter, config_map: Json | None) -> tuple[Json, ...]:
+def _rules_in_file(adapter: Adapter, config_map: Json | None) -> dict[str, list[Json]]:
     data: Json = (config_map or {}).get("data") or {}
     try:
-        return tuple(adapter_rules.parse(str(data.get(adapter.key, ""))).get("rules") or ())
+        return adapter_rules.lists(adapter_rules.parse(str(data.get(adapter.key, ""))))
     except LlmHpaError:
-        return ()
+        return adapter_rules.lists({})
 
 
 def _recorded(reader: Reader, adapter: Adapter) -> Mapping[str, Json]:

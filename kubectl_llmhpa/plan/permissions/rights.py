@@ -15,7 +15,7 @@ from kubectl_llmhpa.backends.model import BACKENDS
 from kubectl_llmhpa.backends.prometheus_adapter import Adapter
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.monitoring.scene import ARMS_NAMESPACE
-from kubectl_llmhpa.plan.adapter import custom_metrics_api
+from kubectl_llmhpa.plan.adapter import metrics_api
 from kubectl_llmhpa.plan.adapter.rule_record import RECORD
 from kubectl_llmhpa.plan.permissions.rights_table import (
     ADAPTER,
@@ -187,7 +187,7 @@ def _rights(row: Row, scene: Scene) -> Iterator[Right]:
     names = {
         "record": (RECORD,),
         "arms": (ARMS_NAMESPACE,),
-        "api": (custom_metrics_api.NAME,),
+        "api": tuple(metrics_api.name_of(one) for one in metrics_api.GROUPS),
         **scene.names,
     }.get(row.named, (row.named.upper(),))
     for verb, (group, resource, below), name in itertools.product(

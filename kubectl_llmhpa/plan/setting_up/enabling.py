@@ -27,7 +27,7 @@ from kubectl_llmhpa.plan.looking.sight import EngineSight, engine_of
 from kubectl_llmhpa.plan.looking.targets import Target
 from kubectl_llmhpa.plan.permissions import rights
 from kubectl_llmhpa.plan.permitted import Permitted
-from kubectl_llmhpa.plan.setting_up import earlier_export, hops, keda_hops, planning, scraping
+from kubectl_llmhpa.plan.setting_up import earlier_export, hops, keda_hops, own_label, planning, scraping
 from kubectl_llmhpa.plan.setting_up.planning import Plan
 from kubectl_llmhpa.plan.steps import Change, Step
 from kubectl_llmhpa.plan.wishes import RULES, SCALER, SCRAPE, Wishes
@@ -92,6 +92,10 @@ def prepare(reader: Reader, workload: Workload, wishes: Wishes, hint: str = "") 
     if plan.scaler.least == 0:
         seen = holding.look(reader, workload, found, plan.server)
         plan = planning.make(workload, sight, around, wishes, scraped, tuple(found), seen)
+    if plan.external and not plan.scrape.selected_by:
+        names = {one.metric for one in sight.facts.signals.values()}
+        label = own_label.find(reader, plan.server, workload, plan.scrape, found, names)
+        plan = planning.make(workload, sight, around, wishes, scraped, tuple(found), label=label)
     # KEDA may be to ask another one, maybe with a token
     if plan.server is not None and plan.server != around.server:
         around = dataclasses.replace(around, blind=prometheus.reachable(reader, plan.server))
@@ -286,8 +290,13 @@ class Enabling:
             self._hop(one, keda_hops.ready(self._reader, plan.workload, plan.scaler.name))
             self._hop(one, keda_hops.scaling_active(self._reader, plan.workload, plan.scaler.name))
             return "active"
-        self._hop(one, hops.metric_names(self._reader, adapter, plan.metrics))
-        self._hop(one, hops.value(self._reader, adapter, plan.workload, plan.metrics[0]))
+        listed = [*(f"pods/{name}" for name in plan.metrics), *(f"external/{name}" for name in plan.external)]
+        known = adapter.registered if plan.external else adapter
+        self._hop(one, hops.metric_names(self._reader, known, listed))
+        if plan.metrics:
+            self._hop(one, hops.value(self._reader, adapter, plan.workload, plan.metrics[0]))
+        for name, labels in plan.external.items():
+            self._hop(one, hops.number(self._reader, plan.workload, name, labels))
         self._hop(one, hops.scaling_active(self._reader, plan.workload, plan.scaler.hpa_name))
         return "active"
 

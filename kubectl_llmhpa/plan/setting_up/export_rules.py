@@ -17,7 +17,7 @@ from kubectl_llmhpa.api import CONFIG_MAPS, DEPLOYMENTS, LAST_APPLIED, Json, Rea
 from kubectl_llmhpa.backends import adapter_rules, helm
 from kubectl_llmhpa.backends.model import ACK
 from kubectl_llmhpa.backends.prometheus_adapter import Adapter
-from kubectl_llmhpa.plan.adapter import custom_metrics_api
+from kubectl_llmhpa.plan.adapter import metrics_api
 from kubectl_llmhpa.plan.adapter.rule_record import fingerprint
 from kubectl_llmhpa.plan.adapter.rules import CONFIG_HASH
 from kubectl_llmhpa.plan.looking.look import Surroundings
@@ -65,8 +65,8 @@ def of(
             files={name: config_map},
         )
     objects = [config_map, _deployment(adapter, config_map["data"][adapter.key])]
-    if register and custom_metrics_api.free(reader):
-        objects.append(custom_metrics_api.render(adapter))
+    groups = metrics_api.needed(rules) if register else ()
+    objects += [metrics_api.render(adapter, one) for one in groups if metrics_api.free(reader, one)]
     return Exported(
         f"The rules of {adapter.namespace}/{adapter.name} belong to the whole cluster. Who may change them applies "
         f"them, after the workload's objects:\n\n    kubectl apply -k {FOLDER}\n\nIt writes the file with the rules "

@@ -6,12 +6,12 @@ engine -> scrape object -> scrape target -> sample -> metric name -> value -> HP
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kubectl_llmhpa import hpa, quantities
 from kubectl_llmhpa.api import HPAS, Json, Reader, Resource
-from kubectl_llmhpa.backends import adapter_rules, prometheus_adapter
+from kubectl_llmhpa.backends import adapter_rules, external_rules, prometheus_adapter
 from kubectl_llmhpa.backends.prometheus_adapter import Adapter
 from kubectl_llmhpa.errors import ApiError, LlmHpaError
 from kubectl_llmhpa.monitoring import prometheus
@@ -120,12 +120,12 @@ def _per_pod(reader: Reader, server: prometheus.Server, scrape: Scrape, selector
     return prometheus.per_pod(found, scrape.pod_label)
 
 
-def metric_names(reader: Reader, adapter: Adapter, metrics: tuple[str, ...]) -> Hop:
-    """The adapter lists every metric for pods."""
+def metric_names(reader: Reader, adapter: Adapter, metrics: Sequence[str]) -> Hop:
+    """The adapter lists every metric (`pods/NAME`, `external/NAME`)."""
 
     def look() -> HopState:
         names = prometheus_adapter.listed(reader, adapter)
-        missing = [metric for metric in metrics if f"pods/{metric}" not in names]
+        missing = [metric.partition("/")[2] for metric in metrics if metric not in names]
         if missing:
             if lost := _without_rule(reader, adapter, missing):
                 gone = f"configmap {adapter.config_map} has no rule for {', '.join(lost)} any more: run enable again"
@@ -141,9 +141,10 @@ def _without_rule(reader: Reader, adapter: Adapter, metrics: Sequence[str]) -> l
     """The metrics that no rule of the adapter's file serves; none where it cannot be read."""
     try:
         data = reader.get(adapter.config_path).get("data") or {}
-        rules = adapter_rules.parse(str(data.get(adapter.key, ""))).get("rules") or []
+        lists = adapter_rules.lists(adapter_rules.parse(str(data.get(adapter.key, ""))))
     except LlmHpaError:
         return []
+    rules = [rule for each in lists.values() for rule in each]
     return [one for one in metrics if not any(adapter_rules.serves(rule, one) for rule in rules)]
 
 
@@ -158,6 +159,19 @@ def value(reader: Reader, adapter: Adapter, workload: Workload, metric: str) -> 
         return HopState(True, f"{metric} {shown}")
 
     return Hop("value", look, f"see: kubectl get --raw {adapter.root}")
+
+
+def number(reader: Reader, workload: Workload, metric: str, labels: Mapping[str, str]) -> Hop:
+    """The request that the HPA controller makes for an External metric is answered with a number."""
+
+    def look() -> HopState:
+        values = external_rules.values(reader, workload.namespace, metric, labels)
+        shown = ",".join(f"{key}={value}" for key, value in labels.items())
+        if not values:
+            return HopState(False, f"{metric} is served, with no value for {shown}")
+        return HopState(True, f"{metric} {', '.join(values)} for {shown}")
+
+    return Hop("value", look, f"see: kubectl get --raw {external_rules.ROOT}")
 
 
 def written(reader: Reader, resource: Resource, namespace: str, name: str) -> Json:

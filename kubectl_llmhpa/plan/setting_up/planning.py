@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from kubectl_llmhpa import policy
 from kubectl_llmhpa.api import Json
-from kubectl_llmhpa.backends import adapter_rules, choosing, prometheus_adapter
+from kubectl_llmhpa.backends import adapter_rules, choosing, external_rules, prometheus_adapter
 from kubectl_llmhpa.backends.model import KEDA, PROMETHEUS_ADAPTER, Choice
 from kubectl_llmhpa.engines import SignalSource
 from kubectl_llmhpa.errors import LlmHpaError
@@ -23,6 +23,7 @@ from kubectl_llmhpa.plan.setting_up import (
     adapter_notes,
     asking,
     carrying,
+    external_api,
     foreign_marks,
     rivals,
     scalers,
@@ -53,6 +54,8 @@ class Plan:
     """Rules to add to the adapter, by the name that each serves."""
     metrics: tuple[str, ...]
     """The names that the HPA asks the custom metrics API for."""
+    external: Mapping[str, Mapping[str, str]]
+    """Those that it asks the external one for, with the labels that select the series."""
     journal: Journal
     adopted: bool
     """What others made, or changed of ours, is taken over (it was asked for, or an earlier run began it)."""
@@ -71,12 +74,14 @@ def make(
     scraped: Sequence[Target] | None,
     pods: tuple[Json, ...] = (),
     holding: Holding | None = None,
+    label: Mapping[str, str] | None = None,
 ) -> Plan:
     """The plan. `scraped` are the scrape targets that these pods are already (None: not known).
 
     `holding` is what was seen of what holds requests at zero replicas. A plan for zero without it tells whom KEDA
-    would ask, which is where to look for it, and is not to be written. Raises LlmHpaError when the wishes contradict
-    each other, or nothing can be planned.
+    would ask, which is where to look for it, and is not to be written. Nor is one with External metrics of an adapter
+    without their `label`, where the series that others scrape have to be found by one. Raises LlmHpaError when the
+    wishes contradict each other, or nothing can be planned.
     """
     live = rivals.check(workload, around, wishes)
     kept = live if live is not None and live.ours else None
@@ -85,7 +90,10 @@ def make(
     marks = foreign_marks.of(live, workload, keda=keda)
     if wishes.moving and kept is not None:
         kept = carrying.over(kept, sight.facts.signals, keda=keda)
-    wanted, reasons, notes = _policy(sight, wishes, kept, external=keda)
+    wanted, reasons, notes = _policy(sight, wishes, kept, external=keda, peaks=not keda)
+    peaks = not keda and any(one.peak for one in wanted.targets)
+    if peaks and (why := external_api.problem(around.adapter, register=wishes.install_api)):
+        raise why
     if wishes.moving:
         notes = []  # what is kept is what was asked for
     notes += marks.notes
@@ -95,7 +103,7 @@ def make(
     asked = Asked(workload, name, wanted, low, high, kept, wishes)
     scrape = scraping.monitor(
         workload, sight, around, scraped, interval=wishes.scrape_interval, wanted=wishes.prometheus,
-        reset=wishes.reset_defaults, scrape=wishes.scrape,
+        reset=wishes.reset_defaults, scrape=wishes.scrape, named=peaks,
     )  # fmt: skip
     server, findings = around.server, scrape.findings
     if keda:
@@ -105,22 +113,23 @@ def make(
     else:
         _no_keda_flags(wishes)
         _same_prometheus(around, wishes, scrape)
-        scaler = scalers.plain(asked)
+        scaler = scalers.plain(asked, label or scrape.selected_by)
     marks.on(scaler.object)
-    rules = {} if keda else _rules(sight, around, scaler.metrics, scrape, wishes)
+    rules = {} if keda else _rules(sight, around, scaler, wanted, scrape, wishes)
     notes += adapter_notes.notes(around, rules, wishes)
     if around.adapter is not None and not keda:
         adapter_notes.check_labels(around, scaler.metrics, scrape.pod_label)
         findings = (*findings, *prometheus_adapter.findings(around.adapter))
     notes += _not_applied(scrape, wishes)
     book = Journal(
-        objects=_owned(scrape, scaler, wishes), metrics=tuple(sorted(scaler.metrics)),
+        objects=_owned(scrape, scaler, wishes), metrics=tuple(sorted([*scaler.metrics, *scaler.external])),
         adopted=live.object if live is not None and not live.ours else None,
     )  # fmt: skip
     taken = wishes.adopt or (live is not None and not live.ours)
     return Plan(
-        workload, backend, scaler, scrape, server, rules, scaler.metrics, book.merged(around.journal), taken,
-        (*workload.notes, *scrape.notes, *notes), tuple(reasons), findings, scalers.limits(live)[1] if live else 0,
+        workload, backend, scaler, scrape, server, rules, scaler.metrics, scaler.external,
+        book.merged(around.journal), taken, (*workload.notes, *scrape.notes, *notes), tuple(reasons), findings,
+        scalers.limits(live)[1] if live else 0,
     )  # fmt: skip
 
 
@@ -156,7 +165,7 @@ def _backend(
     workload: Workload, sight: EngineSight, around: Surroundings, wishes: Wishes, live: Live | None
 ) -> Choice:
     """The backend, and why. Raises LlmHpaError where none serves, or where it would change under a live autoscaler."""
-    pods = _against_pods(workload, wishes, live)
+    pods = _against_pods(workload, around, wishes, live)
     names = [one.api_name for one in sight.facts.signals.values() if "Pods AverageValue" in one.forms]
     serving = ""
     if live is not None and live.ours:
@@ -174,7 +183,7 @@ def _backend(
     needed = names
     if KEDA not in (serving, wishes.backend) and not pods:
         wanted, _, _ = _policy(
-            sight, wishes, live if live is not None and live.ours else None, external=False
+            sight, wishes, live if live is not None and live.ours else None, external=False, peaks=True
         )
         needed = [one.metric for one in wanted.targets]
     return choosing.choose(
@@ -183,7 +192,7 @@ def _backend(
     )  # fmt: skip
 
 
-def _against_pods(workload: Workload, wishes: Wishes, live: Live | None) -> str:
+def _against_pods(workload: Workload, around: Surroundings, wishes: Wishes, live: Live | None) -> str:
     """Why metrics of pods cannot serve it, empty where they can."""
     if _least(wishes, live) == 0 and not wishes.moving:
         return f"{_NO_POD}, and the API server refuses minReplicas 0 for it"
@@ -193,28 +202,32 @@ def _against_pods(workload: Workload, wishes: Wishes, live: Live | None) -> str:
             f"an HPA on metrics of pods would ask for {workload.counted_per_replica} times the replicas that are needed"
         )
     preset = policy.PRESETS.get(wishes.preset or "")
-    return policy.ONE_NUMBER if preset is not None and preset.peak else ""
+    if preset is None or not preset.peak or wishes.backend not in (choosing.AUTO, KEDA):
+        return ""
+    served = external_api.problem(around.adapter, register=wishes.install_api) is None
+    return "" if served and not (around.keda and not around.keda.problem) else policy.ONE_NUMBER
 
 
 def _policy(
-    sight: EngineSight, wishes: Wishes, live: Live | None, *, external: bool
+    sight: EngineSight, wishes: Wishes, live: Live | None, *, external: bool, peaks: bool
 ) -> tuple[policy.Policy, list[str], list[str]]:
     """The policy as this version would write it, why, and what differs from the live one."""
-    peaks = external and live is not None and not wishes.reset_defaults and scalers.counts_peaks(live.object)
+    keeps = live is not None and not wishes.reset_defaults and scalers.counts_peaks(live.object)
     wanted = policy.decide(
         sight.facts,
-        preset=wishes.preset or ("anticipate" if peaks else "load"),
+        preset=wishes.preset or ("anticipate" if keeps else "load"),
         targets=wishes.targets or None,
         on_top=wishes.preset is not None,
         origins=wishes.origins,
         scale_down_window=300 if wishes.scale_down_window is None else wishes.scale_down_window,
         scale_down=wishes.scale_down is not False,
         external=external,
+        peaks=peaks,
     )
     reasons = [f"{one.signal} {one.value.normalize():f}: {one.reason}" for one in wanted.targets]
     notes: list[str] = []
     if live is not None and not wishes.reset_defaults and not wishes.preset and not wishes.targets:
-        fresh = {one.signal if live.keda else one.metric: one.value for one in wanted.targets}
+        fresh = {one.signal if live.keda else one.served_as: one.value for one in wanted.targets}
         kept = scalers.targets(live.object)
         if fresh != kept:
             now = ", ".join(f"{metric} {value.normalize():f}" for metric, value in kept.items())
@@ -316,7 +329,12 @@ def _same_prometheus(around: Surroundings, wishes: Wishes, scrape: Scrape) -> No
 
 
 def _rules(
-    sight: EngineSight, around: Surroundings, metrics: tuple[str, ...], scrape: Scrape, wishes: Wishes
+    sight: EngineSight,
+    around: Surroundings,
+    scaler: Scaler,
+    wanted: policy.Policy,
+    scrape: Scrape,
+    wishes: Wishes,
 ) -> dict[str, Json]:
     """Rules for the names that nobody serves, and ours that were lost from the file since the adapter read it.
 
@@ -326,11 +344,18 @@ def _rules(
     """
     sources: dict[str, SignalSource] = {one.api_name: one for one in sight.facts.signals.values()}
     labels = {"namespace_label": scrape.namespace_label, "pod_label": scrape.pod_label}
-    ours = {name: adapter_rules.rule_for(sources[name], **labels) for name in metrics if name in sources}
+    ours = {
+        name: adapter_rules.rule_for(sources[name], **labels) for name in scaler.metrics if name in sources
+    }
+    ours |= {
+        one.served_as: external_rules.rule_for(one, sight.facts.signals, **labels)
+        for one in wanted.targets
+        if one.served_as in scaler.external
+    }
     theirs = {
         name
         for name in ours
-        for rule in around.rules
+        for rule in _listed(around, ours[name])
         if rule not in ours.values()
         and rule not in around.recorded.values()
         and adapter_rules.serves(rule, name)
@@ -340,9 +365,14 @@ def _rules(
         for name, rule in ours.items()
         if name not in theirs
         and (
-            f"pods/{name}" not in around.served
-            or (name in around.recorded and around.recorded[name] not in around.rules)
+            adapter_rules.listed_as(name, rule) not in around.served
+            or (name in around.recorded and around.recorded[name] not in _listed(around, rule))
             or (wishes.reset_defaults and around.recorded.get(name, rule) != rule)
-            or (wishes.exporting and rule in around.rules)
+            or (wishes.exporting and rule in _listed(around, rule))
         )
     }
+
+
+def _listed(around: Surroundings, rule: Json) -> Sequence[Json]:
+    """The rules of the adapter's file in the list that a rule of ours belongs to."""
+    return around.rules if adapter_rules.list_of(rule) == adapter_rules.CUSTOM else around.external_rules

@@ -86,6 +86,11 @@ class Scaler:
         """The names of its Pods metrics, which rules have to serve; none for KEDA."""
         return pod_metrics(self.object) if self.resource is HPAS else ()
 
+    @property
+    def external(self) -> Mapping[str, Mapping[str, str]]:
+        """The names of its External metrics, which rules have to serve too, with the labels that select the series."""
+        return external_metrics(self.object) if self.resource is HPAS else {}
+
 
 @dataclass(frozen=True)
 class Access:
@@ -142,6 +147,14 @@ def pod_metrics(scaler: Json) -> tuple[str, ...]:
     return tuple(one["pods"]["metric"]["name"] for one in metrics if one["type"] == "Pods")
 
 
+def external_metrics(hpa: Json) -> dict[str, Mapping[str, str]]:
+    """The names of an HPA's External metrics, with the labels that select the series of each."""
+    found = [
+        one["external"]["metric"] for one in hpa["spec"].get("metrics") or () if one["type"] == "External"
+    ]
+    return {one["name"]: (one.get("selector") or {}).get("matchLabels") or {} for one in found}
+
+
 def limits(live: Live) -> tuple[int, int]:
     """Fewest and most replicas, with the defaults of the API server and of KEDA."""
     spec = live.object["spec"]
@@ -171,10 +184,11 @@ def targets(scaler: Json) -> dict[str, Decimal]:
             and "threshold" in one["metadata"]
             and one["name"] != scaled_object.QUEUE
         }
+    found = [one.get("pods") or one.get("external") or {} for one in spec.get("metrics") or ()]
     return {
-        one["pods"]["metric"]["name"]: quantities.parse(one["pods"]["target"]["averageValue"])
-        for one in spec.get("metrics") or ()
-        if one["type"] == "Pods"
+        one["metric"]["name"]: quantities.parse(one["target"]["averageValue"])
+        for one in found
+        if "averageValue" in (one.get("target") or {})
     }
 
 
@@ -190,16 +204,19 @@ def queries(scaler: Json) -> dict[str, str]:
 
 def counts_peaks(scaler: Json) -> bool:
     """Whether it asks for peaks of the last minutes instead of the numbers now."""
+    if scaler["kind"] == HPAS.kind:
+        return any(map(policy.is_peak, external_metrics(scaler)))
     return any(map(is_peak, queries(scaler).values()))
 
 
-def plain(asked: Asked) -> Scaler:
-    """The HPA on metrics of pods."""
+def plain(asked: Asked, selected_by: Mapping[str, str]) -> Scaler:
+    """The HPA on metrics of pods, and on numbers over all pods whose series have the labels `selected_by`."""
     workload, live = asked.workload, asked.live
     made = hpa.render(
         name=asked.name, namespace=workload.namespace, scale_target=workload.scale_target, min_replicas=asked.least,
         max_replicas=asked.most, targets=asked.policy.targets,
-        behavior=kept_behavior(asked.policy.behavior, live, asked.wishes), **_marks(workload),
+        behavior=kept_behavior(asked.policy.behavior, live, asked.wishes), selected_by=selected_by,
+        **_marks(workload),
     )  # fmt: skip
     if _keeps_targets(live, asked.wishes):
         made["spec"]["metrics"] = live.object["spec"]["metrics"] if live else []

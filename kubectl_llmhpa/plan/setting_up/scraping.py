@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from kubectl_llmhpa import __version__, hpa, monitoring
 from kubectl_llmhpa.api import (
@@ -26,7 +26,7 @@ from kubectl_llmhpa.monitoring import (
     registry,
     victoriametrics,
 )
-from kubectl_llmhpa.monitoring.model import MetricsPort, Scraper, Wanted
+from kubectl_llmhpa.monitoring.model import WORKLOAD, MetricsPort, Scraper, Wanted
 from kubectl_llmhpa.monitoring.prometheus_operator import ENDPOINT_KEYS, Selection
 from kubectl_llmhpa.monitoring.scene import Scene
 from kubectl_llmhpa.plan import journal
@@ -65,6 +65,8 @@ class Scrape:
     """The word of `--scrape` for it, empty where others scrape."""
     reason: str = ""
     """Why this scraper was taken, in one clause."""
+    selected_by: Mapping[str, str] = field(default_factory=dict)
+    """The label of its series that names the workload, with its value; none where that was not asked for."""
     interval: str = ""
     """A duration: how often the pods are scraped; empty where Prometheus' own default is in force, or not known."""
 
@@ -89,12 +91,13 @@ def monitor(
     wanted: str = "",
     reset: bool = False,
     scrape: str = registry.AUTO,
+    named: bool = False,
 ) -> Scrape:
     """Our scrape object and who will select it; no object where others scrape already.
 
     `scraped` are the targets that the pods are already (None: not known), `interval` and `wanted` the user's scrape
-    interval and Prometheus, `reset` drops what others added to ours, `scrape` is the word of `--scrape`. Raises
-    LlmHpaError when nobody will select it.
+    interval and Prometheus, `reset` drops what others added to ours, `scrape` is the word of `--scrape`, `named`:
+    the series are to carry a label for the workload. Raises LlmHpaError when nobody will select it.
     """
     scene = _scene(around)
     ours = _ours(workload, around, scene)
@@ -109,6 +112,7 @@ def monitor(
             name=monitor_name(workload), namespace=workload.namespace, selector=workload.pod_selector, port=live,
             interval=interval or DEFAULT_INTERVAL, labels={**labels, **journal.labels_for(workload)},
             annotations={VERSION_ANNOTATION: __version__},
+            workload=workload.label if named else "",
         )
     )  # fmt: skip
     if ours and not reset:
@@ -124,6 +128,7 @@ def monitor(
         scraper.resource, made, by, job, scraper.pod_label, scraper.namespace_label,
         None if selection is None or selection.agent else selection,
         tuple(findings), (*scraper.notes, *more, *notes), scraper.name, reason,
+        {WORKLOAD: workload.label} if named and scraper is prometheus_operator.SCRAPER else {},
         str(made["spec"][scraper.endpoints][0].get(scraper.timing[0]) or ""),
     )  # fmt: skip
 
@@ -363,7 +368,9 @@ def _keep_endpoints(scraper: Scraper, made: Json, live: Json, *, keep_timing: bo
     added = [
         one
         for one in first.get(scraper.relabelings) or []
-        if one not in ours and not prometheus_operator.is_redirection(one)
+        if one not in ours
+        and not prometheus_operator.is_redirection(one)
+        and not prometheus_operator.names_workload(one)
     ]
     if ours or added:
         fresh[scraper.relabelings] = [*ours, *added]
