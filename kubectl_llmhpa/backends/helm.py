@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,6 +15,10 @@ from kubectl_llmhpa.api import Json
 from kubectl_llmhpa.backends import ack_adapter, adapter_rules
 from kubectl_llmhpa.backends.model import ACK
 
+#: The keys of the values in which charts have the rules, by the lists of the adapter's file.
+KEYS = {adapter_rules.CUSTOM: "custom", adapter_rules.EXTERNAL: "external"}
+#: Rules by their key in the values.
+Lists = dict[str, list[Json]]
 #: Where the charts are to be had, by the name in `helm.sh/chart`: the community's repository, and the archive that the
 #: vendor's resource templates name.
 _CHARTS = {
@@ -71,29 +75,68 @@ def path_of(kind: str) -> tuple[str, ...]:
     return ack_adapter.RULES if kind == ACK else ("rules",)
 
 
-def custom(kind: str, values: Mapping[str, Any]) -> list[Json] | None:
-    """The `custom` rules in values, None when the values do not have the key."""
+def listed(kind: str, values: Mapping[str, Any], key: str) -> list[Json] | None:
+    """The rules under one of KEYS in values, None when the values do not have it."""
     below: Any = values
-    for key in (*path_of(kind), "custom"):
-        if not isinstance(below, Mapping) or key not in below:
+    for part in (*path_of(kind), key):
+        if not isinstance(below, Mapping) or part not in below:
             return None
-        below = below[key]
+        below = below[part]
     return list(below or [])
 
 
-def with_custom(kind: str, values: Mapping[str, Any], rules: Sequence[Json] | None) -> Json:
-    """The values with these `custom` rules; None takes the key away, and what only led to it."""
+def key_of(rule: Json) -> str:
+    """The key under which a rule of ours belongs."""
+    return KEYS[adapter_rules.list_of(rule)]
+
+
+def lists(kind: str, values: Mapping[str, Any]) -> Lists:
+    """The rules in values under every key that the chart has; ACK's has no rules for External metrics."""
+    return {key: rules or [] for key, rules in as_given(kind, values).items()}
+
+
+def as_given(kind: str, values: Mapping[str, Any]) -> dict[str, list[Json] | None]:
+    """As `lists`, None for a key that the values do not have."""
+    keys = [one for one in KEYS.values() if kind != ACK or one == "custom"]
+    return {key: listed(kind, values, key) for key in keys}
+
+
+def without(rules: Lists, gone: Collection[Json]) -> Lists:
+    """The rules but those that are `gone`."""
+    return {key: [one for one in each if one not in gone] for key, each in rules.items()}
+
+
+def joined(rules: Lists, ours: Iterable[Json]) -> Lists:
+    """The rules with ours at the ends of their lists, each once."""
+    more = list(ours)
+    return {
+        key: [*each, *(one for one in more if key_of(one) == key and one not in each)]
+        for key, each in rules.items()
+    }
+
+
+def with_lists(kind: str, values: Mapping[str, Any], wanted: Lists) -> Json:
+    """The values with these rules. An empty list for External metrics is not added where there was none."""
+    result = dict(values)
+    for key, rules in wanted.items():
+        if rules or key == "custom" or listed(kind, values, key) is not None:
+            result = with_list(kind, result, key, rules)
+    return result
+
+
+def with_list(kind: str, values: Mapping[str, Any], key: str, rules: Sequence[Json] | None) -> Json:
+    """The values with these rules under one of KEYS; None takes the key away, and what only led to it."""
     result: Json = copy.deepcopy(dict(values))
     path = path_of(kind)
     if rules is None:
-        _drop(result, (*path, "custom"))
+        _drop(result, (*path, key))
         return result
     below = result
-    for key in path:
-        if not isinstance(below.get(key), dict):
-            below[key] = {}
-        below = below[key]
-    below["custom"] = list(rules)
+    for part in path:
+        if not isinstance(below.get(part), dict):
+            below[part] = {}
+        below = below[part]
+    below[key] = list(rules)
     return result
 
 
@@ -104,12 +147,20 @@ def fragment(kind: str, rules: Sequence[Json], present: Sequence[Json] = ()) -> 
     the whole list, and the values are complete. Of the community chart only the new entries are known.
     """
     every = [*(one for one in present if one not in rules), *rules] if kind == ACK else list(rules)
-    lines = "".join(f"- {adapter_rules.dumped(one)}" for one in every)
     path = path_of(kind)
     text = "".join(f"{'  ' * depth}{key}:\n" for depth, key in enumerate(path))
     indent = "  " * len(path)
     text += f"{indent}default: false\n" if kind == ACK else ""
-    return text + f"{indent}custom:\n" + "".join(f"{indent}{line}\n" for line in lines.splitlines())
+    for listing, key in KEYS.items():
+        lines = [adapter_rules.dumped(one) for one in every if _list_of(kind, one) == listing]
+        if lines:
+            text += f"{indent}{key}:\n" + "".join(f"{indent}- {line}" for line in lines)
+    return text
+
+
+def _list_of(kind: str, rule: Json) -> str:
+    """The list of a rule; the ACK chart has one only."""
+    return adapter_rules.CUSTOM if kind == ACK else adapter_rules.list_of(rule)
 
 
 def upgrade_line(release: Release, file: str = "FILE") -> str:

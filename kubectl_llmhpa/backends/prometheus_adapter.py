@@ -68,6 +68,10 @@ class Adapter:
         """Whether the external metrics API leads here."""
         return self.provider is not None and self.external_at == self.provider.place
 
+    def lists(self, name: str) -> bool:
+        """Whether the API leads here that would list a name (`pods/NAME`, `external/NAME`)."""
+        return self.external if name.startswith("external/") else self.custom
+
     @property
     def registered(self) -> Adapter:
         """As it is once both metrics APIs lead here."""

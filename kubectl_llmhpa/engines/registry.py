@@ -11,6 +11,7 @@ import functools
 import json
 from collections.abc import Sequence
 
+from kubectl_llmhpa import names as known_names
 from kubectl_llmhpa.engines import evidence as clue
 from kubectl_llmhpa.engines import exposition, lookalikes, promql
 from kubectl_llmhpa.engines.evidence import Expected
@@ -118,7 +119,7 @@ def speaks(body: Exposition) -> bool:
 @functools.cache
 def signal_of(metric: str) -> tuple[Engine, Signal] | None:
     """The engine and signal that a metric name belongs to, as the engine or an adapter (`:` as `_`) spells it."""
-    spelt = metric.replace(":", "_")
+    spelt = known_names.without_peak(metric).replace(":", "_")
     for engine in ENGINES:
         for signal in engine.signals:
             if any(spelt == name.replace(":", "_") for name in (signal.api_name, *signal.metrics)):

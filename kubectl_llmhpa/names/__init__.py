@@ -6,12 +6,27 @@ time for.
 
 from __future__ import annotations
 
+import re
+
 from kubectl_llmhpa.names.table import LOOKALIKES, PREFIXES, SIGNALS
+
+_PEAK = re.compile(r"_peak_(\d+)m$")
+
+
+def peak_minutes(metric: str) -> int:
+    """Over how many minutes a metric is the peak of another, by the name that an adapter's rule of ours gives it."""
+    found = _PEAK.search(metric)
+    return int(found[1]) if found else 0
+
+
+def without_peak(metric: str) -> str:
+    """The metric that a metric is the peak of, itself where it is none."""
+    return _PEAK.sub("", metric)
 
 
 def signal_named(metric: str) -> tuple[str, str] | None:
     """The names of the engine and of the signal, for a metric as the engine or an adapter (`:` as `_`) spells it."""
-    return SIGNALS.get(metric.replace(":", "_"))
+    return SIGNALS.get(without_peak(metric).replace(":", "_"))
 
 
 def is_signal(word: str) -> bool:

@@ -2,7 +2,7 @@
 
 from kubectl_llmhpa.policy.behavior import behavior
 from kubectl_llmhpa.policy.decide import ONE_NUMBER, decide
-from kubectl_llmhpa.policy.model import Peak, Policy, Target, is_peak
+from kubectl_llmhpa.policy.model import Peak, Policy, Target
 from kubectl_llmhpa.policy.presets import PEAK, PRESETS, Preset, queue_means_full
 from kubectl_llmhpa.policy.reach import TOLERANCE
 
@@ -17,6 +17,5 @@ __all__ = [
     "Target",
     "behavior",
     "decide",
-    "is_peak",
     "queue_means_full",
 ]

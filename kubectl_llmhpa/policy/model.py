@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -50,11 +49,6 @@ class Target:
         """The signals that its number is made of."""
         seen = ("running", "waiting") if self.told else ("waiting",) if self.peak and self.peak.memory else ()
         return (self.signal, *seen)
-
-
-def is_peak(name: str) -> bool:
-    """Whether a name is one of `Target.served_as` for a peak."""
-    return re.search(r"_peak_\d+m$", name) is not None
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from kubectl_llmhpa.engines import EngineFacts, Seats, Source, assume, clues
 from kubectl_llmhpa.errors import LlmHpaError
 from kubectl_llmhpa.hpa import arithmetic, scaled_objects
 from kubectl_llmhpa.hpa.arithmetic import reading as readings
-from kubectl_llmhpa.names import engine_of
-from kubectl_llmhpa.policy import PRESETS, Policy, Target, decide
+from kubectl_llmhpa.names import engine_of, peak_minutes
+from kubectl_llmhpa.policy import PEAK, PRESETS, Peak, Policy, Target, decide
 from kubectl_llmhpa.simulate import queries
 from kubectl_llmhpa.simulate.control import Scaling
 from kubectl_llmhpa.simulate.measures import Measure
@@ -71,6 +71,10 @@ def of_hpa(hpa: Json, name: str, *, scaled_object: Json | None = None) -> Candid
                 found.append(_of_trigger(triggers[metric]))
             elif kind == "Pods":
                 found.append(Measure(queries.signal(metric)))
+            elif kind == "External" and (minutes := peak_minutes(metric)):
+                peak = replace(PEAK, window=60 * minutes)
+                found.append(_at_peak(Measure(queries.signal(metric), "sum"), peak))
+                assumed.append(f"{metric} is taken for the peak that the policy anticipate counts")
             elif kind == "External":
                 found.append(Measure(queries.signal(metric), "sum"))
                 assumed.append(f"{metric} is taken for the sum over pods")
@@ -180,11 +184,11 @@ def _of_targets(policy: Policy, *, least: int, most: int, external: bool) -> Sca
 
 def _measured(target: Target, *, external: bool) -> Measure:
     made = Measure(target.signal, "sum" if external else "pods", told=target.told)
-    if target.peak is None:
-        return made
-    return replace(
-        made, over="peak", window=target.peak.window, share=target.peak.share, memory=target.peak.memory
-    )
+    return made if target.peak is None else _at_peak(made, target.peak)
+
+
+def _at_peak(made: Measure, peak: Peak) -> Measure:
+    return replace(made, over="peak", window=peak.window, share=peak.share, memory=peak.memory)
 
 
 def _of_trigger(trigger: Json) -> Measure:

@@ -102,7 +102,7 @@ def test_rules_go_into_the_values_and_out_again(made: Steps, cluster: Cluster, a
     print(f"rules served {time.monotonic() - began:.1f} s after the upgrade began")
     assert any("for a moment no HPA can read custom metrics" in line for line in made.said)
     assert f"pods/{UP}" in prometheus_adapter.listed(cluster, adapter)
-    custom = helm_values.custom(ACK, ack.values())
+    custom = helm_values.listed(ACK, ack.values(), "custom")
     assert custom == [ack.THEIRS, *OURS.values()]
     assert made.make(OURS).changes() == []
     assert made.make(OURS).do() == []

@@ -10,7 +10,11 @@ from kubectl_llmhpa.backends import ack_adapter, helm
 from kubectl_llmhpa.backends.model import ACK, PROMETHEUS_ADAPTER
 
 THEIRS: Json = {"seriesQuery": "theirs", "metricsQuery": "q"}
-OURS: Json = {"seriesQuery": 'ours{pod!=""}', "metricsQuery": "sum(<<.Series>>) by (<<.GroupBy>>)"}
+OURS: Json = {
+    "seriesQuery": 'ours{pod!=""}',
+    "resources": {"overrides": {"pod": {"resource": "pod"}}},
+    "metricsQuery": "sum(<<.Series>>) by (<<.GroupBy>>)",
+}
 
 
 def labelled(chart: str) -> Json:
@@ -66,10 +70,10 @@ def test_of_the_community_chart_only_the_new_entries_are_given() -> None:
 @pytest.mark.parametrize("kind", [ACK, PROMETHEUS_ADAPTER])
 @pytest.mark.parametrize("values", [{}, {"other": {"a": 1}}, {"rules": {"default": False}}])
 def test_rules_put_into_values_and_taken_away_leave_no_trace(kind: str, values: Json) -> None:
-    assert helm.custom(kind, values) is None
-    with_ours = helm.with_custom(kind, values, [OURS])
-    assert helm.custom(kind, with_ours) == [OURS]
-    assert helm.with_custom(kind, with_ours, None) == values
+    assert helm.listed(kind, values, "custom") is None
+    with_ours = helm.with_list(kind, values, "custom", [OURS])
+    assert helm.listed(kind, with_ours, "custom") == [OURS]
+    assert helm.with_list(kind, with_ours, "custom", None) == values
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ names afterwards. Alibaba's chart needs this: its sidecar makes the adapter read
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
 import yaml
@@ -118,10 +118,10 @@ class HelmRules:
         self._served = self._serving.names()
         self._warn()
         self._before = record = self._book.load()
-        mine = {name: rule for name, rule in self._rules.items() if rule not in present}
+        mine = {name: rule for name, rule in self._rules.items() if rule not in present[helm.key_of(rule)]}
         if record is None:
-            former = helm.custom(self._adapter.kind, self._values())
-            record = Record("", [], "", mine, {"chart": self._chart, "custom": former})
+            former = helm.as_given(self._adapter.kind, self._values())
+            record = Record("", [], "", mine, {"chart": self._chart, **former})
         else:
             record = Record(
                 record.before, record.former, record.after_hash, {**record.rules, **mine}, record.helm
@@ -132,7 +132,8 @@ class HelmRules:
         if self._made != following(before):
             self._revision = str(int(self._made) - 1)  # theirs, to which undo goes back
             raise self._upgraded_by_others()
-        self._verify(self._served, {f"pods/{name}" for name in self._expected}, runs)
+        due = {adapter_rules.listed_as(name, self._rules[name]) for name in self._expected}
+        self._verify(self._served, set(filter(self._adapter.lists, due)), runs)
         return [self._change(present, wanted)]
 
     def undo(self) -> None:
@@ -172,13 +173,14 @@ class HelmRules:
         changes: list[Change] = []
         if wanted != present:
             values = self._with(wanted)
-            if record.helm["custom"] is None and wanted == self._default():
-                values = helm.with_custom(self._adapter.kind, values, None)
+            for key, rules in self._default().items():
+                if record.helm.get(key) is None and wanted[key] == rules:
+                    values = helm.with_list(self._adapter.kind, values, key, None)
             self._check_upgrade(values)
             self._warn()
             runs = self._changed(lambda: self._upgrade(values))
             gone = record.rules.keys() - kept.keys()
-            ours = {kind + name for name in gone for kind in ("pods/", "namespaces/")}
+            ours = {kind + name for name in gone for kind in ("pods/", "namespaces/", "external/")}
             self._verify(served - ours, set(), runs, then=OUT)
             changes.append(self._change(present, wanted))
         if kept:
@@ -202,8 +204,8 @@ class HelmRules:
         return record.rules if record else {}
 
     def values(self) -> Json:
-        """All the custom rules with ours, as values of the chart. Raises LlmHpaError where another serves the name."""
-        return helm.with_custom(self._adapter.kind, {}, self._wanted())
+        """All the rules with ours, as values of the chart. Raises LlmHpaError where another serves the name."""
+        return helm.with_lists(self._adapter.kind, {}, self._wanted())
 
     def _check_record(self) -> None:
         record = self._book.load()
@@ -260,7 +262,7 @@ class HelmRules:
             raise LlmHpaError(
                 self._attempt, f"it would change {kind} {name} too ({len(others)} objects besides the rules)",
                 f"apply the values yourself: {helm.upgrade_line(self._release)}",
-                detail=helm.fragment(self._adapter.kind, list(self._rules.values()), self._present()),
+                detail=helm.fragment(self._adapter.kind, list(self._rules.values()), self._present()["custom"]),
             )  # fmt: skip
         return status["revision"]
 
@@ -291,37 +293,36 @@ class HelmRules:
         )
         return found or {}
 
-    def _default(self) -> list[Json]:
+    def _default(self) -> helm.Lists:
         """The rules that the chart has by itself."""
         values = yaml.safe_load(self._helm.run("show", "values", *self._source())) or {}
-        return helm.custom(self._adapter.kind, values) or []
+        return helm.lists(self._adapter.kind, values)
 
-    def _present(self) -> list[Json]:
-        return helm.custom(self._adapter.kind, self._values(every=True)) or []
+    def _present(self) -> helm.Lists:
+        return helm.lists(self._adapter.kind, self._values(every=True))
 
-    def _wanted(self) -> list[Json]:
+    def _wanted(self) -> helm.Lists:
         """All the rules that shall be there. Raises LlmHpaError when another one yields the same name."""
-        present = self._present()
-        record = self._book.load()
-        known = record.rules if record else {}
+        known = self.rules_in_place()
         outdated = [known[name] for name, rule in self._rules.items() if known.get(name, rule) != rule]
-        rest = [one for one in present if one not in outdated]
-        for name in self._rules:
-            rival = adapter_rules.rival(name, list(self._rules.values()), rest)
+        rest = helm.without(self._present(), outdated)
+        for name, rule in self._rules.items():
+            rival = adapter_rules.rival(name, list(self._rules.values()), rest[helm.key_of(rule)])
             if rival is not None:
                 raise LlmHpaError(
                     self._attempt, f"{name} is served by the rule for {rival.get('seriesQuery')} already",
                     "change that rule, or use the metric as it serves it",
                 )  # fmt: skip
-        return [*rest, *(rule for rule in self._rules.values() if rule not in rest)]
+        return helm.joined(rest, self._rules.values())
 
-    def _without(self, record: Record, kept: Mapping[str, Json]) -> list[Json]:
+    def _without(self, record: Record, kept: Mapping[str, Json]) -> helm.Lists:
         """What is there but our rules; those that are kept stay."""
-        gone = [rule for name, rule in record.rules.items() if name not in kept]
-        return [one for one in self._present() if one not in gone]
+        return helm.without(
+            self._present(), [rule for name, rule in record.rules.items() if name not in kept]
+        )
 
-    def _with(self, rules: Sequence[Json]) -> Json:
-        return helm.with_custom(self._adapter.kind, self._values(), rules)
+    def _with(self, lists: helm.Lists) -> Json:
+        return helm.with_lists(self._adapter.kind, self._values(), lists)
 
     def _warn(self) -> None:
         gap = self._adapter.gap
@@ -353,17 +354,17 @@ class HelmRules:
             seconds = self._adapter.max_age
             rule_check.check(self._writer, self._server, self._rules, expected=expected, seconds=seconds)
 
-    def _change(self, before: Sequence[Json], after: Sequence[Json]) -> Upgrade:
+    def _change(self, before: helm.Lists, after: helm.Lists) -> Upgrade:
         """The rules only: other values may hold credentials."""
         where = self._release.namespace, self._release.name
         return Upgrade(RELEASES, *where, self._shown(before), self._shown(after))
 
-    def _shown(self, rules: Sequence[Json]) -> Json:
+    def _shown(self, lists: helm.Lists) -> Json:
         return {
             "apiVersion": RELEASES.api_version,
             "kind": RELEASES.kind,
             "metadata": {"name": self._release.name, "namespace": self._release.namespace},
-            "values": helm.with_custom(self._adapter.kind, {}, rules),
+            "values": helm.with_lists(self._adapter.kind, {}, lists),
         }
 
     def _upgraded_by_others(self) -> LlmHpaError:

@@ -113,19 +113,20 @@ def lost(record: Record | None, text: str, served: Collection[str]) -> list[str]
     """The names that the adapter still serves by a rule of ours that its file no longer has.
 
     `helm upgrade`, or anybody who writes the file anew, drops a rule silently: the running adapter has read it and
-    goes on, until its next restart. `served` are the names that it lists (`pods/NAME`); a name that another rule of
-    the file serves is not lost. A file that cannot be read at all would stop the adapter and is another matter.
+    goes on, until its next restart. `served` are the names that it lists (`pods/NAME`, `external/NAME`); a name that
+    another rule of the same list serves is not lost. A file that cannot be read at all would stop the adapter and is
+    another matter.
     """
     if record is None:
         return []
     try:
-        rules = adapter_rules.parse(text).get("rules") or []
+        lists = adapter_rules.lists(adapter_rules.parse(text))
     except LlmHpaError:
         return []
     return sorted(
         name
         for name, rule in record.rules.items()
-        if f"pods/{name}" in served
-        and rule not in rules
-        and not any(adapter_rules.serves(one, name) for one in rules)
+        if adapter_rules.listed_as(name, rule) in served
+        and rule not in (present := lists[adapter_rules.list_of(rule)])
+        and not any(adapter_rules.serves(one, name) for one in present)
     )

@@ -112,7 +112,9 @@ class AdapterRules:
         self._wrote = True
         live, after = self._write(live, record)
         self._restart(self._hash_of(after))
-        self._verify(self._served, self._due())
+        self._verify(
+            self._served, {adapter_rules.listed_as(name, self._rules[name]) for name in self._expected}
+        )
         return [*([self._config_change(live, after)] if after != live else []), self._restarted()]
 
     def undo(self) -> None:
@@ -266,7 +268,7 @@ class AdapterRules:
         """Wait until the new pods serve what they did before and what is expected, one relist and a minute at most."""
         self._serving.wait(
             before,
-            expected if self._adapter.custom else (),
+            {one for one in expected if self._adapter.lists(one)},
             lambda: adapter_rules.lists(adapter_rules.parse(self._text(self._config_map()))),
             limit=self._adapter.relist + _SLACK_SECONDS,
             why="change the rules of",
@@ -347,11 +349,6 @@ class AdapterRules:
     @staticmethod
     def _has(text: str, rule: Json) -> bool:
         return rule in adapter_rules.lists(adapter_rules.parse(text))[adapter_rules.list_of(rule)]
-
-    def _due(self) -> set[str]:
-        """What must be listed afterwards, of what the APIs that lead here can list."""
-        names = {adapter_rules.listed_as(name, self._rules[name]) for name in self._expected}
-        return {one for one in names if self._adapter.external or not one.startswith("external/")}
 
     def _text(self, config_map: Json) -> str:
         return str((config_map.get("data") or {}).get(self._adapter.key, ""))

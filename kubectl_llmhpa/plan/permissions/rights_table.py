@@ -75,6 +75,8 @@ ROWS = (
     Row(WORKLOAD, METRICS, "get", (EXPLAIN, DOCTOR), "the values that the HPA reads", backends=_ADAPTERS),
     Row(WORKLOAD, "*.external.metrics.k8s.io", "list", (EXPLAIN, DOCTOR), "the values that the HPA reads",
         backends=(KEDA,)),
+    Row(WORKLOAD, "*.external.metrics.k8s.io", "list", (ENABLE, EXPLAIN, DOCTOR), "the peak that the HPA reads",
+        backends=(PROMETHEUS_ADAPTER,), need=OPTIONAL),
     *(
         Row(WORKLOAD, what, "list", (LINT,), "what is judged with the autoscalers", need=OPTIONAL)
         for what in ("deployments.apps", "statefulsets.apps", "resourcequotas", "podmonitors.monitoring.coreos.com",

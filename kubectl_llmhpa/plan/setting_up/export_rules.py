@@ -81,9 +81,9 @@ def _for_helm(adapter: Adapter, values: Json, *, complete: bool) -> Exported:
     release = helm.release_of(adapter.deployment) or helm.UNKNOWN
     name = f"values-{adapter.name}.yaml"
     known = (
-        f"`{name}` has all its custom rules, those that it has already and these. Upgrade it"
+        f"`{name}` has all its rules, those that it has already and these. Upgrade it"
         if complete
-        else f"Put the rules of `{name}` below the custom rules that its values have already (Helm replaces lists as a "
+        else f"Put the rules of `{name}` below the rules that its values have already (Helm replaces lists as a "
         "whole; an export with --helm CHART writes all of them), and upgrade it"
     )
     return Exported(
@@ -97,8 +97,8 @@ def _config_map(reader: Reader, adapter: Adapter, rules: Sequence[Json]) -> Json
     """The adapter's whole ConfigMap with the rules in it: one value of a ConfigMap cannot be merged."""
     live = _whole(reader.get(adapter.config_path))
     text = str((live.get("data") or {}).get(adapter.key, ""))
-    present = adapter_rules.parse(text).get("rules") or []
-    missing = [one for one in rules if one not in present]
+    present = adapter_rules.lists(adapter_rules.parse(text))
+    missing = [one for one in rules if one not in present[adapter_rules.list_of(one)]]
     data = {**(live.get("data") or {}), adapter.key: adapter_rules.add(text, missing) if missing else text}
     return {"apiVersion": CONFIG_MAPS.api_version, "kind": CONFIG_MAPS.kind, **live, "data": data}
 

@@ -165,7 +165,12 @@ def number(reader: Reader, workload: Workload, metric: str, labels: Mapping[str,
     """The request that the HPA controller makes for an External metric is answered with a number."""
 
     def look() -> HopState:
-        values = external_rules.values(reader, workload.namespace, metric, labels)
+        try:
+            values = external_rules.values(reader, workload.namespace, metric, labels)
+        except ApiError as error:
+            if not error.forbidden:
+                raise
+            return HopState(True, f"{metric} may not be read by you; whether the HPA gets it is seen there")
         shown = ",".join(f"{key}={value}" for key, value in labels.items())
         if not values:
             return HopState(False, f"{metric} is served, with no value for {shown}")

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from kubectl_llmhpa import __version__, hpa, policy, quantities
+from kubectl_llmhpa import __version__, hpa, names, policy, quantities
 from kubectl_llmhpa.api import (
     HPAS,
     PLAN_HASH_ANNOTATION,
@@ -205,7 +205,7 @@ def queries(scaler: Json) -> dict[str, str]:
 def counts_peaks(scaler: Json) -> bool:
     """Whether it asks for peaks of the last minutes instead of the numbers now."""
     if scaler["kind"] == HPAS.kind:
-        return any(map(policy.is_peak, external_metrics(scaler)))
+        return any(map(names.peak_minutes, external_metrics(scaler)))
     return any(map(is_peak, queries(scaler).values()))
 
 
