@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from kubectl_llmhpa.api import DEPLOYMENTS, POD_MONITORS, STATEFUL_SETS, Json
-from kubectl_llmhpa.backends import adapter_rules, helm, scaled_object
+from kubectl_llmhpa.backends import adapter_rules, external_rules, helm, scaled_object
 from kubectl_llmhpa.backends.model import PROMETHEUS_ADAPTER
 from kubectl_llmhpa.backends.series_labels import PAIRS
 from kubectl_llmhpa.engines import ENGINES, Kind, NotAnEngine, Signal, SignalSource, identify, promql
@@ -143,6 +143,43 @@ def test_the_adapter_loads_all_rules_in_one_file() -> None:
     assert (whole.error, fragment.error) == ("", "")
     assert (len(whole.rules), len(fragment.rules)) == (len(every) + 1, len(every))
     assert [one.selector for one in whole.rules[1:]] == [one.selector for one in fragment.rules]
+
+
+@functools.cache
+def external() -> tuple[Json, ...]:
+    """The rule for the peak of every count, with and without queues that make it count as more."""
+    found = []
+    queues = {whose: signal for signal, whose in specs().items() if signal.name == "waiting"}
+    for signal, whose in specs().items():
+        if signal.kind is not Kind.COUNT:
+            continue
+        sources = {signal.name: source(signal)} | (
+            {"waiting": source(queues[whose])} if whose in queues else {}
+        )
+        for peak in (PEAK, replace(PEAK, memory=0)):
+            if peak.memory and "waiting" not in sources:
+                continue
+            target = Target(signal.name, sources[signal.name].api_name, Decimal(1), "", peak)
+            found += [
+                external_rules.rule_for(target, sources, namespace_label=pair.namespace, pod_label=pair.pod)
+                for pair in PAIRS
+            ]
+    return tuple(found)
+
+
+def test_the_adapter_loads_rules_for_external_metrics() -> None:
+    values = yaml.safe_load(helm.fragment(PROMETHEUS_ADAPTER, external()))["rules"]["external"]
+    assert values == list(external())
+    (whole,) = oracles.adapter(
+        [Case(adapter_rules.add(THEIRS, external()), "up", {"namespace": "x"}, "", PODS[:1])]
+    )
+    assert whole.error == ""
+    assert len(whole.rules) == 1, "theirs alone is for custom metrics"
+
+
+def test_prometheus_accepts_the_query_of_every_rule_for_external_metrics() -> None:
+    assert len(external()) > 4 * len(ENGINES)
+    assert refused_expressions([adapter_rules.example_query(one) for one in external()]) == []
 
 
 @pytest.mark.parametrize(
