@@ -60,7 +60,7 @@ SCRAPERS = ("auto", "prometheus-operator", "arms", "google", "victoriametrics", 
 )
 @click.option(
     "--policy", "preset", type=Policy(),
-    help="load (default); latency or cost: more or less room; anticipate: for bursts that come again (KEDA); vendor: "
+    help="load (default); latency or cost: more or less room; anticipate: for bursts that come again; vendor: "
     "the queue-length recipe, waiting 5",
 )  # fmt: skip
 @click.option(
@@ -101,7 +101,8 @@ SCRAPERS = ("auto", "prometheus-operator", "arms", "google", "victoriametrics", 
 @helm_option("Add the rules to the values of the adapter's release, by `helm upgrade` with this chart")
 @click.option(
     "--install-custom-metrics-api", "install_api", is_flag=True,
-    help="Register custom.metrics.k8s.io for an adapter that serves CPU and memory only",
+    help="Register the metrics APIs that the adapter lacks: custom.metrics.k8s.io where it serves CPU and memory only, "
+    "external.metrics.k8s.io where the policy needs it and nobody has it",
 )  # fmt: skip
 @click.option(
     "--warm", is_flag=True, help="Send one token to an engine that exposes no series before it has worked"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -58,3 +59,16 @@ def test_the_peak_closes_the_loop_and_leaves_no_trace(
     assert llm_hpa("disable", *stub.reference).code == 0
     left = differences(before, dump(kubectl, namespace))
     assert [one for one in left if not one.startswith(SCALED)] == []
+
+
+@pytest.mark.full
+@pytest.mark.timeout(600)
+def test_the_peak_is_forgotten_after_five_minutes(llm_hpa: Plugin, stub: Stub) -> None:
+    flags = ("--policy=anticipate", "--max=3", "--install-custom-metrics-api", "--scale-down-window=5s")
+    assert llm_hpa("enable", *ADAPTER, *stub.reference, *flags).code == 0
+    stub.load(running=8)
+    until(lambda: stub.replicas() == 2, 60, "scale from 1 to 2")
+    stub.load()
+    time.sleep(60)
+    assert stub.replicas() == 2, "the load may come again"
+    until(lambda: stub.replicas() == 1, 400, "scale from 2 to 1")

@@ -184,7 +184,7 @@ ROWS = (
     Row(WORKLOAD, METRICS, "get", _WRITE, "the values that the HPA reads", (SCALER,), _ADAPTERS),
     Row(WORKLOAD, METRICS, "get", (DETECT,), "values, where the engine cannot be asked", need=OPTIONAL),
     Row(CLUSTER, "apiservices.apiregistration.k8s.io", "get create patch delete", _UNDO,
-        "the custom metrics API of an adapter without one", (RULES,), _ADAPTERS, "--install-custom-metrics-api"),
+        "the metrics APIs that an adapter lacks", (RULES,), _ADAPTERS, "--install-custom-metrics-api"),
     Row(CLUSTER, "horizontalpodautoscalers.autoscaling", "list", (MIGRATE,), "who else uses the rules",
         (RULES,), _ADAPTERS),
     Row(CLUSTER, "configmaps", "list", (MIGRATE, DISABLE), "whose journal names rules of ours (without it they stay)",

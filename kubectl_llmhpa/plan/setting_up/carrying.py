@@ -32,6 +32,12 @@ def over(live: Live, sources: Mapping[str, SignalSource], *, keda: bool) -> Live
 
 
 def _scaled_object(live: Live, sources: Mapping[str, SignalSource]) -> Live:
+    if scalers.counts_peaks(live.object):
+        raise LlmHpaError(
+            f"move HPA {live.object['metadata']['namespace']}/{live.name} to KEDA",
+            "the peak that it counts is not carried over",
+            "give it another policy first (enable --policy load), and after the move --policy anticipate again",
+        )
     by_name = {source.api_name: name for name, source in sources.items()}
     targets: dict[str, Decimal] = {}
     for metric in live.object["spec"].get("metrics") or ():
