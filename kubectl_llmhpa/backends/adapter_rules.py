@@ -69,13 +69,13 @@ def series_query(names: Sequence[str], there: str) -> str:
 
 
 def list_of(rule: Mapping[str, Any]) -> str:
-    """The list that a rule of ours belongs to: one that knows no pods is for External metrics."""
-    return CUSTOM if pod_label(rule) else EXTERNAL
+    """The list that a rule of ours belongs to: one that knows namespaces and no pods is for External metrics."""
+    return EXTERNAL if namespace_label(rule) and not pod_label(rule) else CUSTOM
 
 
 def listed_as(name: str, rule: Mapping[str, Any]) -> str:
     """A name of ours as `prometheus_adapter.listed` has it."""
-    return f"pods/{name}" if pod_label(rule) else f"external/{name}"
+    return f"pods/{name}" if list_of(rule) == CUSTOM else f"external/{name}"
 
 
 def lists(document: Mapping[str, Any]) -> dict[str, list[Json]]:
