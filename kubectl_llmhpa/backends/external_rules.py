@@ -14,11 +14,9 @@ from urllib.parse import urlencode
 
 from kubectl_llmhpa.api import Json, Reader
 from kubectl_llmhpa.backends import adapter_rules, one_number
+from kubectl_llmhpa.backends.prometheus_adapter import EXTERNAL_ROOT
 from kubectl_llmhpa.engines import SignalSource, promql
 from kubectl_llmhpa.policy import Target
-
-#: The version that the HPA controller asks, whatever else is registered (k8s.io/metrics/pkg/client/external_metrics).
-ROOT = "/apis/external.metrics.k8s.io/v1beta1"
 
 
 def rule_for(
@@ -43,5 +41,5 @@ def rule_for(
 def values(reader: Reader, namespace: str, metric: str, labels: Mapping[str, str]) -> list[str]:
     """The quantities of an External metric, by the very request that the HPA controller makes. Raises ApiError."""
     selector = urlencode({"labelSelector": ",".join(f"{key}={value}" for key, value in labels.items())})
-    found = reader.get(f"{ROOT}/namespaces/{namespace}/{metric}?{selector}").get("items") or []
+    found = reader.get(f"{EXTERNAL_ROOT}/namespaces/{namespace}/{metric}?{selector}").get("items") or []
     return [str(one["value"]) for one in found]

@@ -25,6 +25,8 @@ RESOURCE_GROUP = "metrics.k8s.io"
 EXTERNAL_GROUP = "external.metrics.k8s.io"
 #: The version that is registered for an adapter which has none.
 DEFAULT_VERSION = "v1beta1"
+#: The API path of the list of External metrics.
+EXTERNAL_ROOT = f"/apis/{EXTERNAL_GROUP}/{DEFAULT_VERSION}"
 _ATTEMPT = "find the adapter that serves custom metrics"
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DEFAULTS = {"prometheus-url": "https://localhost", "metrics-relist-interval": "10m"}
@@ -144,7 +146,7 @@ def listed_external(reader: Reader, adapter: Adapter) -> set[str]:
     if not adapter.external:
         return set()
     try:
-        found = reader.get(f"/apis/{EXTERNAL_GROUP}/{DEFAULT_VERSION}").get("resources") or []
+        found = reader.get(EXTERNAL_ROOT).get("resources") or []
     except ApiError as error:
         if error.not_found or error.unavailable:
             return set()

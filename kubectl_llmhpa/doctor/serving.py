@@ -96,8 +96,9 @@ def _adapter(
     empty: bool,
 ) -> AdapterFacts:
     """Its settings and rules; what is asked besides costs requests, and only where a name is missing."""
-    answers = seeing.get_many([adapter.config_path, CONFIG_MAPS.path(adapter.namespace, RECORD)])
-    config_map, record = (None if isinstance(one, ApiError) else one for one in answers)
+    root = [prometheus_adapter.EXTERNAL_ROOT] if adapter.external else []
+    answers = seeing.get_many([adapter.config_path, CONFIG_MAPS.path(adapter.namespace, RECORD), *root])
+    config_map, record, *listed = (None if isinstance(one, ApiError) else one for one in answers)
     rules: dict[str, Json | None] | None = None
     external: tuple[str, ...] = ()
     in_file: list[Json] = []
@@ -120,7 +121,7 @@ def _adapter(
         refused = () if error is not None else tuple(_refused(seeing, server, in_file))
     lost: tuple[Finding, ...] = ()
     if not (missing or down):
-        lost = tuple(lost_rules.judge(adapter, config_map, record, listing).values())
+        lost = tuple(lost_rules.judge(adapter, config_map, record, listing, *listed).values())
     return AdapterFacts(
         adapter.namespace, adapter.name, adapter.kind, adapter.prometheus_url, adapter.relist, adapter.max_age,
         adapter.config_map, rules, external,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from decimal import Decimal
 from typing import Any
 
@@ -17,7 +18,8 @@ from kubectl_llmhpa.backends.prometheus_adapter import EXTERNAL_GROUP, GROUP, Ad
 from kubectl_llmhpa.backends.providers import Provider
 from kubectl_llmhpa.engines import SignalSource, promql
 from kubectl_llmhpa.errors import LlmHpaError
-from kubectl_llmhpa.plan.adapter import metrics_api, rule_users
+from kubectl_llmhpa.plan.adapter import lost_rules, metrics_api, rule_users
+from kubectl_llmhpa.plan.adapter.rule_record import RECORD, Record
 from kubectl_llmhpa.plan.setting_up import external_api, own_label
 from kubectl_llmhpa.plan.wishes import Wishes
 from kubectl_llmhpa.policy import PEAK, Target
@@ -211,3 +213,20 @@ def test_the_name_tells_the_signal_and_what_is_simulated() -> None:
     measures = scalers.of_hpa(hpa, "it").scaling.measures
     (peak,) = [one for one in measures if one.over == "peak"]
     assert (peak.signal, peak.combine, peak.window, peak.memory) == ("running", "sum", 300, PEAK.memory)
+
+
+def test_a_rule_that_is_lost_from_the_file_is_told() -> None:
+    record = Record("", [], "", {PEAK_OF_RUNNING: rule()})
+    recorded = {
+        "metadata": {"namespace": "monitoring", "name": RECORD},
+        "data": {"record.json": json.dumps(asdict(record))},
+    }
+    listed = {"resources": [{"name": PEAK_OF_RUNNING}]}
+
+    def told(text: str, external: Json | None) -> list[str]:
+        file: Json = {"metadata": {}, "data": {"config.yaml": text}}
+        return list(lost_rules.judge(adapter(), file, recorded, {"resources": []}, external))
+
+    assert told(THEIRS, listed) == [PEAK_OF_RUNNING]
+    assert told(adapter_rules.add(THEIRS, [rule()]), listed) == []
+    assert told(THEIRS, None) == []

@@ -18,8 +18,9 @@ def findings(reader: Reader) -> dict[str, Finding]:
     """
     try:
         adapter = prometheus_adapter.find(reader, even_down=True)
+        external = [prometheus_adapter.EXTERNAL_ROOT] if adapter.external else []
         answers = reader.get_many(
-            [adapter.config_path, CONFIG_MAPS.path(adapter.namespace, RECORD), adapter.root]
+            [adapter.config_path, CONFIG_MAPS.path(adapter.namespace, RECORD), adapter.root, *external]
         )
         return judge(adapter, *(None if isinstance(one, ApiError) else one for one in answers))
     except LlmHpaError:
@@ -27,13 +28,21 @@ def findings(reader: Reader) -> dict[str, Finding]:
 
 
 def judge(
-    adapter: Adapter, config_map: Json | None, record: Json | None, served: Json | None
+    adapter: Adapter,
+    config_map: Json | None,
+    record: Json | None,
+    served: Json | None,
+    external: Json | None = None,
 ) -> dict[str, Finding]:
-    """The findings by metric, from the adapter's ConfigMap, our record and its list; each None where it is not read."""
+    """The findings by metric; each argument is None where it is not read.
+
+    They are the adapter's ConfigMap, our record, and its lists of custom and of External metrics.
+    """
     if config_map is None or record is None or served is None:
         return {}
     text = str((config_map.get("data") or {}).get(adapter.key, ""))
     names = {str(one["name"]) for one in served.get("resources") or []}
+    names |= {f"external/{one['name']}" for one in (external or {}).get("resources") or []}
     owner = ownership.file_owner(config_map, adapter.deployment)
     release = helm.release_of(config_map)
     source = f"the source of {owner[0]} ({owner[1]})" if owner else "the file"

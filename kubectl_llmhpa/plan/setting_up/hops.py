@@ -176,7 +176,7 @@ def number(reader: Reader, workload: Workload, metric: str, labels: Mapping[str,
             return HopState(False, f"{metric} is served, with no value for {shown}")
         return HopState(True, f"{metric} {', '.join(values)} for {shown}")
 
-    return Hop("value", look, f"see: kubectl get --raw {external_rules.ROOT}")
+    return Hop("value", look, f"see: kubectl get --raw {prometheus_adapter.EXTERNAL_ROOT}")
 
 
 def written(reader: Reader, resource: Resource, namespace: str, name: str) -> Json:
