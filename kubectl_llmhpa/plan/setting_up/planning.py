@@ -185,7 +185,7 @@ def _backend(
         wanted, _, _ = _policy(
             sight, wishes, live if live is not None and live.ours else None, external=False, peaks=True
         )
-        needed = [one.metric for one in wanted.targets]
+        needed = [one.served_as for one in wanted.targets]
     return choosing.choose(
         wishes.backend, needed, around.served, live=serving, adapter=around.adapter,
         adapter_problem=around.adapter_problem, keda=around.keda, pods=pods, register=wishes.install_api,
