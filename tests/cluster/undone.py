@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import pytest
 
 from kubectl_llmhpa.api import (
@@ -18,6 +20,7 @@ from kubectl_llmhpa.kube import Cluster
 from kubectl_llmhpa.plan import objects, steps
 from kubectl_llmhpa.plan.steps import Change
 from tests.cluster.conftest import Json
+from tests.cluster.waiting import until
 
 
 class Fails:
@@ -78,4 +81,10 @@ def undone(cluster: Cluster, *resources: Resource) -> None:
             with pytest.raises(LlmHpaError, match="it fails") as caught:
                 steps.run([step, Fails()], lambda _: None)
             assert not isinstance(caught.value, steps.UndoError), caught.value
+            if step is first:  # KEDA's finalizer holds a ScaledObject for a moment
+                until(functools.partial(_gone, cluster, resource), 30, f"{resource.kind} is gone")
         cluster.delete(resource, cluster.namespace, "undone")
+
+
+def _gone(cluster: Cluster, resource: Resource) -> bool:
+    return objects.read(cluster, resource, cluster.namespace, "undone") is None
