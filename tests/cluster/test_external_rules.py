@@ -68,6 +68,7 @@ def test_the_peak_is_forgotten_after_five_minutes(llm_hpa: Plugin, stub: Stub) -
     assert llm_hpa("enable", *ADAPTER, *stub.reference, *flags).code == 0
     stub.load(running=8)
     until(lambda: stub.replicas() == 2, 60, "scale from 1 to 2")
+    time.sleep(40)  # the query looks every 15 s
     stub.load()
     time.sleep(60)
     assert stub.replicas() == 2, "the load may come again"
