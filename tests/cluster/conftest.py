@@ -20,7 +20,7 @@ import pytest
 from xdist.remote import Producer  # type: ignore[import-untyped]
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
-from kubectl_llmhpa.api import MANAGED_BY, MANAGER
+from kubectl_llmhpa.api import HPAS, MANAGED_BY, MANAGER
 from kubectl_llmhpa.cli.helm_option import helm_of
 from kubectl_llmhpa.kube import Cluster, Connection
 from kubectl_llmhpa.plan.adapter.rule_record import read_record
@@ -182,6 +182,9 @@ def _leave(kubectl: Kubectl, namespace: str) -> None:
     Whoever uses them goes first, without the plugin, since the test may have failed anywhere.
     """
     with Cluster(Connection(), read_only=False) as cluster:
+        # HPAs would count as users of the rules while the namespace goes away
+        if cluster.get(HPAS.path(namespace)).get("items"):
+            kubectl.run("delete", "hpa", "--all", "-n", namespace)
         record = read_record(cluster, "monitoring")
         if record is None:
             return
