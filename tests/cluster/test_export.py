@@ -176,7 +176,7 @@ def test_values_for_who_owns_the_release_have_the_new_rules_only(
     assert outcome.code == 0, outcome.stderr
     values = yaml.safe_load((tmp_path / "values-prometheus-adapter.yaml").read_text())
     assert len(values["rules"]["custom"]) == 3
-    assert "below the custom rules that its values have already" in (tmp_path / "README.md").read_text()
+    assert "below the rules that its values have already" in (tmp_path / "README.md").read_text()
 
 
 def test_files_of_others_stay(llm_hpa: Plugin, stub: Stub, tmp_path: Path) -> None:
