@@ -138,9 +138,7 @@ def preview(
     ]
     leaving = _leaving(workload, book)
     rules = _rules(reader, workload, leaving, say, helm) if book.metrics else None
-    for group in metrics_api.GROUPS:
-        if rules is None or rules.stay(group):
-            continue
+    for group in rules.idle() if rules else ():
         registered, users = metrics_api.removal(reader, group, leaving.scalers)
         if registered is not None and not users:
             name = metrics_api.name_of(group)
@@ -219,9 +217,8 @@ def _drop_rules(
     if rules is None:
         return
     # the API before the rules: without them it would answer 404
-    for group in metrics_api.GROUPS:
-        gone = [] if rules.stay(group) else metrics_api.remove(writer, group, say, leaving.scalers)
-        for change in gone:
+    for group in rules.idle():
+        for change in metrics_api.remove(writer, group, say, leaving.scalers):
             report(change)
             rules = rules.unregistered(group)
     for change in rules.remove():

@@ -49,10 +49,15 @@ def name_of(group: str) -> str:
     return f"{DEFAULT_VERSION}.{group}"
 
 
+def read_from(group: str, rules: Iterable[Json]) -> bool:
+    """Whether one of the rules serves names of a group."""
+    wanted = adapter_rules.EXTERNAL if group == EXTERNAL_GROUP else adapter_rules.CUSTOM
+    return any(adapter_rules.list_of(one) == wanted for one in rules)
+
+
 def needed(rules: Iterable[Json]) -> list[str]:
     """The groups that an adapter with these rules is to serve."""
-    external = any(adapter_rules.list_of(one) == adapter_rules.EXTERNAL for one in rules)
-    return [GROUP, EXTERNAL_GROUP] if external else [GROUP]
+    return [GROUP, EXTERNAL_GROUP] if read_from(EXTERNAL_GROUP, rules) else [GROUP]
 
 
 def missing(adapter: Adapter, rules: Iterable[Json]) -> list[str]:

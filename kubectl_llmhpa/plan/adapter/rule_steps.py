@@ -87,16 +87,11 @@ class Unused:
         kept, gone = self._look()
         return self._step.removal(kept) if gone else []
 
-    def stay(self, group: str) -> bool:
-        """Whether rules of ours for a metrics API are left when `remove` is done."""
-        wanted = (
-            adapter_rules.EXTERNAL if group == prometheus_adapter.EXTERNAL_GROUP else adapter_rules.CUSTOM
-        )
+    def idle(self) -> list[str]:
+        """The metrics APIs for which no rule of ours is left when `remove` is done."""
         gone = self._look()[1]
-        return any(
-            name not in gone and adapter_rules.list_of(rule) == wanted
-            for name, rule in self._step.rules_in_place().items()
-        )
+        left = [rule for name, rule in self._step.rules_in_place().items() if name not in gone]
+        return [one for one in metrics_api.GROUPS if not metrics_api.read_from(one, left)]
 
     @property
     def _step(self) -> AdapterRules | HelmRules:
