@@ -83,6 +83,11 @@ def lists(document: Mapping[str, Any]) -> dict[str, list[Json]]:
     return {key: document.get(key) or [] for key in (CUSTOM, EXTERNAL)}
 
 
+def holds(listed: Mapping[str, Collection[Json]], rule: Json) -> bool:
+    """Whether a rule of ours is in its one of the lists of `lists`."""
+    return rule in listed[list_of(rule)]
+
+
 def serves(rule: Mapping[str, Any], metric: str, series: Collection[Mapping[str, str]] = ()) -> bool:
     """Whether a rule serves `metric`, be it a rule for one series or a catch-all such as the community chart's.
 

@@ -212,7 +212,8 @@ class AdapterRules:
 
     def _next_record(self, live: Json, wanted: str, record: Record | None) -> Record:
         text = self._text(live)
-        added = {name: rule for name, rule in self._rules.items() if not self._has(text, rule)}
+        present = self._lists(text)
+        added = {name: rule for name, rule in self._rules.items() if not adapter_rules.holds(present, rule)}
         self._added |= added.keys()
         if record is None:
             return Record(text, live["metadata"].get("managedFields") or [], fingerprint(wanted), added)
@@ -269,7 +270,7 @@ class AdapterRules:
         self._serving.wait(
             before,
             {one for one in expected if self._adapter.lists(one)},
-            lambda: adapter_rules.lists(adapter_rules.parse(self._text(self._config_map()))),
+            lambda: self._lists(self._text(self._config_map())),
             limit=self._adapter.relist + _SLACK_SECONDS,
             why="change the rules of",
             then=then,
@@ -291,7 +292,7 @@ class AdapterRules:
         known = record.rules if record else {}
         outdated = [known[name] for name, rule in self._rules.items() if known.get(name, rule) != rule]
         rest = adapter_rules.remove(text, outdated)
-        present = adapter_rules.lists(adapter_rules.parse(rest))
+        present = self._lists(rest)
         ours = [*self._rules.values(), *known.values()]
         for name, rule in self._rules.items():
             if adapter_rules.pod_label(known.get(name, rule)) != adapter_rules.pod_label(rule):
@@ -299,15 +300,15 @@ class AdapterRules:
             rival = adapter_rules.rival(name, ours, present[adapter_rules.list_of(rule)])
             if rival is not None:
                 raise self._refused(name, f"is served by the rule for {rival.get('seriesQuery')}")
-        missing = [rule for rule in self._rules.values() if not self._has(rest, rule)]
+        missing = [rule for rule in self._rules.values() if not adapter_rules.holds(present, rule)]
         return adapter_rules.add(rest, missing) if missing else text
 
     def _record_to_remove(self) -> Record | None:
         """The record; one of rules in Helm values only counts while the file has any of them."""
         record = self._book.load()
         if record is not None and record.helm is not None:
-            text = self._text(self._config_map())
-            if any(self._has(text, rule) for rule in record.rules.values()):
+            present = self._lists(self._text(self._config_map()))
+            if any(adapter_rules.holds(present, rule) for rule in record.rules.values()):
                 self._check_place(record)
         return record
 
@@ -347,8 +348,8 @@ class AdapterRules:
         return ownership.give_back(live, [], self._field) is not None
 
     @staticmethod
-    def _has(text: str, rule: Json) -> bool:
-        return rule in adapter_rules.lists(adapter_rules.parse(text))[adapter_rules.list_of(rule)]
+    def _lists(text: str) -> dict[str, list[Json]]:
+        return adapter_rules.lists(adapter_rules.parse(text))
 
     def _text(self, config_map: Json) -> str:
         return str((config_map.get("data") or {}).get(self._adapter.key, ""))

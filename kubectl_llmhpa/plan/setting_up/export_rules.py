@@ -98,7 +98,7 @@ def _config_map(reader: Reader, adapter: Adapter, rules: Sequence[Json]) -> Json
     live = _whole(reader.get(adapter.config_path))
     text = str((live.get("data") or {}).get(adapter.key, ""))
     present = adapter_rules.lists(adapter_rules.parse(text))
-    missing = [one for one in rules if one not in present[adapter_rules.list_of(one)]]
+    missing = [one for one in rules if not adapter_rules.holds(present, one)]
     data = {**(live.get("data") or {}), adapter.key: adapter_rules.add(text, missing) if missing else text}
     return {"apiVersion": CONFIG_MAPS.api_version, "kind": CONFIG_MAPS.kind, **live, "data": data}
 
