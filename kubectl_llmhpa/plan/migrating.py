@@ -242,8 +242,7 @@ class Migrating(Enabling):
     def _values(self, one: Prepared) -> None:
         adapter, plan = one.around.adapter, one.plan
         assert adapter is not None, "chosen as the backend"
-        names = [f"pods/{metric}" for metric in plan.metrics]
-        self._hop(one, hops.metric_names(self._reader, adapter, names))
+        self._hop(one, hops.metric_names(self._reader, adapter, plan.listed))
         for metric in plan.metrics:
             self._hop(one, hops.value(self._reader, adapter, plan.workload, metric))
 

@@ -290,9 +290,8 @@ class Enabling:
             self._hop(one, keda_hops.ready(self._reader, plan.workload, plan.scaler.name))
             self._hop(one, keda_hops.scaling_active(self._reader, plan.workload, plan.scaler.name))
             return "active"
-        listed = [*(f"pods/{name}" for name in plan.metrics), *(f"external/{name}" for name in plan.external)]
         known = adapter.registered if plan.external else adapter
-        self._hop(one, hops.metric_names(self._reader, known, listed))
+        self._hop(one, hops.metric_names(self._reader, known, plan.listed))
         if plan.metrics:
             self._hop(one, hops.value(self._reader, adapter, plan.workload, plan.metrics[0]))
         for name, labels in plan.external.items():

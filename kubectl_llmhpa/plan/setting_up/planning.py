@@ -65,6 +65,11 @@ class Plan:
     most_before: int = 0
     """Most replicas of what scales it now, 0 where nothing does."""
 
+    @property
+    def listed(self) -> list[str]:
+        """The names that an adapter is to list for the HPA, as `prometheus_adapter.listed` has them."""
+        return [*(f"pods/{name}" for name in self.metrics), *(f"external/{name}" for name in self.external)]
+
 
 def make(
     workload: Workload,
