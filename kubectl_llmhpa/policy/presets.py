@@ -151,11 +151,10 @@ def targets_of(
         elif source is None:
             missing.append(f"{signal} is left out: the engine exposes no series for it")
         else:
-            told = _told(facts) if signal in _OF_SEATS else 0
-            peak = None
-            if preset.peak and signal in _OF_SEATS:
-                peak = PEAK if told else replace(PEAK, memory=0)
-            told = told if external else 0
+            of_seats = signal in _OF_SEATS
+            seen = _told(facts) if of_seats else 0
+            peak = replace(PEAK, memory=PEAK.memory if seen else 0) if preset.peak and of_seats else None
+            told = seen if external else 0
             found.append(Target(signal, source.api_name, value, _why(reason, peak, told), peak, told))
     return tuple(found), tuple(missing)
 

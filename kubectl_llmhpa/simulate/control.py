@@ -51,6 +51,7 @@ class Control:
         #: When requests were seen to wait, at every step of the queries that look for it, and the last such look.
         self._queued: deque[float] = deque()
         self._looked = -_NEVER
+        self._longest = max((one.memory for one in scaling.measures), default=0)
 
     def scrape(self, pod: Pod, now: float) -> None:
         """Take a sample of a pod."""
@@ -112,13 +113,12 @@ class Control:
         return self._full[0][1] if self._full else None
 
     def _look_for_a_queue(self, now: float) -> None:
-        longest = max((one.memory for one in self._measures), default=0)
-        if not longest or now - self._looked < QUEUE_STEP_S:
+        if not self._longest or now - self._looked < QUEUE_STEP_S:
             return
         self._looked = now
         if any(waiting for _, waiting, _ in self._samples.values()):
             self._queued.append(now)
-        while self._queued and self._queued[0] <= now - longest:
+        while self._queued and self._queued[0] <= now - self._longest:
             self._queued.popleft()
 
     def _latencies(self, measure: Measure, arrived: int, now: float) -> list[float]:

@@ -2,7 +2,7 @@
 
 `engines.promql.by_seats_seen` is the one: what is told is believed until a queue has stood at a pod for half a minute,
 and from then on what ran there. How many that is may not be known before a load, so it is bounded. `with_room` is the
-other: the share of the last hour in which requests waited comes on top, which a load changes by no more than it lasts.
+other: the share of its memory in which requests waited comes on top, which a load changes by no more than it lasts.
 """
 
 from __future__ import annotations

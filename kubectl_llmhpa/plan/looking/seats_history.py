@@ -39,9 +39,11 @@ def look(
     pattern, seconds = pod_names.pattern(workload, pods), since(pods, time.time())
     if pattern is None or seconds < SHORTEST_S or not queue_means_full(facts):
         return None
-    where = {"matchers": f'{namespace_label}="{workload.namespace}",{pod_label}=~"{pattern}"'}
+    matchers = f'{namespace_label}="{workload.namespace}",{pod_label}=~"{pattern}"'
     by = f"{namespace_label}, {pod_label}"
-    running, waiting = (per_pod(facts.signals[one].spec, by=by, **where) for one in ("running", "waiting"))
+    running, waiting = (
+        per_pod(facts.signals[one].spec, by=by, matchers=matchers) for one in ("running", "waiting")
+    )
     try:
         found = prometheus.query(reader, server, seats_seen(running, waiting, seconds=seconds, step=_STEP_S))
     except LlmHpaError:
