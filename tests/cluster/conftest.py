@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from xdist.remote import Producer  # type: ignore[import-untyped]
@@ -29,6 +29,9 @@ from kubectl_llmhpa.plan.adapter.rule_users import Leaving
 from tests.cluster.ground import network
 from tests.cluster.ground.api import Api
 from tests.cluster.ground.layout import NAME_VARIABLE, Layout
+
+if TYPE_CHECKING:
+    from tests.cluster.stub_workload import Stub
 
 ROOT = Path(__file__).resolve().parents[2]
 Json = dict[str, Any]
@@ -202,6 +205,17 @@ def namespace(kubectl: Kubectl) -> Iterator[str]:
     """A namespace for one test."""
     with fresh_namespace(kubectl) as name:
         yield name
+
+
+@pytest.fixture
+def stub(kubectl: Kubectl, namespace: str, llm_hpa: Plugin) -> Iterator[Stub]:
+    """One stub pod, and no trace of the plugin afterwards."""
+    from tests.cluster.stub_workload import Stub
+
+    workload = Stub(kubectl, namespace)
+    workload.start()
+    yield workload
+    llm_hpa("disable", *workload.reference)
 
 
 def listen() -> None:

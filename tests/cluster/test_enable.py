@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import yaml
@@ -16,15 +16,6 @@ from tests.cluster.waiting import until
 pytestmark = pytest.mark.cluster
 
 OURS = ("hpa", "podmonitor", "configmap")
-
-
-@pytest.fixture
-def stub(kubectl: Kubectl, namespace: str, llm_hpa: Plugin) -> Iterator[Stub]:
-    """One stub pod, and no trace of the plugin afterwards."""
-    workload = Stub(kubectl, namespace)
-    workload.start()
-    yield workload
-    llm_hpa("disable", *workload.reference)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,14 +20,6 @@ pytestmark = pytest.mark.cluster
 
 RELEASE, CHART, WHERE = "prometheus-adapter", str(CHARTS / "prometheus-adapter"), "--namespace=monitoring"
 _APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-
-
-@pytest.fixture
-def stub(kubectl: Kubectl, namespace: str, llm_hpa: Plugin) -> Iterator[Stub]:
-    workload = Stub(kubectl, namespace)
-    workload.start()
-    yield workload
-    llm_hpa("disable", *workload.reference)
 
 
 def everything(kubectl: Kubectl, namespace: str) -> dict[str, Json]:

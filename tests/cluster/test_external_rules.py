@@ -20,15 +20,6 @@ SCALED = "apps/v1 StatefulSet"
 PEAK = "vllm:num_requests_running_peak_5m"
 
 
-@pytest.fixture
-def stub(kubectl: Kubectl, namespace: str, llm_hpa: Plugin) -> Iterator[Stub]:
-    """One stub pod, and no trace of the plugin afterwards."""
-    workload = Stub(kubectl, namespace)
-    workload.start()
-    yield workload
-    llm_hpa("disable", *workload.reference)
-
-
 @pytest.fixture(autouse=True)
 def nobodys_external_metrics(kubectl: Kubectl) -> Iterator[None]:
     """KEDA, which has the API for External metrics here, is without it."""

@@ -19,14 +19,6 @@ from tests.cluster.stub_workload import Stub
 pytestmark = pytest.mark.cluster
 
 
-@pytest.fixture
-def stub(kubectl: Kubectl, namespace: str, llm_hpa: Plugin) -> Iterator[Stub]:
-    workload = Stub(kubectl, namespace)
-    workload.start()
-    yield workload
-    llm_hpa("disable", *workload.reference)
-
-
 @pytest.mark.parametrize("order", [("scrape,hpa", "rules"), ("rules", "scrape,hpa")])
 def test_two_teams(llm_hpa: Plugin, kubectl: Kubectl, stub: Stub, order: tuple[str, str]) -> None:
     before = dump(kubectl, stub.namespace)
