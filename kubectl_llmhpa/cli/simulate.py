@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from kubectl_llmhpa.cli.connection import connect, connection_options
 from kubectl_llmhpa.cli.messages import say
+from kubectl_llmhpa.cli.printed_commands import completed
 from kubectl_llmhpa.cli.value_types import OutputFile
 from kubectl_llmhpa.cli.workload_argument import workload_argument
 
 if TYPE_CHECKING:
     from kubectl_llmhpa.engines import EngineFacts
     from kubectl_llmhpa.kube import Connection
-    from kubectl_llmhpa.simulate import Comparison, World
+    from kubectl_llmhpa.simulate import Comparison, Question, World
     from kubectl_llmhpa.simulate.history import Past
     from kubectl_llmhpa.simulate.requests import Requests
     from kubectl_llmhpa.simulate.scalers import Candidate
@@ -39,6 +40,7 @@ class Subject:
     ordered: bool = False
     notes: tuple[str, ...] = ()
     past: Past | None = None
+    workload: str = ""
 
 
 # fmt: off
@@ -76,6 +78,11 @@ class Subject:
 @click.option(
     "--policy", default="load,vendor", show_default=True, metavar="A,B,...",
     help="What to compare with: policies of enable, and files with an HPA or a ScaledObject",
+)
+@click.option(
+    "--tune", is_flag=True,
+    help="Find the highest target for running requests with which the policy load keeps the goal on this load, with "
+    "half of the misses that it allows",
 )
 @click.option(
     "--min", "least", type=click.IntRange(1),
@@ -130,7 +137,7 @@ class Subject:
 @connection_options
 def simulate(
     connection: Connection, workload: tuple[str, ...], filename: str, trace: Path | None, skip_bad: bool, times: int,
-    load: str, history: str, slo: str, goal: float, policy: str, least: int | None, most: int | None,
+    load: str, history: str, slo: str, goal: float, policy: str, tune: bool, least: int | None, most: int | None,
     replicas: int | None, seats: int | None, service: str, from_bench: tuple[Path, ...], start_up: str,
     ordered: bool | None, grace: str, scrape_interval: str, sync_period: str, balance: str, gpus: int | None, seed: int,
     html: Path | None, output: str | None,
@@ -147,6 +154,8 @@ def simulate(
       kubectl llm-hpa simulate sts/vllm --load day:peak=20
       # The load that it really had
       kubectl llm-hpa simulate sts/vllm --history 24h --policy load,anticipate
+      # The target that this load needs, and the command that writes it
+      kubectl llm-hpa simulate sts/vllm --history 24h --slo ttft=1s --tune
       # A file against a trace, without a cluster
       kubectl llm-hpa simulate -f hpa.yaml --trace trace.csv --slo ttft=2s,tpot=80ms
       # Two policies for a pod that takes five minutes to start
@@ -164,7 +173,7 @@ def simulate(
         raise click.UsageError("--skip-bad and --times are for --trace")
     from dataclasses import replace
 
-    from kubectl_llmhpa.simulate import Question, Slo, World, compare
+    from kubectl_llmhpa.simulate import Question, Slo, World, compare, scalers
     from kubectl_llmhpa.simulate.words import pairs, seconds
 
     wanted = Slo.parse(slo)
@@ -184,12 +193,16 @@ def simulate(
     world = replace(world, ordered=subject.ordered if ordered is None else ordered)
     if not given_starts:
         world = _measured(world, subject, notes)
-    candidates = _candidates(subject, policy, least, most, pod.seats, f"{pod.seats} seats")
+    candidates, ours = _candidates(subject, policy, least, most, pod.seats, f"{pod.seats} seats")
     question = Question(
         requests, pod, world, wanted, goal=goal / 100, gpus=gpus or subject.gpus, replicas=replicas
     )
-    found = compare(question, candidates, _progress())
-    _show(found, notes, html, output)
+    if tune:
+        candidates += _tuned(question, ours, notes)
+    if not candidates:
+        raise click.UsageError("nothing to simulate: give TYPE/NAME, -f FILE, --policy or --tune")
+    found = compare(question, scalers.told_apart(candidates), _progress())
+    _show(found, notes, subject.workload, html, output)
 
 
 def _above_zero(option: str, text: str) -> float:
@@ -251,8 +264,9 @@ def _subject(connection: Connection, workload: tuple[str, ...], filename: str, p
 
         seen = live.look(cluster, workload, cluster.namespace, seconds=past)
     return Subject(
-        seen.candidates, seen.engine, seen.start_up, seen.gpus, seen.ordered, seen.notes, seen.past
-    )
+        seen.candidates, seen.engine, seen.start_up, seen.gpus, seen.ordered, seen.notes, seen.past,
+        seen.workload,
+    )  # fmt: skip
 
 
 def _pod(
@@ -299,8 +313,8 @@ def _measured(world: World, subject: Subject, notes: list[str]) -> World:
 
 def _candidates(
     subject: Subject, policy: str, least: int | None, most: int | None, seats: int, evidence: str
-) -> list[Candidate]:
-    """What is there first, then every policy in the order given."""
+) -> tuple[list[Candidate], dict[str, Any]]:
+    """What is there first, then every policy in the order given; and what all of our policies are made with."""
     from dataclasses import replace
 
     from kubectl_llmhpa.engines import Seats
@@ -315,14 +329,26 @@ def _candidates(
     external = bool(found) and found[0].external
     facts = subject.engine or scalers.facts_for(found, seats, evidence)
     facts = replace(facts, seats=Seats(seats, evidence, proved=True))
+    ours: dict[str, Any] = {"facts": facts, "least": low, "most": high, "external": external}
     for word in filter(None, (one.strip() for one in policy.split(","))):
         if word.endswith(_FILES) or "/" in word:
             found += files.read(word)[0]
         else:
-            found.append(scalers.of_policy(word, facts, least=low, most=high, external=external))
-    if not found:
-        raise click.UsageError("nothing to simulate: give TYPE/NAME, -f FILE or --policy")
-    return scalers.told_apart(found)
+            found.append(scalers.of_policy(word, **ours))
+    return found, ours
+
+
+def _tuned(question: Question, ours: Mapping[str, Any], notes: list[str]) -> list[Candidate]:
+    from functools import partial
+
+    from kubectl_llmhpa.simulate import tuning
+    from kubectl_llmhpa.simulate.compare import attained, percent
+
+    found = tuning.tuned(partial(attained, question), question.goal, **ours, tell=_progress())
+    if found is None:
+        notes.append(f"no target for running requests keeps the SLO for {percent(question.goal)} on this load")
+        return []
+    return [found]
 
 
 def _progress() -> Callable[[str], None]:
@@ -333,7 +359,9 @@ def _progress() -> Callable[[str], None]:
     return lambda what: say(f"simulating {what} ...")
 
 
-def _show(found: Comparison, notes: list[str], html: Path | None, output: str | None) -> None:
+def _show(
+    found: Comparison, notes: list[str], workload: str, html: Path | None, output: str | None
+) -> None:
     from kubectl_llmhpa.cli import simulate_text
     from kubectl_llmhpa.output import documents, files
 
@@ -343,6 +371,6 @@ def _show(found: Comparison, notes: list[str], html: Path | None, output: str | 
 
         files.write(html, simulate_html.page(found, told))
     if output:
-        click.echo(documents.dump(simulate_text.document(found, told), output), nl=False)
+        click.echo(documents.dump(simulate_text.document(found, told, workload), output), nl=False)
     else:
-        click.echo(simulate_text.text(found, told))
+        click.echo(completed(simulate_text.text(found, told, workload)))

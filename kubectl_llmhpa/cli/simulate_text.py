@@ -17,9 +17,11 @@ _HEADERS = (
 )  # fmt: skip
 
 
-def text(found: Comparison, notes: Sequence[str]) -> str:
-    """The whole answer, without a final newline."""
+def text(found: Comparison, notes: Sequence[str], workload: str = "") -> str:
+    """The whole answer, without a final newline; with the command that writes the recommended one to a workload."""
     parts = [tables.fields(given(found.question)), table(found), "\n".join(conclusion(found))]
+    if command := enable(found, workload):
+        parts[-1] += f"\nTo write it: {command}"
     if notes:
         parts.append("\n".join(f"note: {escape(one)}" for one in notes))
     return "\n\n".join(parts)
@@ -90,7 +92,12 @@ def conclusion(found: Comparison) -> list[str]:
     return [f"Recommended: {best}: {escape(found.reason)}", f"Frontier: {names}"]
 
 
-def document(found: Comparison, notes: Sequence[str]) -> dict[str, Any]:
+def enable(found: Comparison, workload: str) -> str:
+    """The command that writes the recommended policy, "" where there is none, or no workload."""
+    return f"kubectl llm-hpa enable {workload} {found.options}" if workload and found.options else ""
+
+
+def document(found: Comparison, notes: Sequence[str], workload: str = "") -> dict[str, Any]:
     """The comparison for `-o json|yaml`."""
     question = found.question
     requests = question.requests
@@ -110,6 +117,7 @@ def document(found: Comparison, notes: Sequence[str]) -> dict[str, Any]:
         "fixedReplicas": found.fixed,
         "recommended": found.recommended or None,
         "reason": found.reason,
+        "command": enable(found, workload) or None,
         "frontier": [one.name for one in found.frontier],
         "notes": list(notes),
     }

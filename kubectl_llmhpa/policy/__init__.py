@@ -3,10 +3,11 @@
 from kubectl_llmhpa.policy.behavior import behavior
 from kubectl_llmhpa.policy.decide import ONE_NUMBER, decide
 from kubectl_llmhpa.policy.model import Peak, Policy, Target
-from kubectl_llmhpa.policy.presets import PEAK, PRESETS, Preset, queue_means_full
+from kubectl_llmhpa.policy.presets import OF_SEATS, PEAK, PRESETS, Preset, queue_means_full
 from kubectl_llmhpa.policy.reach import TOLERANCE
 
 __all__ = [
+    "OF_SEATS",
     "ONE_NUMBER",
     "PEAK",
     "PRESETS",

@@ -29,7 +29,7 @@ PEAK = Peak(share=0.98, window=300, step=15, memory=1800)
 PREFILL = "prefill"
 
 #: The signals whose targets are shares of a pod's seats.
-_OF_SEATS = ("running", "in-flight")
+OF_SEATS = ("running", "in-flight")
 
 #: (signal, target, reason) before the signal's live name is looked up.
 Wish = tuple[str, Decimal, str]
@@ -105,7 +105,7 @@ def anticipate(facts: EngineFacts) -> tuple[Wish, ...]:
         return load(facts)
     made = []
     for signal, value, reason in load(facts):
-        if signal in _OF_SEATS:
+        if signal in OF_SEATS:
             value = fine_share(seats.value, PEAK_SHARE)
             reason = reason.replace(f"{RUNNING_SHARE} x", f"{PEAK_SHARE} x")
         elif signal == "waiting":
@@ -151,7 +151,7 @@ def targets_of(
         elif source is None:
             missing.append(f"{signal} is left out: the engine exposes no series for it")
         else:
-            of_seats = signal in _OF_SEATS
+            of_seats = signal in OF_SEATS
             seen = _told(facts) if of_seats else 0
             peak = replace(PEAK, memory=PEAK.memory if seen else 0) if preset.peak and of_seats else None
             told = seen if external else 0
@@ -186,7 +186,7 @@ def _shares(facts: EngineFacts, share: Decimal, queue: Decimal, cache: Decimal) 
     seats = facts.seats
     made = []
     for signal, value, reason in load(facts):
-        if signal in _OF_SEATS and seats is not None:
+        if signal in OF_SEATS and seats is not None:
             value = running_share(seats.value, share)
             reason = reason.replace(f"{RUNNING_SHARE} x", f"{share} x")
         elif signal == "waiting":

@@ -48,7 +48,8 @@ class Row:
 class Comparison:
     """All rows, candidates first; the name of the one to take ("" for none) and why; what to know about the model.
 
-    `fixed` is the fewest fixed replicas that reach the goal, None where the most do not either.
+    `fixed` is the fewest fixed replicas that reach the goal, None where the most do not either; `options` what `enable`
+    writes the recommended one with, "" where it is none of our policies.
     """
 
     question: Question
@@ -57,6 +58,7 @@ class Comparison:
     recommended: str
     reason: str
     notes: tuple[str, ...]
+    options: str = ""
 
     @property
     def frontier(self) -> tuple[Row, ...]:
@@ -88,7 +90,7 @@ def compare(
     tell("fixed replicas")
     fixed, lines = _fixed(question, most)
     rows = _judged(rows, fixed)
-    recommended, reason = _recommended(question, candidates, rows, fixed, tell)
+    recommended, reason, kept = _recommended(question, candidates, rows, fixed, tell)
     if (
         fixed is not None
         and recommended
@@ -105,7 +107,8 @@ def compare(
         notes.append(f"{refused} requests are longer than the KV cache, so that no pod takes them")
     if alone:
         notes.append(f"{alone:.2%} of the requests miss the SLO even on an idle pod")
-    return Comparison(question, (*rows, *lines), fixed, recommended, reason, tuple(notes))
+    options = next((_options(one, kept) for one in candidates if one.name == recommended), "")
+    return Comparison(question, (*rows, *lines), fixed, recommended, reason, tuple(notes), options)
 
 
 def simulate(question: Question, candidate: Candidate) -> Row:
@@ -126,6 +129,11 @@ def simulate(question: Question, candidate: Candidate) -> Row:
         made,
         assumed=candidate.assumed,
     )
+
+
+def attained(question: Question, candidate: Candidate) -> float:
+    """The share of the question's requests that meet the SLO with a candidate."""
+    return simulate(question, candidate).figures.attainment
 
 
 def fixed_at(question: Question, replicas: int) -> Row:
@@ -173,21 +181,24 @@ def _recommended(
     rows: Sequence[Row],
     fixed: int | None,
     tell: Callable[[str], None],
-) -> tuple[str, str]:
-    """The cheapest that reaches the goal; where none does, the best one with as many replicas kept as that takes."""
+) -> tuple[str, str, int]:
+    """The cheapest that reaches the goal; where none does, the best one with as many replicas kept as that takes.
+
+    Its name, the reason, and its fewest replicas.
+    """
     goal = percent(question.goal)
     good = [one for one in rows if one.figures.attainment >= question.goal]
     if good:
         best = min(good, key=lambda one: one.figures.gpu_hours)
-        return best.name, f"it meets the SLO for {goal} of the requests with the fewest GPU-hours" + _saving(
-            best, rows
-        )
+        reason = f"it meets the SLO for {goal} of the requests with the fewest GPU-hours"
+        return best.name, reason + _saving(best, rows), best.least
     best = max(rows, key=lambda one: (one.figures.attainment, -one.figures.gpu_hours))
     if fixed is None:
         most = max(one.most for one in rows)
         return (
             "",
             f"even {most} fixed replicas do not meet the SLO for {goal}: raise the maximum, or loosen the SLO",
+            0,
         )
     candidate = candidates[rows.index(best)]
     tell(f"{candidate.name} with more replicas kept")
@@ -201,12 +212,18 @@ def _recommended(
         else:
             low = middle
     if found.figures.attainment < question.goal:
-        return "", f"no candidate meets the SLO for {goal}; {best.name} comes closest"
-    return best.name, (
+        return "", f"no candidate meets the SLO for {goal}; {best.name} comes closest", 0
+    reason = (
         f"no candidate meets the SLO for {goal} as it is; {best.name} comes closest, and does with at least "
         f"{high} replicas kept (--min {high}): "
         f"{found.figures.attainment:.2%} at {found.figures.gpu_hours:.3g} GPU-hours"
     )
+    return best.name, reason, high
+
+
+def _options(candidate: Candidate, least: int) -> str:
+    most = max(least, candidate.scaling.spec.max_replicas)
+    return candidate.options and f"{candidate.options} --min {least} --max {most}"
 
 
 def _of(rows: Sequence[Row], name: str) -> Row:

@@ -21,9 +21,9 @@ from kubectl_llmhpa.workloads.pods import engine_container, gpu_requests, start_
 class Live:
     """What a cluster says of a workload.
 
-    `engine` is None, and `start_up` (seconds) empty, where it does not tell. `gpus` are those of one replica, `ordered`
-    says whether its pods start one after the other, `notes` are sentences. `past` is the load that it had, where that
-    was asked for.
+    `workload` is what a command names it by. `engine` is None, and `start_up` (seconds) empty, where it does not tell.
+    `gpus` are those of one replica, `ordered` says whether its pods start one after the other, `notes` are sentences.
+    `past` is the load that it had, where that was asked for.
     """
 
     candidates: tuple[Candidate, ...]
@@ -33,13 +33,14 @@ class Live:
     ordered: bool
     notes: tuple[str, ...]
     past: history.Past | None = None
+    workload: str = ""
 
 
 def look(reader: Reader, words: tuple[str, ...], namespace: str, *, seconds: float = 0.0) -> Live:
     """A workload's autoscalers and pods, or one autoscaler (`hpa/NAME`, `scaledobject/NAME`) and the pods it scales.
 
     With `seconds` the load of that time too, and the seats that were seen in it. Raises LlmHpaError when there is no
-    such object, the workload has no autoscaler, or no history.
+    such object, or no history.
     """
     word, name = type_and_name(words)
     if scaler := scaler_named(word):
@@ -53,14 +54,12 @@ def look(reader: Reader, words: tuple[str, ...], namespace: str, *, seconds: flo
     else:
         workload = resolve(reader, words, namespace)
         candidates = _candidates(reader, workload)
-    if not candidates:
-        raise LlmHpaError(
-            f"simulate {workload.reference} in namespace {namespace!r}",
-            "no HPA or ScaledObject scales it",
-            "leave it out to compare policies only, or give a file with -f",
-        )
     own = pods(reader, workload)
-    notes = []
+    notes = (
+        []
+        if candidates
+        else [f"no HPA or ScaledObject scales {workload.reference}: policies are compared only"]
+    )
     engine = None
     try:
         engine = sight.engine_of(reader, workload).facts
@@ -76,7 +75,10 @@ def look(reader: Reader, words: tuple[str, ...], namespace: str, *, seconds: flo
     asked = [sum(gpu_requests(engine_container(pod)).values()) for pod in own]
     gpus = int(max(asked, default=0)) * workload.pods_per_replica
     ordered = workload.resource.kind == STATEFUL_SETS.kind and in_order(workload.object)
-    return Live(candidates, engine, start_times(own), max(1, gpus), ordered, tuple(notes), past)
+    return Live(
+        candidates, engine, start_times(own), max(1, gpus), ordered, tuple(notes), past,
+        f"{workload.reference} -n {workload.namespace}",
+    )  # fmt: skip
 
 
 def _candidates(reader: Reader, workload: Workload) -> tuple[Candidate, ...]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 from kubectl_llmhpa import quantities
 from kubectl_llmhpa.api import HPAS, SCALED_OBJECTS, Json
@@ -26,7 +27,8 @@ _USUAL_ENGINE = "vllm"
 class Candidate:
     """One autoscaler to simulate: how it is called, what it asks for in words, and what was assumed about it.
 
-    `polling` is how old a number KEDA may hand out, in seconds; `engine` whose metrics it asks for, "" for none known.
+    `polling` is how old a number KEDA may hand out, in seconds; `engine` whose metrics it asks for, "" for none known;
+    `options` what `enable` writes it with, "" for what others wrote.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Candidate:
     assumed: tuple[str, ...] = ()
     polling: float = 0.0
     engine: str = ""
+    options: str = ""
 
     @property
     def external(self) -> bool:
@@ -127,8 +130,9 @@ def of_policy(
     most: int,
     external: bool,
     name: str = "",
+    own: Mapping[str, Decimal] | None = None,
 ) -> Candidate:
-    """A preset for an engine with so many replicas.
+    """A preset for an engine with so many replicas; `own` targets stand on top of it.
 
     `external`: KEDA hands out the numbers, as sums over pods; it always does for a peak.
     """
@@ -139,10 +143,13 @@ def of_policy(
             f"choose from {', '.join(PRESETS)}, or give a file with an HPA or a ScaledObject",
         )
     external = external or PRESETS[preset].peak
-    policy = decide(facts, preset=preset, external=external)
+    policy = decide(facts, preset=preset, targets=own, on_top=True, external=external)
     made = _of_targets(policy, least=least, most=most, external=external)
     left_out = tuple(one for one in policy.reasons if "left out" in one or "uncalibrated" in one)
-    return Candidate(name or preset, made, _asks(made.spec, made.measures), left_out)
+    signals = "".join(f" --signal {signal}={value:f}" for signal, value in (own or {}).items())
+    return Candidate(
+        name or preset, made, _asks(made.spec, made.measures), left_out, options=f"--policy {preset}{signals}"
+    )
 
 
 def facts_for(candidates: Sequence[Candidate], seats: int, evidence: str) -> EngineFacts:

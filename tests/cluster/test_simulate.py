@@ -72,7 +72,12 @@ def test_the_autoscaler_that_is_there(kubectl: Kubectl, llm_hpa: Plugin, namespa
 
 def test_without_an_autoscaler(kubectl: Kubectl, llm_hpa: Plugin, namespace: str) -> None:
     apply(kubectl, stateful_set(namespace))
-    outcome = llm_hpa("simulate", "sts/vllm", "-n", namespace, *LOAD)
-    assert_one_sentence(outcome, "no HPA or ScaledObject scales it", "-f")
+    outcome = llm_hpa("simulate", "sts/vllm", "-n", namespace, *LOAD, "--tune", "--seats=8", "--goal=50")
+    assert outcome.code == 0, outcome.stderr
+    found = json.loads(outcome.stdout)
+    assert [one["name"] for one in found["items"] if not one["fixed"]] == ["load", "vendor", "tuned"]
+    assert found["notes"][0] == "no HPA or ScaledObject scales StatefulSet/vllm: policies are compared only"
+    assert found["command"].startswith(f"kubectl llm-hpa enable StatefulSet/vllm -n {namespace} --policy ")
+    assert found["command"].endswith(" --min 1 --max 10")
     outcome = llm_hpa("simulate", "hpa/none", "-n", namespace, *LOAD)
     assert_one_sentence(outcome, "find horizontalpodautoscaler none", "there is none of that name")
