@@ -151,6 +151,8 @@ def quantile(ordered: Sequence[float], share: float) -> float:
 
 def duration(value: float) -> str:
     """`80ms`, `1.5s`, `2m30s`."""
+    if value < 1e-6:
+        return "0ms"
     if value < 1:
         return f"{value * 1000:.3g}ms"
     if value < 100:

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from kubectl_llmhpa.bench.pod.adaptive import OUTPUT_SPREAD, AdaptivePoints, enough, listed
 from kubectl_llmhpa.simulate.closed import Answer, answers
-from kubectl_llmhpa.simulate.sweep import CURVE, OUTPUT, PROMPT
+from kubectl_llmhpa.simulate.sweep import SMALL
 
 SHARE = 0.95
-SEATS = CURVE.seats
+SEATS = SMALL.curve.seats
 #: What the issue allows a sweep of an engine with 8 seats.
 SIX_MINUTES = 360.0
 
@@ -73,8 +73,8 @@ class Engine:
 def answered(n: int) -> list[Answer]:
     """More requests of `n` clients than a point can take."""
     dice = random.Random(n)
-    lengths = [round(OUTPUT * (1 + dice.uniform(-OUTPUT_SPREAD, OUTPUT_SPREAD))) for _ in range(3000)]
-    return answers(CURVE, n, PROMPT, lengths)
+    lengths = [round(SMALL.output * (1 + dice.uniform(-OUTPUT_SPREAD, OUTPUT_SPREAD))) for _ in range(3000)]
+    return answers(SMALL.curve, n, SMALL.prompt, lengths)
 
 
 def swept(engine: Engine, **plan: Any) -> tuple[AdaptivePoints, list[dict[str, Any]]]:

@@ -13,8 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubectl_llmhpa.hpa.arithmetic import Metric, ScalingPolicy, ScalingRules, Spec
-from kubectl_llmhpa.simulate import sweep
-from kubectl_llmhpa.simulate.closed import point
 from kubectl_llmhpa.simulate.control import Scaling
 from kubectl_llmhpa.simulate.fleet import Run, World, run
 from kubectl_llmhpa.simulate.loads import load
@@ -22,6 +20,7 @@ from kubectl_llmhpa.simulate.measures import Measure, Sample, over_time, reading
 from kubectl_llmhpa.simulate.requests import Requests
 from kubectl_llmhpa.simulate.results import Slo, figures, first_extra, quantile
 from kubectl_llmhpa.simulate.service import DEFAULT, Service
+from kubectl_llmhpa.simulate.sweep import H100, SMALL, Measured, Sweep
 
 POD = Service(
     seats=2,
@@ -159,13 +158,17 @@ def test_a_request_that_joins_others_waits_for_the_steps_under_way() -> None:
 # Against a real engine
 
 
-@pytest.mark.parametrize("measured", sweep.MEASURED, ids=lambda one: f"{one.clients} clients")
-def test_the_service_model_follows_a_measured_sweep(measured: sweep.Measured) -> None:
-    """Closed loop on vLLM 0.32: throughput within 10 %, TTFT p95 within 20 % up to the knee."""
-    found = point(sweep.CURVE, measured.clients, sweep.PROMPT, sweep.OUTPUT, count=16 * measured.clients + 24)
+@pytest.mark.parametrize(
+    ("engine", "measured"),
+    [(engine, one) for engine in (SMALL, H100) for one in engine.points],
+    ids=lambda one: one.engine if isinstance(one, Sweep) else f"{one.clients} clients",
+)
+def test_the_service_model_follows_a_measured_sweep(engine: Sweep, measured: Measured) -> None:
+    """Closed loops on vLLM: throughput within 10 %, TTFT within 20 % up to the knee."""
+    found = engine.modelled(measured)
     assert found.throughput == pytest.approx(measured.throughput, rel=0.10)
-    if measured.clients <= sweep.KNEE:
-        assert found.ttft_p95 == pytest.approx(measured.ttft_p95, rel=0.20)
+    if measured.clients <= engine.knee:
+        assert engine.ttft(found) == pytest.approx(measured.ttft, rel=0.20)
 
 
 # Many pods
