@@ -11,6 +11,7 @@ Rows: TypeAlias = Sequence[Mapping[str, Any]]
 
 GOAL = 0.99
 OURS, THROUGH_KEDA, PEAK, VENDOR = "our load", "our load, KEDA", "our anticipate", "vendor document"
+TUNED = "load, tuned"
 #: A peak is for pods that take at least so long to start; a policy is as cheap as another up to a factor.
 SLOW, NEAR = 120.0, 1.05
 DAY_SHARE, WRONG_SEATS = 0.45, 0.95
@@ -20,7 +21,8 @@ def judged(rows: Rows, traces: Sequence[str]) -> list[list[str]]:
     """One line for each bar: what it asks for, what came of it, `kept` or `missed`; bars without rows are left out."""
     right = [row for row in rows if row["policy"] != "fixed" and row["told"] == row["seats"]]
     wrong = [row for row in rows if row["told"] != row["seats"]]
-    return [*_peak(right, traces), *_reach(right), *_day(right), *_wrong(wrong)]
+    reach = (line for policy in (OURS, TUNED) for line in _reach(right, policy))
+    return [*_peak(right, traces), *reach, *_day(right), *_wrong(wrong)]
 
 
 def _peak(rows: Rows, traces: Sequence[str]) -> Iterator[list[str]]:
@@ -42,40 +44,46 @@ def _peak(rows: Rows, traces: Sequence[str]) -> Iterator[list[str]]:
             yield [asked, f"{sum(better)} of {len(better)}", _word(all(better))]
 
 
-def _reach(rows: Rows) -> Iterator[list[str]]:
+def _reach(rows: Rows, ours: str) -> Iterator[list[str]]:
     cells: dict[tuple[Any, ...], dict[str, Mapping[str, Any]]] = defaultdict(dict)
     for row in rows:
         cells[row["load"], row["seats"], row["start_up"], row["seed"]][row["policy"]] = row
+    if not all(ours in of for of in cells.values()):
+        return
     possible = [of for of in cells.values() if any(row["attainment"] >= GOAL for row in of.values())]
-    reached = [of for of in possible if of[OURS]["attainment"] >= GOAL]
+    reached = [of for of in possible if of[ours]["attainment"] >= GOAL]
     cheap = [
         of
         for of in reached
-        if of[OURS]["gpu_hours"]
+        if of[ours]["gpu_hours"]
         <= NEAR * min(row["gpu_hours"] for row in of.values() if row["attainment"] >= GOAL)
     ]
     beaten = [
         of
         for of in cells.values()
         if any(
-            row["attainment"] > of[OURS]["attainment"] and row["gpu_hours"] < of[OURS]["gpu_hours"]
+            row["attainment"] > of[ours]["attainment"] and row["gpu_hours"] < of[ours]["gpu_hours"]
             for row in of.values()
         )
     ]
     if possible:
         counts = len(reached), len(possible)
         yield [
-            f"{OURS} at {GOAL:.0%} wherever any policy is",
+            f"{ours} at {GOAL:.0%} wherever any policy is",
             "{} of {}".format(*counts),
             _word(counts[0] == counts[1]),
         ]
         counts = len(cheap), len(reached)
         yield [
-            "there at most 5 % dearer than the cheapest",
+            f"{ours} there at most 5 % dearer than the cheapest",
             "{} of {}".format(*counts),
             _word(counts[0] == counts[1]),
         ]
-        yield ["no other policy better in both", f"{len(beaten)} of {len(cells)} beaten", _word(not beaten)]
+        yield [
+            f"no other policy better in both than {ours}",
+            f"{len(beaten)} of {len(cells)} beaten",
+            _word(not beaten),
+        ]
 
 
 def _day(rows: Rows) -> Iterator[list[str]]:

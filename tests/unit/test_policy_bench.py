@@ -122,3 +122,24 @@ def test_the_bars() -> None:
         ["95.5%, at worst 94.0%", "kept"],
     ]
     assert policy_bars.judged([], []) == []
+
+
+def test_a_tuned_policy_is_held_to_the_same_reach() -> None:
+    places = ({"load": "x", "start_up": start} for start in (30.0, 600.0))
+    rows = [
+        bar_row(policy, attainment, hours, **place)
+        for place in places
+        for policy, attainment, hours in (
+            ("our load", 0.98, 4.0),
+            ("load, tuned", 0.992, 2.0),
+            ("b", 0.991, 1.97),
+        )
+    ]
+    assert [[found, word] for _, found, word in policy_bars.judged(rows, [])] == [
+        ["0 of 2", "missed"],
+        ["0 of 0", "kept"],
+        ["2 of 2 beaten", "missed"],
+        ["2 of 2", "kept"],
+        ["2 of 2", "kept"],
+        ["0 of 2 beaten", "kept"],
+    ]
