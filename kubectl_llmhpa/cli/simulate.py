@@ -197,10 +197,10 @@ def simulate(
     question = Question(
         requests, pod, world, wanted, goal=goal / 100, gpus=gpus or subject.gpus, replicas=replicas
     )
-    if tune:
-        candidates += _tuned(question, ours, notes)
-    if not candidates:
+    if not candidates and not tune:
         raise click.UsageError("nothing to simulate: give TYPE/NAME, -f FILE, --policy or --tune")
+    if tune:
+        candidates += _tuned(question, ours, notes, alone=not candidates)
     found = compare(question, scalers.told_apart(candidates), _progress())
     _show(found, notes, subject.workload, html, output)
 
@@ -338,17 +338,23 @@ def _candidates(
     return found, ours
 
 
-def _tuned(question: Question, ours: Mapping[str, Any], notes: list[str]) -> list[Candidate]:
+def _tuned(question: Question, ours: Mapping[str, Any], notes: list[str], *, alone: bool) -> list[Candidate]:
+    """The tuned policy; where there is none a note, or an error if it is `alone`."""
     from functools import partial
 
+    from kubectl_llmhpa.errors import LlmHpaError
     from kubectl_llmhpa.simulate import tuning
-    from kubectl_llmhpa.simulate.compare import attained, percent
+    from kubectl_llmhpa.simulate.compare import attained, percent, possible
 
+    possible(question)
     found = tuning.tuned(partial(attained, question), question.goal, **ours, tell=_progress())
-    if found is None:
-        notes.append(f"no target for running requests keeps the SLO for {percent(question.goal)} on this load")
-        return []
-    return [found]
+    if found is not None:
+        return [found]
+    problem = f"no target for running requests keeps the SLO for {percent(question.goal)} on this load"
+    if alone:
+        raise LlmHpaError("--tune", problem, "name a --policy to see how near one comes, and with how many replicas")
+    notes.append(problem)
+    return []
 
 
 def _progress() -> Callable[[str], None]:

@@ -74,14 +74,7 @@ def compare(
 
     Raises LlmHpaError for an SLO that even idle pods miss.
     """
-    alone = misses_alone(question.requests, question.slo, question.service)
-    if alone > 1 - question.goal:
-        raise LlmHpaError(
-            f"--slo {question.slo}",
-            f"{alone:.1%} of these requests miss it even with an idle pod for each, so no number of replicas meets "
-            f"it for {percent(question.goal)} of them",
-            "loosen it, lower --goal, or give the service curve of a faster pod",
-        )
+    alone = possible(question)
     rows = []
     for one in candidates:
         tell(one.name)
@@ -109,6 +102,19 @@ def compare(
         notes.append(f"{alone:.2%} of the requests miss the SLO even on an idle pod")
     options = next((_options(one, kept) for one in candidates if one.name == recommended), "")
     return Comparison(question, (*rows, *lines), fixed, recommended, reason, tuple(notes), options)
+
+
+def possible(question: Question) -> float:
+    """The share of the requests that miss the SLO even on an idle pod. Raises LlmHpaError where the goal forbids it."""
+    alone = misses_alone(question.requests, question.slo, question.service)
+    if alone > 1 - question.goal:
+        raise LlmHpaError(
+            f"--slo {question.slo}",
+            f"{alone:.1%} of these requests miss it even with an idle pod for each, so no number of replicas meets "
+            f"it for {percent(question.goal)} of them",
+            "loosen it, lower --goal, or give the service curve of a faster pod",
+        )
+    return alone
 
 
 def simulate(question: Question, candidate: Candidate) -> Row:

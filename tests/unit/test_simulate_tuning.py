@@ -165,3 +165,16 @@ def test_a_load_that_no_target_is_enough_for(capsys: pytest.CaptureFixture[str])
     assert code == 0
     assert "note: no target for running requests keeps the SLO for 99 % on this load" in out
     assert "tuned" not in out
+    code, out, err = ended(
+        capsys, "simulate", LOAD, "--tune", "--policy=", "--seats=16", "--max=2", "--start-up=10m"
+    )
+    assert (code, out) == (1, "")
+    assert "error: --tune: no target for running requests keeps the SLO for 99 % on this load; name a" in err
+
+
+def test_an_slo_that_an_idle_pod_misses_is_refused_before_anything_is_tried(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code, out, err = ended(capsys, "simulate", LOAD, "--tune", "--slo=ttft=1ms")
+    assert (code, out) == (1, "")
+    assert "miss it even with an idle pod for each" in err
