@@ -72,7 +72,7 @@ def test_the_autoscaler_that_is_there(kubectl: Kubectl, llm_hpa: Plugin, namespa
 
 def test_without_an_autoscaler(kubectl: Kubectl, llm_hpa: Plugin, namespace: str) -> None:
     apply(kubectl, stateful_set(namespace))
-    outcome = llm_hpa("simulate", "sts/vllm", "-n", namespace, *LOAD, "--tune", "--seats=8", "--goal=50")
+    outcome = llm_hpa("simulate", "sts/vllm", "-n", namespace, *LOAD, "--tune", "--goal=50", "--start-up=10s")
     assert outcome.code == 0, outcome.stderr
     found = json.loads(outcome.stdout)
     assert [one["name"] for one in found["items"] if not one["fixed"]] == ["load", "vendor", "tuned"]
