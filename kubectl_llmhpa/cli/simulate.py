@@ -31,7 +31,10 @@ _FILES = (".yaml", ".yml", ".json")
 
 @dataclass(frozen=True)
 class Subject:
-    """What is there already: its autoscalers, and what the cluster says of its pods (None, empty: nothing)."""
+    """What is there already: its autoscalers, and what the cluster says of its pods (None, empty: nothing).
+
+    The fields are those of `simulate.live.Live`, which is not loaded where no cluster is asked.
+    """
 
     candidates: tuple[Candidate, ...] = ()
     engine: EngineFacts | None = None
@@ -263,10 +266,7 @@ def _subject(connection: Connection, workload: tuple[str, ...], filename: str, p
         from kubectl_llmhpa.simulate import live
 
         seen = live.look(cluster, workload, cluster.namespace, seconds=past)
-    return Subject(
-        seen.candidates, seen.engine, seen.start_up, seen.gpus, seen.ordered, seen.notes, seen.past,
-        seen.workload,
-    )  # fmt: skip
+    return Subject(**vars(seen))
 
 
 def _pod(
